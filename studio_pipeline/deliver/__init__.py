@@ -1,0 +1,1 @@
+"""Deliverables: one file per format."""

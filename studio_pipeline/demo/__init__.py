@@ -1,0 +1,1 @@
+"""A small studio shoot, rendered as real DNG files."""

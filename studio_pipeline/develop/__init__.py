@@ -1,0 +1,1 @@
+"""RAW, TIFF and JPEG to a Frame; the one user of rawpy."""

@@ -1,0 +1,1 @@
+"""Edits: one file each, plan and render."""

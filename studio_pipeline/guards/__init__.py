@@ -1,0 +1,1 @@
+"""Guards: one file per check, each a number with a limit."""

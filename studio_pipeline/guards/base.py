@@ -1,0 +1,44 @@
+"""What a guard is: figures with limits, read from finished pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels.color import Codes, RgbEncoding
+from studio_pipeline.pixels.masks import Mask, ZoneMap
+from studio_pipeline.records.plan import Plan
+from studio_pipeline.records.preset import GuardLimits
+from studio_pipeline.records.proposal import GuardResult
+
+FaceCounter = Callable[[Codes, RgbEncoding, Mask], int]
+"""Faces found whose centre lies in the mask: ``(codes (h, w, 3), their encoding, mask (h, w))``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """A finished canvas at one scale (arrays or memory maps; work in strips on masters).
+
+    ``before`` is the null render laid on the same canvas (zeros in new area), ``after`` the edited one.
+    """
+
+    before: Codes
+    after: Codes
+    zones: ZoneMap
+    canvas: Roi
+    base: Roi
+    scale: float
+    encoding: RgbEncoding
+    plans: Sequence[Plan]
+
+
+class Guard(Protocol):
+    """One file in ``guards/``, one line in its list."""
+
+    name: str
+
+    def check(self, rendered: Rendered, limits: GuardLimits, count_faces: FaceCounter) -> list[GuardResult]:
+        """The guard's figures; an empty list where it has nothing to say about these plans."""
+        ...

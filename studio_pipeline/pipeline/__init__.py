@@ -1,0 +1,1 @@
+"""Stages, the worker supervisor and verification."""

@@ -1,0 +1,1 @@
+"""Pixel functions: numpy and OpenCV only, no input or output."""

@@ -1,0 +1,118 @@
+"""RGB encodings: code values of a matrix profile to linear Rec.2020 and back.
+
+Edits are computed in linear Rec.2020 (ITU-R BT.2020 primaries, D50-adapted as ICC profiles are), float32,
+1.0 = the profile's white. Code values that no edit touched never take this way; see ``composite``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.pixels import icc
+
+Codes = NDArray[np.uint8] | NDArray[np.uint16]
+Linear = NDArray[np.float32]
+
+_D65, _D50 = (0.3127, 0.3290), (0.3457, 0.3585)
+_REC2020 = icc.primaries_to_xyz_d50(((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)), _D65)
+_SRGB_CURVE = (3, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
+_SPACES: dict[str, tuple[tuple[tuple[float, float], ...], tuple[float, float], tuple[int, tuple[float, ...]]]] = {
+    "sRGB": (((0.64, 0.33), (0.30, 0.60), (0.15, 0.06)), _D65, _SRGB_CURVE),
+    "AdobeRGB": (((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), _D65, (0, (563 / 256,))),
+    "ProPhoto": (((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)), _D50, (0, (1.8,))),
+    "P3": (((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)), _D65, _SRGB_CURVE),
+}
+SPACES = tuple(_SPACES)
+
+
+@dataclass(frozen=True, eq=False)
+class RgbEncoding:
+    """What code values mean: a matrix/TRC ICC profile, ready to decode and encode."""
+
+    name: str
+    icc_profile: bytes
+    matrix: icc.MatrixProfile
+
+    @cached_property
+    def _to_rec2020(self) -> NDArray[np.float32]:
+        return np.linalg.solve(_REC2020, self.matrix.to_xyz).astype(np.float32)
+
+    @cached_property
+    def _from_rec2020(self) -> NDArray[np.float32]:
+        return np.linalg.solve(self.matrix.to_xyz, _REC2020).astype(np.float32)
+
+    @cached_property
+    def _decode_tables(self) -> dict[int, NDArray[np.float32]]:
+        """Per channel, linear light of every code, for 16-bit and (every 257th) 8-bit codes."""
+        wide = self.matrix.curves.astype(np.float32)
+        return {16: wide, 8: np.ascontiguousarray(wide[:, ::257])}
+
+    def decode(self, codes: Codes) -> Linear:
+        """``(..., 3)`` uint8 or uint16 codes to linear Rec.2020 float32, same shape."""
+        tables = self._decode_tables[8 if codes.dtype == np.uint8 else 16]
+        linear = np.empty(codes.shape, np.float32)
+        for channel in range(3):
+            np.take(tables[channel], codes[..., channel], out=linear[..., channel])
+        return _transform(linear, self._to_rec2020)
+
+    def encode(self, linear: Linear, bits: int, dither: NDArray[np.float32] | None = None) -> Codes:
+        """Linear Rec.2020 ``(..., 3)`` to codes of 8 or 16 bits, clipped to the profile's gamut.
+
+        ``dither``: same shape, in codes, normally within ±0.5; added before rounding.
+        """
+        native = np.clip(_transform(linear, self._from_rec2020), 0.0, 1.0)
+        top = 255 if bits == 8 else 65535
+        codes = np.empty(linear.shape, np.float32)
+        grid = np.linspace(0.0, top, icc.TABLE_SIZE)
+        for channel in range(3):
+            codes[..., channel] = np.interp(native[..., channel], self.matrix.curves[channel], grid)
+        if dither is not None:
+            codes += dither
+        rounded = np.rint(np.clip(codes, 0, top))
+        return rounded.astype(np.uint8) if bits == 8 else rounded.astype(np.uint16)
+
+
+def _transform(linear: Linear, matrix: NDArray[np.float32]) -> Linear:
+    flat = np.ascontiguousarray(linear, np.float32).reshape(-1, 1, 3)
+    if not len(flat):
+        return linear.astype(np.float32)
+    return np.asarray(cv2.transform(flat, matrix), np.float32).reshape(linear.shape)
+
+
+@cache
+def named(space: str) -> RgbEncoding:
+    """One of ``SPACES``, its profile built in code. Raises KeyError for any other name."""
+    primaries, white, (kind, parameters) = _SPACES[space]
+    profile = icc.build(space, icc.primaries_to_xyz_d50(primaries, white), kind, parameters)
+    return RgbEncoding(space, profile, icc.parse(profile))
+
+
+def from_profile(profile: bytes) -> RgbEncoding:
+    """The encoding of an embedded profile. Raises ``icc.NotMatrixProfile`` for any but RGB matrix/TRC."""
+    matrix = icc.parse(profile)
+    return RgbEncoding(matrix.name, profile, matrix)
+
+
+def convert(codes: Codes, source: RgbEncoding, target: RgbEncoding, bits: int) -> Codes:
+    """Codes of one encoding as codes of another; the same array where nothing would change."""
+    if source.icc_profile == target.icc_profile and codes.dtype.itemsize * 8 == bits:
+        return codes
+    return target.encode(source.decode(codes), bits)
+
+
+def luminance(linear: Linear) -> NDArray[np.float32]:
+    """CIE Y of linear Rec.2020, ``(h, w, 3)`` to ``(h, w)``."""
+    return np.asarray(cv2.transform(np.ascontiguousarray(linear), _REC2020[1:2].astype(np.float32)), np.float32)
+
+
+def to_lab(linear: Linear) -> NDArray[np.float32]:
+    """Linear Rec.2020 ``(h, w, 3)`` to CIELAB D50 (CIE 15:2018), L* 0..100."""
+    ratio = np.maximum(_transform(linear, _REC2020.astype(np.float32)) / icc.D50_XYZ.astype(np.float32), 0)
+    f = np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116)
+    x, y, z = f[..., 0], f[..., 1], f[..., 2]
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)

@@ -1,0 +1,49 @@
+"""The one function that writes edited pixels, and the check that it wrote nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio_pipeline.errors import LockedPixelsChanged
+from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels import noise
+from studio_pipeline.pixels.color import Codes, Linear, RgbEncoding
+from studio_pipeline.pixels.masks import Mask
+
+
+def composite(
+    before: Codes,
+    edited: Linear,
+    edit_mask: Mask,
+    writable: Mask,
+    *,
+    encoding: RgbEncoding,
+    roi: Roi,
+    edit: str,
+    dither_seed: int,
+) -> Codes:
+    """Write ``edited`` into a copy of ``before`` where ``edit_mask`` is set, and prove it stayed in bounds.
+
+    Args:
+        before: codes ``(h, w, 3)`` of the canvas region ``roi``.
+        edited: linear Rec.2020 ``(h, w, 3)`` float32; read only inside ``edit_mask``.
+        edit_mask: ``(h, w)``, True where the edit wants to write.
+        writable: ``(h, w)``, True where the zones and the reviewer allow it.
+        dither_seed: written pixels get half a code of dither, addressed by canvas place.
+
+    Returns:
+        New codes, same type. Pixels outside ``edit_mask`` are the same code values, never converted.
+
+    Raises:
+        LockedPixelsChanged: a pixel outside ``writable`` would differ; nothing is returned.
+    """
+    after = before.copy()
+    if edit_mask.any():
+        dither = noise.uniform(roi, dither_seed)[edit_mask]
+        after[edit_mask] = encoding.encode(edited[edit_mask], 8 * before.dtype.itemsize, dither)
+    strayed = (after != before).any(axis=2) & ~writable
+    if strayed.any():
+        y, x = np.argwhere(strayed)[0]
+        first = (int(y) + roi.y0, int(x) + roi.x0)
+        raise LockedPixelsChanged(edit, int(np.count_nonzero(strayed)), first)
+    return after

@@ -1,0 +1,50 @@
+"""Zones and the morphology of masks. Masks are boolean ``(height, width)``; True = inside, or may change."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+ZoneMap = NDArray[np.uint8]
+
+
+class Zone(IntEnum):
+    """Every canvas pixel is in exactly one. ``NEW`` lies outside the base: there is nothing to protect yet."""
+
+    BACKDROP = 0
+    EDGE = 1
+    HEALABLE = 2
+    LOCKED = 3
+    NEW = 255
+
+
+def inside(zones: ZoneMap, *wanted: Zone) -> Mask:
+    """True where the zone map holds one of ``wanted``."""
+    table = np.zeros(256, np.bool_)
+    table[list(wanted)] = True
+    return table[zones]
+
+
+def grow(mask: Mask, radius_px: int) -> Mask:
+    """Widen by a disc (Euclidean, exact to the pixel). Negative radii shrink; the border does not eat."""
+    if radius_px == 0 or not mask.any():
+        return mask.copy()
+    if radius_px < 0:
+        return ~grow(~mask, -radius_px)
+    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(distance <= radius_px, np.bool_)
+
+
+def resize_zones(zones: ZoneMap, height: int, width: int) -> ZoneMap:
+    """Nearest-neighbour when enlarging; when reducing, a cell takes its most protected zone."""
+    if height >= zones.shape[0]:
+        return np.asarray(cv2.resize(zones, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    out = np.zeros((height, width), np.uint8)
+    for zone in (Zone.EDGE, Zone.HEALABLE, Zone.LOCKED):
+        share = cv2.resize((zones == zone).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        out[share > 0] = zone
+    return out

@@ -1,0 +1,1 @@
+"""Frozen records: what crosses a boundary. One file a noun."""

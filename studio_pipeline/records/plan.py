@@ -1,0 +1,66 @@
+"""What an edit decided before any pixel was written."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from studio_pipeline.geometry import Roi
+from studio_pipeline.records.base import Record
+
+
+class Tier(StrEnum):
+    """How near an edit comes to the person; ordered, the last is the nearest."""
+
+    BACKDROP_ONLY = "backdrop only"
+    EDGE = "edge"
+    BOUNDED_RETOUCH = "bounded retouch"
+
+
+class Grid(Record):
+    """A small float array inside a record: float32, little-endian, zlib, base64."""
+
+    shape: tuple[int, ...]
+    data: str
+
+    @classmethod
+    def of(cls, values: NDArray[Any]) -> Grid:
+        raw = np.ascontiguousarray(values, "<f4").tobytes()
+        return cls(shape=values.shape, data=base64.b64encode(zlib.compress(raw, 6)).decode("ascii"))
+
+    def array(self) -> NDArray[np.float32]:
+        raw = zlib.decompress(base64.b64decode(self.data))
+        return np.frombuffer(raw, "<f4").reshape(self.shape).astype(np.float32)
+
+
+class Refusal(Record):
+    """A part of what was asked that will not be done, and why (``where`` = a side, or the whole edit)."""
+
+    where: str
+    reason: str
+
+
+class Plan(Record):
+    """One edit's decision. ``body`` is the edit's own frozen model, as JSON; ``canvas`` is in master pixels.
+
+    A plan with ``canvas`` None leaves the canvas as it is. ``changes`` is False when there is nothing to do
+    (all refused, no dust found): the plan is still shown, with its refusals and notes.
+    """
+
+    edit: str
+    version: int
+    tier: Tier
+    engine: str
+    seed: int
+    params: dict[str, JsonValue]
+    canvas: Roi | None = None
+    changes: bool = True
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+    body: dict[str, JsonValue] = {}

@@ -1,0 +1,85 @@
+"""A rendered edit stack awaiting a decision, and the decision."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.records.base import Record, digest
+from studio_pipeline.records.plan import Plan, Tier
+
+
+class GuardResult(Record):
+    """One figure with its limits: passed when ``low <= value <= limit``. ``edit`` None = the whole stack."""
+
+    name: str
+    edit: str | None = None
+    value: float
+    limit: float
+    low: float = 0.0
+    passed: bool
+    unit: str = ""
+
+
+class Proposal(Record):
+    """What a person is asked to approve. Its digest covers everything that decides a pixel.
+
+    ``enabled`` names the edits whose switch is on; the page may show any subset, each with its own digest.
+    """
+
+    capture_id: str
+    base_key: str
+    zones_sha256: str
+    base_extent: Extent
+    plans: tuple[Plan, ...]
+    enabled: tuple[str, ...]
+    guards: tuple[GuardResult, ...]
+    versions: dict[str, str]
+
+    @property
+    def active(self) -> tuple[Plan, ...]:
+        return tuple(p for p in self.plans if p.edit in self.enabled and p.changes)
+
+    @property
+    def canvas(self) -> Roi:
+        canvas = Roi.of(self.base_extent)
+        for plan in self.active:
+            canvas = plan.canvas or canvas
+        return canvas
+
+    @property
+    def tier(self) -> Tier:
+        order = list(Tier)
+        return max((p.tier for p in self.active), key=order.index, default=Tier.BACKDROP_ONLY)
+
+    @property
+    def passed(self) -> bool:
+        return all(g.passed for g in self.guards if g.edit is None or g.edit in self.enabled)
+
+    def with_enabled(self, enabled: tuple[str, ...]) -> Proposal:
+        known = tuple(p.edit for p in self.plans if p.edit in enabled)
+        return self.model_copy(update={"enabled": known})
+
+    def shown_hash(self) -> str:
+        """What an approval is bound to: every input of every pixel shown (guards' figures are outcomes)."""
+        return digest(self.model_dump(mode="json", exclude={"guards"}))
+
+
+class Verb(StrEnum):
+    APPROVE = "approve"
+    REJECT = "reject"
+    REVOKE = "revoke"
+
+
+class Decision(Record):
+    """What a person said, about exactly which render (``shown_hash``), when and from where."""
+
+    capture_id: str
+    verb: Verb
+    shown_hash: str | None
+    enabled: tuple[str, ...] = ()
+    user: str
+    host: str
+    via: str
+    decided_at: datetime

@@ -1,0 +1,35 @@
+"""Who is in a frame, as far as the pipeline is sure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.records.base import Record
+
+
+class Face(Record):
+    """A face in master pixels. ``sources`` names every detector that saw it."""
+
+    roi: Roi
+    score: float
+    sources: tuple[str, ...]
+
+
+class SubjectRecord(Record):
+    """The reading of one base.
+
+    ``kind``: a portrait, an empty set, a grey card, or unsure. ``sure`` is False when existing pixels must
+    all stay locked until a person decides; ``reason`` then says why. ``zones_sha256`` is the hash of the
+    full-resolution zone map's bytes. ``decided_by`` names the person behind a repaint or "nobody here".
+    """
+
+    extent: Extent
+    kind: Literal["portrait", "empty-set", "grey-card", "unsure"]
+    sure: bool
+    reason: str
+    faces: tuple[Face, ...]
+    fractions: dict[str, float]
+    zones_sha256: str
+    versions: dict[str, str]
+    decided_by: str | None = None

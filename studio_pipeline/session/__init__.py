@@ -1,0 +1,1 @@
+"""The session folder, its catalog and its cache."""

@@ -1,0 +1,47 @@
+"""What the subject stage hands on: the record, the zones, and what may be read as backdrop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, resize_zones
+from studio_pipeline.records.subject import SubjectRecord
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Who is where in one base.
+
+    ``zones``: ``(H, W)`` uint8 at the master's size; they alone decide what may be *written*.
+    ``backdrop``: boolean at plan scale, what is confidently backdrop and may be *read* as light or texture.
+    When the reading is unsure every zone is locked, and ``backdrop`` may still hold trusted border areas.
+    ``matte``: uint8 at plan scale, 255 = person.
+    """
+
+    record: SubjectRecord
+    zones: ZoneMap
+    backdrop: Mask
+    matte: NDArray[np.uint8]
+
+    def canvas_zones(self, roi: Roi, scale: float) -> ZoneMap:
+        """Zones of a canvas region at a scale; ``Zone.NEW`` outside the base."""
+        height, width = self.zones.shape
+        base = Roi(0, 0, height, width).scaled(scale)
+        out = np.full((roi.extent.height, roi.extent.width), int(Zone.NEW), np.uint8)
+        part = roi & base
+        if not part.empty:
+            zones = self.zones if scale == 1 else self._scaled(base)
+            out[part.within(roi)] = zones[part.within(base)]
+        return out
+
+    def _scaled(self, base: Roi) -> ZoneMap:
+        return resize_zones(self.zones, base.extent.height, base.extent.width)
+
+    def backdrop_at(self, height: int, width: int) -> Mask:
+        size = (width, height)
+        return cv2.resize(self.backdrop.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
