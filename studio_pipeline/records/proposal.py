@@ -61,6 +61,11 @@ class Proposal(Record):
         known = tuple(p.edit for p in self.plans if p.edit in enabled)
         return self.model_copy(update={"enabled": known})
 
+    def outline(self) -> Proposal:
+        """The same without the plans' bodies: what lists show. Its hash means nothing."""
+        plans = tuple(plan.model_copy(update={"body": {}}) for plan in self.plans)
+        return self.model_copy(update={"plans": plans})
+
     def shown_hash(self) -> str:
         """What an approval is bound to: every input of every pixel shown (guards' figures are outcomes)."""
         return digest(self.model_dump(mode="json", exclude={"guards"}))

@@ -1,0 +1,71 @@
+"""A capture as the catalog knows it: everything the session has learned and decided about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from studio_pipeline.geometry import Point
+from studio_pipeline.records.base import Record
+from studio_pipeline.records.capture import Exposure, Member, State
+from studio_pipeline.records.develop import BaseRecord
+from studio_pipeline.records.proposal import Proposal
+from studio_pipeline.records.subject import SubjectRecord
+
+
+class Door(Record):
+    """A person's word on who is in the frame, when detection was unsure; recorded with the name."""
+
+    kind: str
+    polygons: tuple[tuple[Point, ...], ...] = ()
+    user: str
+    host: str
+    said_at: datetime
+
+
+class Delivered(Record):
+    """One deliverable that stands in ``Output/``; ``path`` is relative to the session."""
+
+    recipe: str
+    path: bytes
+    sha256: str
+    shown_hash: str
+    record: str
+
+
+class Entry(Record):
+    """One row of the catalog. ``id`` is the primary member's SHA-256, ``group`` the journal's number.
+
+    ``proposal`` is the outline of the current one (no plan bodies); ``proposal_hash`` names it in full.
+    """
+
+    id: str
+    group: int
+    name: str
+    members: tuple[Member, ...]
+    state: State = State.TAKEN_IN
+    reason: str = ""
+    arrived_at: datetime
+    rating: int | None = None
+    label: str | None = None
+    exposure: Exposure = Exposure()
+    previewed: bool = False
+    base_key: str | None = None
+    base: BaseRecord | None = None
+    subject: SubjectRecord | None = None
+    proposal: Proposal | None = None
+    proposal_hash: str | None = None
+    door: Door | None = None
+    approved_hash: str | None = None
+    stale: bool = False
+    delivered: tuple[Delivered, ...] = ()
+    failures: dict[str, int] = {}
+    revision: int = 0
+
+    @property
+    def base_member(self) -> Member:
+        """The member whose pixels edits start from: an exported TIFF, else the RAW, else the JPEG."""
+        by_role = {member.role.value: member for member in self.members}
+        for role in ("tiff", "raw", "jpeg"):
+            if role in by_role:
+                return by_role[role]
+        raise LookupError(f"{self.name} has no picture among its members")

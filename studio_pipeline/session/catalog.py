@@ -1,0 +1,186 @@
+"""The catalog: one SQLite database of entries, decisions and deliverables.
+
+The working process writes it; `studio approve` and its kin add a decision from beside it. Every change
+gives the entry the next revision number, which is how the page and other processes notice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from studio_pipeline.errors import Refused, TryAgain
+from studio_pipeline.records.entry import Entry
+from studio_pipeline.records.proposal import Decision, Proposal
+
+_metadata = sa.MetaData()
+_entries = sa.Table(
+    "entries",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("group_id", sa.Integer, unique=True, nullable=False),
+    sa.Column("state", sa.String, nullable=False, index=True),
+    sa.Column("revision", sa.Integer, nullable=False, index=True),
+    sa.Column("doc", sa.Text, nullable=False),
+)
+_decisions = sa.Table(
+    "decisions",
+    _metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("capture_id", sa.String, nullable=False, index=True),
+    sa.Column("doc", sa.Text, nullable=False),
+)
+_proposals = sa.Table(
+    "proposals",
+    _metadata,
+    sa.Column("hash", sa.String, primary_key=True),
+    sa.Column("doc", sa.Text, nullable=False),
+)
+_facts = sa.Table(
+    "facts", _metadata, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.Integer)
+)
+SCHEMA_VERSION = 1
+
+
+class Catalog:
+    """Thread-safe. Every method is one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+
+        @sa.event.listens_for(self._engine, "connect")
+        def _durable(connection: Any, _: object) -> None:
+            connection.isolation_level = None  # SQLAlchemy's "begin" below takes the write lock at once
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+
+        with self._write() as connection:
+            (found,) = connection.exec_driver_sql("PRAGMA user_version").one()
+            if found > SCHEMA_VERSION:
+                raise Refused(f"{path} was written by a newer studio-pipeline; update this one")
+            _metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                except BaseException:
+                    connection.exec_driver_sql("ROLLBACK")
+                    raise
+                connection.exec_driver_sql("COMMIT")
+        except sa.exc.OperationalError as error:
+            raise TryAgain(f"the catalog is busy or the disk is full: {error.orig}") from error
+
+    def entries(self) -> list[Entry]:
+        """All of them, in the order they arrived."""
+        return self._select(sa.select(_entries.c.doc, _entries.c.revision).order_by(_entries.c.group_id))
+
+    def entry(self, capture_id: str) -> Entry | None:
+        found = self._select(sa.select(_entries.c.doc, _entries.c.revision).where(_entries.c.id == capture_id))
+        return found[0] if found else None
+
+    def of_group(self, group: int) -> Entry | None:
+        query = sa.select(_entries.c.doc, _entries.c.revision).where(_entries.c.group_id == group)
+        found = self._select(query)
+        return found[0] if found else None
+
+    def changed_since(self, revision: int) -> tuple[int, list[str]]:
+        """The newest revision, and the ids of entries that changed after ``revision``."""
+        query = sa.select(_entries.c.id, _entries.c.revision).where(_entries.c.revision > revision)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(_entries.c.revision)).all()
+        return (rows[-1].revision if rows else revision), [row.id for row in rows]
+
+    def put(self, entry: Entry, *, replaces: str | None = None) -> Entry:
+        """Insert or overwrite. ``replaces``: the id it had before a RAW joined and became its primary."""
+        with self._write() as connection:
+            if replaces is not None and replaces != entry.id:
+                connection.execute(_entries.delete().where(_entries.c.id == replaces))
+                moved = _decisions.update().where(_decisions.c.capture_id == replaces)
+                connection.execute(moved.values(capture_id=entry.id))
+            return self._store(connection, entry)
+
+    def update(self, capture_id: str, **changes: Any) -> Entry:
+        """Change fields of one entry. Raises Refused when there is no such capture."""
+        with self._write() as connection:
+            return self._store(connection, self._get(connection, capture_id).model_copy(update=changes))
+
+    def decide(self, decision: Decision, **changes: Any) -> Entry:
+        """Record a decision and what follows from it, together."""
+        with self._write() as connection:
+            connection.execute(
+                _decisions.insert().values(capture_id=decision.capture_id, doc=decision.model_dump_json())
+            )
+            entry = self._get(connection, decision.capture_id)
+            return self._store(connection, entry.model_copy(update=changes))
+
+    def keep_proposal(self, proposal: Proposal) -> str:
+        """Store a proposal in full, once; returns its hash. Old ones stay: approvals point at them."""
+        key = proposal.shown_hash()
+        with self._write() as connection:
+            row = {"hash": key, "doc": proposal.model_dump_json()}
+            connection.execute(_proposals.insert().prefix_with("OR IGNORE").values(**row))
+        return key
+
+    def proposal(self, key: str) -> Proposal:
+        with self._engine.connect() as connection:
+            doc = connection.scalar(sa.select(_proposals.c.doc).where(_proposals.c.hash == key))
+        if doc is None:
+            raise Refused(f"proposal {key[:12]} is not in this session")
+        return Proposal.model_validate_json(doc)
+
+    def decisions(self, capture_id: str) -> list[Decision]:
+        query = sa.select(_decisions.c.doc).where(_decisions.c.capture_id == capture_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(_decisions.c.seq)).all()
+        return [Decision.model_validate_json(row.doc) for row in rows]
+
+    def fact(self, name: str) -> int:
+        with self._engine.connect() as connection:
+            value = connection.scalar(sa.select(_facts.c.value).where(_facts.c.name == name))
+        return int(value or 0)
+
+    def set_fact(self, name: str, value: int) -> None:
+        with self._write() as connection:
+            connection.execute(_facts.delete().where(_facts.c.name == name))
+            connection.execute(_facts.insert().values(name=name, value=value))
+
+    def _select(self, query: sa.Select[Any]) -> list[Entry]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [Entry.model_validate_json(row.doc).model_copy(update={"revision": row.revision}) for row in rows]
+
+    def _get(self, connection: sa.Connection, capture_id: str) -> Entry:
+        doc = connection.scalar(sa.select(_entries.c.doc).where(_entries.c.id == capture_id))
+        if doc is None:
+            raise Refused(f"no capture {capture_id[:12]} in this session")
+        return Entry.model_validate_json(doc)
+
+    def _store(self, connection: sa.Connection, entry: Entry) -> Entry:
+        newest = connection.scalar(sa.select(sa.func.max(_entries.c.revision))) or 0
+        entry = entry.model_copy(update={"revision": newest + 1})
+        row = {
+            "id": entry.id,
+            "group_id": entry.group,
+            "state": entry.state.value,
+            "revision": entry.revision,
+            "doc": json.dumps(entry.model_dump(mode="json")),
+        }
+        # Replace by id or by group: a rekeyed entry must not leave its old row behind.
+        connection.execute(
+            _entries.delete().where((_entries.c.id == entry.id) | (_entries.c.group_id == entry.group))
+        )
+        connection.execute(_entries.insert().values(**row))
+        return entry

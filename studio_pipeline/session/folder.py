@@ -1,0 +1,139 @@
+"""The session folder: where things lie, and its frozen settings (``.studio/session.toml``)."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from studio_pipeline.errors import Refused
+from studio_pipeline.records.base import digest
+from studio_pipeline.records.preset import Preset
+from studio_pipeline.session import place
+
+FOLDERS = ("Capture", "Selects", "Output", "Trash")
+_SETTINGS = "session.toml"
+
+
+@dataclass(frozen=True)
+class Session:
+    """An opened session. ``preset`` is the one frozen into it, whatever the shipped file says today."""
+
+    root: Path
+    id: str
+    preset: Preset
+    preset_name: str
+    vault: Path | None
+
+    @property
+    def capture(self) -> Path:
+        return self.root / "Capture"
+
+    @property
+    def output(self) -> Path:
+        return self.root / "Output"
+
+    @property
+    def hidden(self) -> Path:
+        return self.root / ".studio"
+
+    @property
+    def cache(self) -> Path:
+        return self.hidden / "cache"
+
+    @property
+    def records(self) -> Path:
+        return self.hidden / "records"
+
+    @cached_property
+    def databases(self) -> Path:
+        """The folder of journal and catalog: ``.studio``, or the user's state folder on unsafe mounts."""
+        return place.database_folder(self.hidden, self.id)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the session for one working process. Raises Refused when another one has it."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.databases / "studio.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise Refused(f"{self.root} is already being worked on by another studio process") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def create(root: Path, preset: Preset, preset_name: str, vault: Path | None, now: datetime) -> Session:
+    """Make a session folder, or adopt one that another program made. Nothing that is there is touched.
+
+    Raises Refused when it already is a session, or cannot be written.
+    """
+    root = root.resolve()
+    hidden = root / ".studio"
+    if (hidden / _SETTINGS).exists():
+        raise Refused(f"{root} already is a session; `studio shoot {root}` goes on with it")
+    if vault is not None and vault.resolve().is_relative_to(root):
+        raise Refused(f"the vault {vault} lies inside the session; choose a folder on another drive")
+    try:
+        for name in FOLDERS:
+            (root / name).mkdir(parents=True, exist_ok=True)
+        for folder in (hidden, hidden / "cache", hidden / "records"):
+            folder.mkdir(exist_ok=True)
+        _write_settings(hidden, preset, preset_name, vault, now)
+    except OSError as error:
+        raise Refused(f"cannot make a session in {root}: {error.strerror}") from error
+    return open_session(root)
+
+
+def open_session(root: Path) -> Session:
+    """Open an existing session. Raises Refused when there is none, or its settings are damaged."""
+    root = root.resolve()
+    settings = root / ".studio" / _SETTINGS
+    try:
+        table = tomllib.loads(settings.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Refused(f"{root} is not a session; make it one with `studio init {root}`") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refused(f"cannot read {settings}: {error}") from error
+    try:
+        preset = Preset.model_validate(json.loads(table["preset"]["frozen"]))
+        if digest(preset.model_dump(mode="json")) != table["preset"]["sha256"]:
+            raise Refused(f"the frozen preset in {settings} was edited; restore the file")
+        vault = Path(table["vault"]) if table.get("vault") else None
+        return Session(root, table["id"], preset, table["preset"]["name"], vault)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Refused(f"{settings} is damaged ({error}); restore it, or init a new session beside") from error
+
+
+
+
+def _write_settings(hidden: Path, preset: Preset, name: str, vault: Path | None, now: datetime) -> None:
+    frozen = preset.model_dump(mode="json")
+    lines = [
+        "# Written once by `studio init`; the preset is frozen so that a session keeps its meaning.",
+        f"id = {json.dumps(secrets.token_hex(8))}",
+        f"created = {json.dumps(now.isoformat(timespec='seconds'))}",
+        f"vault = {json.dumps(str(vault.resolve()) if vault else '')}",
+        "",
+        "[preset]",
+        f"name = {json.dumps(name)}",
+        f"sha256 = {json.dumps(digest(frozen))}",
+        f"frozen = {json.dumps(json.dumps(frozen, sort_keys=True))}",
+        "",
+    ]
+    temp = hidden / f".{_SETTINGS}.tmp"
+    with temp.open("w", encoding="utf-8", newline="\n") as file:
+        file.write("\n".join(lines))
+        file.flush()
+        os.fsync(file.fileno())
+    temp.replace(hidden / _SETTINGS)
