@@ -6,14 +6,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "scripts"))
 
-import page  # noqa: E402  (stands in scripts/, which is no package of the wheel)
+import page
 
 
-class ReviewPageHook(BuildHookInterface):
+class ReviewPageHook(BuildHookInterface[BuilderConfig]):
     """Builds the page when its sources changed, with the machine's Node or one from a wheel."""
 
     def dependencies(self) -> list[str]:

@@ -2,9 +2,9 @@
 
     python3 scripts/bootstrap.py [--browser]
 
-Needs nothing but Python; with any version that has `venv` it finds or fetches the one the project wants. Running
-it again does only what changed: each step's key is a hash of all that it reads, and of the key before it.
-Standard library only.
+Needs nothing but Python; run by another version than the project wants, it finds or fetches the right one.
+Running it again does only what changed: each step's key is a hash of all that it reads, and of the key before
+it. Standard library only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional
+from typing import Iterator
 
 import browser
 import page
@@ -96,12 +96,13 @@ def make_environment() -> None:
     command = [str(python), "-m", "venv", *fresh, str(VENV)]
     if _succeeds(command):
         return
-    if browser.is_root() and browser.distribution() and browser.apt_install("python3-venv") and _succeeds(command):
+    may_install = browser.is_root() and browser.distribution() != ""
+    if may_install and browser.apt_install("python3-venv") and _succeeds(command):
         return
-    raise SetUpError(f"{python} cannot make an environment: install its venv module (apt-get install python3-venv)")
+    raise SetUpError(f"{python} lacks its venv module (Debian, Ubuntu: apt-get install python3-venv)")
 
 
-def _fitting_python() -> Optional[Path]:
+def _fitting_python() -> Path | None:
     # Inside an environment (perhaps .venv itself), the interpreter that it was made from.
     here = Path(getattr(sys, "_base_executable", None) or sys.executable)
     names = [f"python{OLDEST[0]}.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
@@ -129,7 +130,7 @@ def _make_environment_by_uv() -> None:
 
 
 @contextlib.contextmanager
-def _borrowed_uv() -> Iterator[Optional[str]]:
+def _borrowed_uv() -> Iterator[str | None]:
     """A uv from the PATH, else one installed for the moment."""
     on_path = shutil.which("uv")
     if on_path:
@@ -183,7 +184,8 @@ def _locked(name: str) -> str:
 def _run(uv: str, *arguments: str) -> None:
     # uv does not read pip's settings; a machine that has its own index names it there.
     environment = dict(os.environ)
-    index = os.environ.get("PIP_INDEX_URL") or _output([str(PYTHON), "-m", "pip", "config", "get", "global.index-url"])
+    ask_pip = [str(PYTHON), "-m", "pip", "config", "get", "global.index-url"]
+    index = os.environ.get("PIP_INDEX_URL") or _output(ask_pip)
     if index and not {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & set(environment):
         environment["UV_DEFAULT_INDEX"] = index.strip()
     if subprocess.run([uv, *arguments], cwd=str(ROOT), env=environment, check=False).returncode != 0:
@@ -193,20 +195,20 @@ def _run(uv: str, *arguments: str) -> None:
 # --- small things
 
 
-def _succeeds(command: List[str]) -> bool:
+def _succeeds(command: list[str]) -> bool:
     return subprocess.run(command, check=False).returncode == 0
 
 
-def _output(command: List[str]) -> Optional[str]:
+def _output(command: list[str]) -> str | None:
     try:
         return subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, universal_newlines=True
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True
         ).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
-def _key(*parts: "str | bytes") -> str:
+def _key(*parts: str | bytes) -> str:
     digest = hashlib.sha256()
     for part in parts:
         content = part.encode() if isinstance(part, str) else part
@@ -215,14 +217,15 @@ def _key(*parts: "str | bytes") -> str:
     return digest.hexdigest()
 
 
-def _read_done() -> Dict[str, str]:
+def _read_done() -> dict[str, str]:
     try:
-        return json.loads(DONE.read_text(encoding="utf-8"))
+        keys: dict[str, str] = json.loads(DONE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return keys
 
 
-def _record(keys: Dict[str, str]) -> Dict[str, str]:
+def _record(keys: dict[str, str]) -> dict[str, str]:
     DONE.write_text(json.dumps(keys, indent=1) + "\n", encoding="utf-8")
     return keys
 

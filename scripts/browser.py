@@ -1,4 +1,4 @@
-"""Find a Chromium for the browser tests, or install one where that takes nobody's leave. Standard library only."""
+"""Find a Chromium for the browser tests, or install one where this user may. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Iterable, Iterator
 
 # Chromium draws nothing legible without a font.
 DEBIAN_PACKAGES = ("chromium", "fonts-dejavu-core", "fonts-liberation")
@@ -30,8 +30,8 @@ _PLAYWRIGHT_PROGRAMS = (
 )
 
 
-def find_chromium() -> Optional[Path]:
-    """The first browser of Chromium's family here: on the PATH, where programs live, or fetched by Playwright."""
+def find_chromium() -> Path | None:
+    """The first browser of Chromium's family: on the PATH, where programs live, or Playwright's own."""
     return next(_candidates(), None)
 
 
@@ -41,16 +41,15 @@ def _candidates() -> Iterator[Path]:
         if found:
             yield Path(found)
     if sys.platform == "darwin":
-        folders = (Path("/Applications"), Path.home() / "Applications")
-        yield from _existing(folders, _MAC_PROGRAMS)
+        yield from _existing([Path("/Applications"), Path.home() / "Applications"], _MAC_PROGRAMS)
     if os.name == "nt":
-        names = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
-        yield from _existing((Path(os.environ[name]) for name in names if name in os.environ), _WINDOWS_PROGRAMS)
+        roots = (os.environ.get(name) for name in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA"))
+        yield from _existing([Path(root) for root in roots if root], _WINDOWS_PROGRAMS)
     for pattern in _PLAYWRIGHT_PROGRAMS:
         yield from sorted(_playwright_folder().glob(pattern), reverse=True)
 
 
-def _existing(folders, programs) -> Iterator[Path]:
+def _existing(folders: Iterable[Path], programs: Iterable[str]) -> Iterator[Path]:
     for folder in folders:
         for program in programs:
             if (folder / program).is_file():
@@ -66,7 +65,7 @@ def _playwright_folder() -> Path:
     return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "ms-playwright"
 
 
-def ensure_chromium(python: Path) -> Optional[str]:
+def ensure_chromium(python: Path) -> str | None:
     """Install a Chromium if there is none and this user may; return one line on what is missing, or None.
 
     `python` is the environment's interpreter, which has Playwright.

