@@ -39,6 +39,8 @@ PYTHON = PROGRAMS / f"python{SUFFIX}"
 LOCK = ROOT / "requirements-dev.lock"
 DONE = VENV / "set-up.json"
 
+PIP_INSTALL = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+
 
 class SetUpError(RuntimeError):
     """Set-up cannot go on; the message is one line and says what to do."""
@@ -140,7 +142,7 @@ def _borrowed_uv() -> Iterator[str | None]:
         uv = Path(folder, PROGRAMS.name, f"uv{SUFFIX}")
         python = str(uv.with_name(PYTHON.name))
         made = _succeeds([sys.executable, "-m", "venv", folder])
-        yield str(uv) if made and _succeeds([python, "-m", "pip", "install", "-q", _locked("uv")]) else None
+        yield str(uv) if made and _succeeds([python, *PIP_INSTALL, _locked("uv")]) else None
 
 
 # --- what is installed in it
@@ -164,7 +166,7 @@ def _uv() -> str:
     if own.exists():
         return str(own)
     print("set-up: getting uv", flush=True)
-    pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", _locked("uv")]
+    pip = [str(PYTHON), *PIP_INSTALL, _locked("uv")]
     if _succeeds(pip):
         return str(own)
     on_path = shutil.which("uv")

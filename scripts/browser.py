@@ -108,7 +108,6 @@ def apt_install(*packages: str) -> bool:
     print(f"set-up: apt-get install {' '.join(packages)}", flush=True)
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
-    for command in (["apt-get", "update", "-qq"], install):
-        if subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False).returncode != 0:
-            return False
-    return True
+    # Lists that cannot be refreshed may still be good enough, so only the second one counts.
+    subprocess.run(["apt-get", "update", "-qq"], env=quiet, stdout=subprocess.DEVNULL, check=False)
+    return subprocess.run(install, env=quiet, stdout=subprocess.DEVNULL, check=False).returncode == 0

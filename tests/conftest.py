@@ -1,0 +1,71 @@
+"""What all tests share: no fetching of weights, a calm hypothesis, and no silent skips where CI looks."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from scripts.browser import find_chromium
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+# With CI=true these are there, so a test that skips for want of one is a test that nobody runs.
+NEVER_MISSING_IN_CI = re.compile(
+    r"chrom(e|ium)|playwright|browser|torch|diffusers|controlnet|\bnode(js)?\b|\bnpm\b", re.IGNORECASE
+)
+
+# Renders take as long as they take; in CI the same examples every time, so that a red run can be repeated.
+settings.register_profile("studio", deadline=None, max_examples=50, derandomize=IN_CI)
+settings.load_profile("studio")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """A browser of Chromium's family, for Playwright's `executable_path`."""
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium here: `make browser` installs one, or says how")
+    return program
+
+
+@pytest.fixture(scope="session")
+def pictures_folder() -> Path:
+    """The folder of pictures from outside the project: the tests' only way to them."""
+    named = os.environ.get("STUDIO_TEST_PICTURES")
+    if not named:
+        pytest.skip("STUDIO_TEST_PICTURES names no folder of pictures")
+    folder = Path(named)
+    if not folder.is_dir():
+        pytest.fail(f"STUDIO_TEST_PICTURES names {folder}, which is no folder")
+    return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    refuse_skip(report)
+    return report
+
+
+def refuse_skip(report: pytest.TestReport | pytest.CollectReport, *, in_ci: bool = IN_CI) -> None:
+    """Turn a skip for want of something that CI has into a failure."""
+    if not in_ci or report.outcome != "skipped" or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if NEVER_MISSING_IN_CI.search(reason):
+        report.outcome = "failed"
+        report.longrepr = f"may not be skipped with CI=true: {reason}"
