@@ -1,0 +1,60 @@
+"""What the page asks of the pipeline; `studio_pipeline.pipeline.desk.Desk` answers while a session runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+Layer = Literal["before", "after", "mask"]
+
+Json = dict[str, Any]
+
+
+class Desk(Protocol):
+    """Every method is called from threads of the server's pool, several at a time.
+
+    A method that takes a capture's id raises ``KeyError(id)`` when there is no such capture, and
+    ``errors.Refused`` when what is asked cannot be done; the text of the latter is shown to the person.
+    ``enabled`` names the edits whose switch is on. Polygons are in master pixels, ``[y, x]`` per corner.
+    """
+
+    def status(self) -> Json: ...
+
+    def capture(self, capture_id: str, /) -> Json: ...
+
+    def shown(self, capture_id: str, enabled: tuple[str, ...], /) -> Json: ...
+
+    def preview(self, capture_id: str, long_edge: int, /) -> bytes:
+        """An sRGB JPEG whose longer side is at most ``long_edge`` pixels."""
+        ...
+
+    def tile(
+        self, capture_id: str, layer: Layer, enabled: tuple[str, ...], level: int, col: int, row: int, /
+    ) -> bytes:
+        """One deep-zoom tile of at most 512 × 512 pixels, no overlap, on the canvas of these switches.
+
+        The level ``ceil(log2(longer side))`` is 100%; each level below halves it. JPEG; the mask is a PNG
+        with alpha.
+        """
+        ...
+
+    def approve(
+        self, capture_id: str, shown_hash: str, enabled: tuple[str, ...], user: str, via: str, /
+    ) -> Json: ...
+
+    def reject(self, capture_id: str, user: str, via: str, /) -> Json: ...
+
+    def revoke(self, capture_id: str, user: str, via: str, /) -> Json: ...
+
+    def repaint(self, capture_id: str, polygons: list[list[list[float]]], user: str, /) -> object: ...
+
+    def nobody_here(self, capture_id: str, user: str, /) -> object: ...
+
+    def health(self) -> Json: ...
+
+    def changes(self, since: int, timeout_s: float, /) -> tuple[int, Sequence[str]]:
+        """The newest revision and the captures that changed after ``since``.
+
+        Waits for a change, at most ``timeout_s``.
+        """
+        ...
