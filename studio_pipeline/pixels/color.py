@@ -6,8 +6,10 @@ Edits are computed in linear Rec.2020 (ITU-R BT.2020 primaries, D50-adapted as I
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,11 +30,17 @@ _SPACES: dict[str, tuple[tuple[tuple[float, float], ...], tuple[float, float], t
     "P3": (((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)), _D65, _SRGB_CURVE),
 }
 SPACES = tuple(_SPACES)
+_SQRT_STEPS = 1 << 20
+_CHUNK_PX = 1 << 19
 
 
 @dataclass(frozen=True, eq=False)
 class RgbEncoding:
-    """What code values mean: a matrix/TRC ICC profile, ready to decode and encode."""
+    """What code values mean: a matrix/TRC ICC profile, ready to decode and encode.
+
+    Both ways are tables. Encoding looks the code up by the square root of the light, whose steps are about
+    as even to the eye as the codes are: 2**20 of them place every code of a named space exactly.
+    """
 
     name: str
     icc_profile: bytes
@@ -47,37 +55,80 @@ class RgbEncoding:
         return np.linalg.solve(self.matrix.to_xyz, _REC2020).astype(np.float32)
 
     @cached_property
+    def _curves(self) -> NDArray[np.float64]:
+        """The distinct curves: ``(1, 65536)`` where the three channels share theirs, else ``(3, 65536)``."""
+        curves = self.matrix.curves
+        return curves[:1] if (curves == curves[0]).all() else curves
+
+    @cached_property
     def _decode_tables(self) -> dict[int, NDArray[np.float32]]:
-        """Per channel, linear light of every code, for 16-bit and (every 257th) 8-bit codes."""
-        wide = self.matrix.curves.astype(np.float32)
+        """Linear light of every code, for 16-bit and (every 257th) 8-bit codes."""
+        wide = self._curves.astype(np.float32)
         return {16: wide, 8: np.ascontiguousarray(wide[:, ::257])}
+
+    @cached_property
+    def _code_places(self) -> NDArray[np.float32]:
+        """Fractional 16-bit code at even steps of sqrt(light)."""
+        light = np.linspace(0.0, 1.0, _SQRT_STEPS + 1) ** 2
+        codes = np.arange(icc.TABLE_SIZE, dtype=np.float64)
+        rising = np.maximum.accumulate(self._curves, axis=1)
+        return np.stack([np.interp(light, curve, codes) for curve in rising]).astype(np.float32)
+
+    @cached_property
+    def _code_tables(self) -> dict[int, Codes]:
+        places = self._code_places
+        return {16: np.rint(places).astype(np.uint16), 8: np.rint(places / 257).astype(np.uint8)}
 
     def decode(self, codes: Codes) -> Linear:
         """``(..., 3)`` uint8 or uint16 codes to linear Rec.2020 float32, same shape."""
-        tables = self._decode_tables[8 if codes.dtype == np.uint8 else 16]
+        tables = self._decode_tables[8 * codes.dtype.itemsize]
         linear = np.empty(codes.shape, np.float32)
-        for channel in range(3):
-            np.take(tables[channel], codes[..., channel], out=linear[..., channel])
-        return _transform(linear, self._to_rec2020)
+        source, target = codes.reshape(-1, 3), linear.reshape(-1, 3)
+        for chunk in _chunks(len(source)):
+            target[chunk] = _transform(_look_up(tables, source[chunk]), self._to_rec2020)
+        return linear
 
     def encode(self, linear: Linear, bits: int, dither: NDArray[np.float32] | None = None) -> Codes:
         """Linear Rec.2020 ``(..., 3)`` to codes of 8 or 16 bits, clipped to the profile's gamut.
 
         ``dither``: same shape, in codes, normally within ±0.5; added before rounding.
         """
-        native = np.clip(_transform(linear, self._from_rec2020), 0.0, 1.0)
-        top = 255 if bits == 8 else 65535
-        codes = np.empty(linear.shape, np.float32)
-        grid = np.linspace(0.0, top, icc.TABLE_SIZE)
-        for channel in range(3):
-            codes[..., channel] = np.interp(native[..., channel], self.matrix.curves[channel], grid)
-        if dither is not None:
-            codes += dither
-        rounded = np.rint(np.clip(codes, 0, top))
-        return rounded.astype(np.uint8) if bits == 8 else rounded.astype(np.uint16)
+        codes: Codes = np.empty(linear.shape, np.uint8 if bits == 8 else np.uint16)
+        source, target = linear.reshape(-1, 3), codes.reshape(-1, 3)
+        noise = None if dither is None else dither.reshape(-1, 3)
+        for chunk in _chunks(len(source)):
+            steps = sqrt_steps(_transform(source[chunk], self._from_rec2020), _SQRT_STEPS)
+            if noise is None:
+                target[chunk] = _look_up(self._code_tables[bits], steps)
+            else:
+                places = _look_up(self._code_places, steps) / np.float32(257 if bits == 8 else 1) + noise[chunk]
+                target[chunk] = np.rint(np.clip(places, 0, np.iinfo(codes.dtype).max))
+        return codes
+
+
+def sqrt_steps(linear: Linear, steps: int) -> NDArray[np.int32]:
+    """Light clipped to [0, 1] as the nearest of even steps of its square root, for tables. Overwrites ``linear``."""
+    np.clip(linear, 0.0, 1.0, out=linear)
+    np.sqrt(linear, out=linear)
+    linear *= steps
+    linear += 0.5
+    return linear.astype(np.int32)
+
+
+def _look_up(tables: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
+    """``tables`` ``(1 or 3, n)`` at ``index`` ``(m, 3)``."""
+    if len(tables) == 1:
+        return np.take(tables[0], index)
+    return np.stack([np.take(table, index[:, channel]) for channel, table in enumerate(tables)], axis=1)
+
+
+def _chunks(count: int) -> Iterator[slice]:
+    """Pieces that keep the temporary arrays of a whole picture small."""
+    return (slice(start, start + _CHUNK_PX) for start in range(0, count, _CHUNK_PX))
 
 
 def _transform(linear: Linear, matrix: NDArray[np.float32]) -> Linear:
+    """A new array of the same shape, every pixel times ``matrix``."""
     flat = np.ascontiguousarray(linear, np.float32).reshape(-1, 1, 3)
     if not len(flat):
         return linear.astype(np.float32)
@@ -88,10 +139,21 @@ def _transform(linear: Linear, matrix: NDArray[np.float32]) -> Linear:
 def named(space: str) -> RgbEncoding:
     """One of ``SPACES``, its profile built in code. Raises KeyError for any other name."""
     primaries, white, (kind, parameters) = _SPACES[space]
-    profile = icc.build(space, icc.primaries_to_xyz_d50(primaries, white), kind, parameters)
+    curve = icc.curve_tag(kind, parameters)
+    profile = icc.build(space, icc.primaries_to_xyz_d50(primaries, white), curve)
     return RgbEncoding(space, profile, icc.parse(profile))
 
 
+def from_grey_profile(profile: bytes) -> RgbEncoding:
+    """A grey profile's own curve on sRGB's primaries, for greys copied to three channels.
+
+    Raises ``icc.NotMatrixProfile`` for a profile that is not grey.
+    """
+    curve = icc.grey_curve_tag(profile)
+    return from_profile(icc.build(icc.profile_name(profile), named("sRGB").matrix.to_xyz, curve))
+
+
+@lru_cache(maxsize=16)
 def from_profile(profile: bytes) -> RgbEncoding:
     """The encoding of an embedded profile. Raises ``icc.NotMatrixProfile`` for any but RGB matrix/TRC."""
     matrix = icc.parse(profile)

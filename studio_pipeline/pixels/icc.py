@@ -29,8 +29,13 @@ class MatrixProfile:
 
 
 def parametric(kind: int, p: tuple[float, ...]) -> NDArray[np.float64]:
-    """A parametric curve (ICC.1:2022, 10.18) sampled at 65536 even steps of its domain 0..1."""
-    x = np.linspace(0.0, 1.0, TABLE_SIZE)
+    """A parametric curve (ICC.1:2022, 10.18) sampled at 65536 even steps of its domain 0..1, clipped to 0..1."""
+    with np.errstate(all="ignore"):
+        values = _parametric(np.linspace(0.0, 1.0, TABLE_SIZE), kind, p)
+    return np.clip(np.nan_to_num(values), 0.0, 1.0)
+
+
+def _parametric(x: NDArray[np.float64], kind: int, p: tuple[float, ...]) -> NDArray[np.float64]:
     g, a, b, c, d, e, f = (*p, *(0.0,) * (7 - len(p)))
     if kind == 0:
         return x**g
@@ -51,22 +56,35 @@ def primaries_to_xyz_d50(primaries_xy: tuple[tuple[float, float], ...], white_xy
     return np.asarray(np.linalg.solve(_BRADFORD, cone_scale @ _BRADFORD) @ native)
 
 
-def build(name: str, to_xyz: NDArray[np.float64], kind: int, parameters: tuple[float, ...]) -> bytes:
-    """A version 4.3 display profile with one parametric curve for the three channels."""
+def curve_tag(kind: int, parameters: tuple[float, ...]) -> bytes:
+    """The bytes of a parametric curve (ICC.1:2022, 10.18)."""
+    return b"para\0\0\0\0" + struct.pack(">HH", kind, 0) + _s15(*parameters)
 
-    def s15(*values: float) -> bytes:
-        return struct.pack(f">{len(values)}i", *(round(v * 65536) for v in values))
+
+def grey_curve_tag(profile: bytes) -> bytes:
+    """The curve of a grey profile, as it stands in the file. Raises NotMatrixProfile if it is none."""
+    if profile[16:20] != b"GRAY":
+        raise NotMatrixProfile("not a grey profile")
+    try:
+        curve = _tags(profile)[b"kTRC"]
+        _curve(curve)
+    except (KeyError, struct.error, IndexError) as error:
+        raise NotMatrixProfile("no curve in the grey profile") from error
+    return curve
+
+
+def build(name: str, to_xyz: NDArray[np.float64], curve: bytes) -> bytes:
+    """A version 4.3 display profile with one curve (a tag's bytes) for the three channels."""
 
     def text(value: str) -> bytes:
         data = value.encode("utf-16-be")
         return b"mluc\0\0\0\0" + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(data), 28) + data
 
-    curve = b"para\0\0\0\0" + struct.pack(">HH", kind, 0) + s15(*parameters)
     tags: list[tuple[bytes, bytes]] = [
         (b"desc", text(name)),
         (b"cprt", text("No copyright, use freely")),
-        (b"wtpt", b"XYZ \0\0\0\0" + s15(*D50_XYZ)),
-        *((tag, b"XYZ \0\0\0\0" + s15(*to_xyz[:, i])) for i, tag in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))),
+        (b"wtpt", b"XYZ \0\0\0\0" + _s15(*D50_XYZ)),
+        *((tag, b"XYZ \0\0\0\0" + _s15(*to_xyz[:, i])) for i, tag in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))),
         *((tag, curve) for tag in (b"rTRC", b"gTRC", b"bTRC")),
     ]
     directory, body, places = b"", b"", {}
@@ -79,7 +97,7 @@ def build(name: str, to_xyz: NDArray[np.float64], kind: int, parameters: tuple[f
     header = struct.pack(
         ">I4xI4s4s4s6H4s4xI8xQI12s4x16s28x",
         start + len(body), 0x04300000, b"mntr", b"RGB ", b"XYZ ", 2026, 1, 1, 0, 0, 0, b"acsp", 0, 0, 0,
-        s15(*D50_XYZ), bytes(16),
+        _s15(*D50_XYZ), bytes(16),
     )  # fmt: skip
     return header + struct.pack(">I", len(tags)) + directory + body
 
@@ -95,14 +113,31 @@ def parse(profile: bytes) -> MatrixProfile:
     if profile[16:20] != b"RGB ":
         raise NotMatrixProfile(f"a profile for {profile[16:20].decode('latin-1').strip()} data, not RGB")
     try:
-        (count,) = struct.unpack_from(">I", profile, 128)
-        places = (struct.unpack_from(">4sII", profile, 132 + 12 * i) for i in range(min(count, 100)))
-        tags = {tag: profile[offset : offset + size] for tag, offset, size in places}
-        columns = [_xyz(tags[t]) for t in (b"rXYZ", b"gXYZ", b"bXYZ")]
+        tags = _tags(profile)
+        to_xyz = np.stack([_xyz(tags[t]) for t in (b"rXYZ", b"gXYZ", b"bXYZ")], axis=1)
         curves = np.stack([_curve(tags[t]) for t in (b"rTRC", b"gTRC", b"bTRC")])
-        return MatrixProfile(_name(tags.get(b"desc", b"")), np.stack(columns, axis=1), curves)
+        name = profile_name(profile)
     except (KeyError, struct.error, IndexError) as error:
         raise NotMatrixProfile("no matrix and curves in the profile") from error
+    if abs(np.linalg.det(to_xyz)) < 1e-6 or (curves[:, -1] <= curves[:, 0]).any():
+        raise NotMatrixProfile("its matrix or curves cannot be inverted")
+    return MatrixProfile(name, to_xyz, curves)
+
+
+def profile_name(profile: bytes) -> str:
+    """What the profile calls itself."""
+    return _name(_tags(profile).get(b"desc", b""))
+
+
+def _s15(*values: float) -> bytes:
+    """s15Fixed16Number (ICC.1:2022, 4.6)."""
+    return struct.pack(f">{len(values)}i", *(round(v * 65536) for v in values))
+
+
+def _tags(profile: bytes) -> dict[bytes, bytes]:
+    (count,) = struct.unpack_from(">I", profile, 128)
+    places = (struct.unpack_from(">4sII", profile, 132 + 12 * i) for i in range(min(count, 100)))
+    return {tag: profile[offset : offset + size] for tag, offset, size in places}
 
 
 def _xyz(data: bytes) -> NDArray[np.float64]:
