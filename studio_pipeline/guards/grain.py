@@ -1,0 +1,98 @@
+"""What was added or healed is as fine-grained as the backdrop beside it: neither soft nor noisy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from studio_pipeline.geometry import Roi
+from studio_pipeline.guards.base import FaceCounter, Rendered
+from studio_pipeline.guards.sides import Side, extended_sides, extension
+from studio_pipeline.pixels.metrics import farness, grain_ratio, high_frequency_energy, tone
+from studio_pipeline.records.preset import GuardLimits
+from studio_pipeline.records.proposal import GuardResult
+from studio_pipeline.records.spots import SpotsPlan
+
+_BLOCK_PX = 16
+_BLOCKS_ALONG, _BLOCKS_ACROSS = 24, 2
+_DEPTHS = 3  # near the seam, midway, far from it: an extension that turns soft on its way is found
+_ENOUGH_BLOCKS = 8
+_ENOUGH_PIXELS = 400
+
+
+class Grain:
+    """High-frequency energy of new area, and of healed spots, over the backdrop's beside them; the worst."""
+
+    name = "grain"
+
+    def check(self, rendered: Rendered, limits: GuardLimits, count_faces: FaceCounter) -> list[GuardResult]:
+        found: list[tuple[str, float]] = []
+        plan = extension(rendered)
+        figures = [ratio for side in extended_sides(rendered) for ratio in _side_ratios(side)]
+        if plan is not None and figures:
+            found.append((plan.edit, max(figures, key=farness)))
+        for plan in rendered.plans:
+            if plan.edit == SpotsPlan.EDIT:
+                healed = _spots_ratio(rendered, SpotsPlan.model_validate(plan.body))
+                found += [(plan.edit, healed)] if healed is not None else []
+        low, high = limits.grain_min, limits.grain_max
+        return [
+            GuardResult(name=self.name, edit=edit, value=v, low=low, limit=high, passed=low <= v <= high)
+            for edit, v in found
+        ]
+
+
+def _side_ratios(side: Side) -> Iterator[float]:
+    """One ratio a depth. Medians over blocks, so that a line or a stand in some of them does not count."""
+    block_px = min(_BLOCK_PX, side.new_px - 2, side.roi.x1 - 2, side.roi.y1 - 2)
+    if block_px < 4:
+        return
+    band_px = min(side.roi.x1, max(4 * _BLOCK_PX, min(side.new_px, side.roi.x1 // 8)))
+    blocks = list(_lattice(Roi(0, 0, side.roi.y1, band_px), block_px, _DEPTHS * _BLOCKS_ACROSS))
+    backdrop = [block for block in blocks if side.backdrop(block).all()]
+    # An unsure reading locks the whole base; its border is then still what was extended.
+    reference = _energy(side, backdrop if len(backdrop) >= _ENOUGH_BLOCKS else blocks)
+    edges = np.linspace(-side.new_px, 0, _DEPTHS + 1).astype(int)
+    for x0, x1 in pairwise(edges):
+        depth = Roi(0, min(int(x0), int(x1) - block_px - 2), side.roi.y1, int(x1))
+        yield grain_ratio(
+            _energy(side, list(_lattice(depth & side.roi, block_px, _BLOCKS_ACROSS))), reference
+        )
+
+
+def _lattice(roi: Roi, block_px: int, across: int) -> Iterator[Roi]:
+    """Blocks spread evenly over a region, each with the pixel around it that a Laplacian needs."""
+    size = block_px + 2
+    along = np.linspace(roi.y0, roi.y1 - size, min(_BLOCKS_ALONG, max(1, roi.extent.height // size))).astype(
+        int
+    )
+    columns = np.linspace(roi.x0, roi.x1 - size, min(across, max(1, roi.extent.width // size))).astype(int)
+    for y in along:
+        for x in columns:
+            yield Roi(int(y), int(x), int(y) + size, int(x) + size)
+
+
+def _energy(side: Side, blocks: list[Roi]) -> float:
+    return float(np.median([high_frequency_energy(side.tone(block)) for block in blocks]))
+
+
+def _spots_ratio(rendered: Rendered, plan: SpotsPlan) -> float | None:
+    """Energy inside all spots over that in the rings around them; None where they are too few pixels."""
+    inner = outer = 0.0
+    pixels = 0
+    for spot in plan.spots:
+        disc = spot.disc(rendered.scale)
+        window = disc.roi.grown(max(3, round(disc.radius_px)))
+        if not rendered.base.contains(window):
+            continue
+        codes = rendered.after[window.within(rendered.canvas)]
+        values = tone(rendered.encoding.decode(codes))
+        healed = disc.mask(window)
+        ring = ~disc.mask(window, grown_px=1)
+        count = int(np.count_nonzero(healed))
+        pixels += count
+        inner += count * high_frequency_energy(values, healed)
+        outer += count * high_frequency_energy(values, ring)
+    return grain_ratio(inner / pixels, outer / pixels) if pixels >= _ENOUGH_PIXELS else None

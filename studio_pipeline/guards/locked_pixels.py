@@ -1,0 +1,51 @@
+"""The promise itself: no pixel of the base differs outside the zones that the plans may write."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio_pipeline.geometry import Roi
+from studio_pipeline.guards.base import FaceCounter, Rendered
+from studio_pipeline.pixels.masks import Mask, Zone, inside
+from studio_pipeline.records.plan import Tier
+from studio_pipeline.records.preset import GuardLimits
+from studio_pipeline.records.proposal import GuardResult
+
+WRITABLE: dict[Tier, tuple[Zone, ...]] = {
+    Tier.BACKDROP_ONLY: (Zone.BACKDROP,),
+    Tier.EDGE: (Zone.BACKDROP, Zone.EDGE),
+    Tier.BOUNDED_RETOUCH: (Zone.BACKDROP, Zone.EDGE, Zone.HEALABLE),
+}
+"""The zones of the base that each tier may write at most. ``Zone.NEW`` is never one: the base has none."""
+
+_STRIP_ROWS = 512
+
+
+class LockedPixels:
+    """Compares every pixel of the base with the null render, as code values."""
+
+    name = "locked_pixels"
+
+    def check(self, rendered: Rendered, limits: GuardLimits, count_faces: FaceCounter) -> list[GuardResult]:
+        allowed = {zone for plan in rendered.plans for zone in WRITABLE[plan.tier]}
+        changed = 0
+        for strip in strips(rendered.base):
+            differs = changed_pixels(rendered, strip)
+            zones = rendered.zones[strip.within(rendered.canvas)]
+            changed += int(np.count_nonzero(differs & ~inside(zones, *allowed)))
+        return [GuardResult(name=self.name, value=changed, limit=0, passed=changed == 0, unit="px")]
+
+
+def strips(roi: Roi) -> list[Roi]:
+    """A region in full-width strips, each small enough to be read in one go."""
+    return [Roi(y, roi.x0, min(y + _STRIP_ROWS, roi.y1), roi.x1) for y in range(roi.y0, roi.y1, _STRIP_ROWS)]
+
+
+def changed_pixels(rendered: Rendered, roi: Roi) -> Mask:
+    """Where any channel's code in ``roi`` differs from the null render's."""
+    where = roi.within(rendered.canvas)
+    before, after = rendered.before[where], rendered.after[where]
+    if np.array_equal(before, after):  # nearly every strip, and several times faster
+        return np.zeros(before.shape[:2], np.bool_)
+    differs = before != after
+    return np.asarray(differs[..., 0] | differs[..., 1] | differs[..., 2], np.bool_)

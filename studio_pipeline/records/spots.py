@@ -1,0 +1,66 @@
+"""Where flaws are healed, and from where: the plan that ``heal_spots`` writes and the guards read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.geometry import Point, Roi
+from studio_pipeline.records.base import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Disc:
+    """A spot at one scale: every pixel whose centre lies within the radius."""
+
+    y: float
+    x: float
+    radius_px: float
+
+    @property
+    def roi(self) -> Roi:
+        """The disc's bounds and one pixel more on each side, the rim that holds up a healing membrane."""
+        reach = self.radius_px + 1
+        return Roi(
+            math.floor(self.y - reach),
+            math.floor(self.x - reach),
+            math.ceil(self.y + reach) + 1,
+            math.ceil(self.x + reach) + 1,
+        )
+
+    def mask(self, roi: Roi, grown_px: float = 0) -> NDArray[np.bool_]:
+        """``(h, w)`` of ``roi``, True inside the disc widened by ``grown_px``."""
+        y = np.arange(roi.y0, roi.y1, dtype=np.float64)[:, None] - self.y
+        x = np.arange(roi.x0, roi.x1, dtype=np.float64)[None, :] - self.x
+        return np.asarray(y * y + x * x <= (self.radius_px + grown_px) ** 2, np.bool_)
+
+
+class Spot(Record):
+    """One flaw, in master pixels. Its pixels are healed from those at ``offset`` from them.
+
+    ``id`` names it for as long as it is found in the same place. ``contrast`` is its greatest difference
+    from what surrounds it, in CIELAB (Euclidean).
+    """
+
+    id: str
+    centre: Point
+    radius_px: float
+    offset: Point
+    contrast: float
+
+    def disc(self, scale: float) -> Disc:
+        """The spot at a scale; pixel ``i`` of the master covers ``[i, i + 1)``."""
+        y, x = (self.centre.y + 0.5) * scale - 0.5, (self.centre.x + 0.5) * scale - 0.5
+        return Disc(y, x, self.radius_px * scale)
+
+
+class SpotsPlan(Record):
+    """The body of a healing plan, strongest spot first."""
+
+    EDIT: ClassVar[str] = "heal_spots"
+
+    spots: tuple[Spot, ...] = ()
