@@ -31,7 +31,8 @@ class Extent:
         return max(self.height, self.width)
 
     def scaled(self, scale: float) -> Extent:
-        return Extent(max(1, round(self.height * scale)), max(1, round(self.width * scale)))
+        """Rounded as ``Roi.scaled`` rounds, so a picture and its region agree."""
+        return Extent(*(max(1, math.floor(v * scale + 0.5)) for v in (self.height, self.width)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_pipeline.geometry import Roi
+from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, resize_zones
 from studio_pipeline.records.subject import SubjectRecord
 
@@ -35,12 +35,14 @@ class Reading:
         out = np.full((roi.extent.height, roi.extent.width), int(Zone.NEW), np.uint8)
         part = roi & base
         if not part.empty:
-            zones = self.zones if scale == 1 else self._scaled(base)
-            out[part.within(roi)] = zones[part.within(base)]
+            out[part.within(roi)] = self.zones_at(base.extent)[part.within(base)]
         return out
 
-    def _scaled(self, base: Roi) -> ZoneMap:
-        return resize_zones(self.zones, base.extent.height, base.extent.width)
+    def zones_at(self, extent: Extent) -> ZoneMap:
+        """The base's zones at another size; where several fall on one pixel the most protected wins."""
+        if self.zones.shape == (extent.height, extent.width):
+            return self.zones
+        return resize_zones(self.zones, extent.height, extent.width)
 
     def backdrop_at(self, height: int, width: int) -> Mask:
         size = (width, height)

@@ -1,0 +1,80 @@
+"""Which sides of a frame may be extended, and by how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from studio_pipeline.geometry import Extent, Insets
+from studio_pipeline.pixels.masks import Mask, Zone, inside
+from studio_pipeline.records.plan import Refusal
+from studio_pipeline.subject.reading import Reading
+
+SIDES = ("top", "left", "bottom", "right")
+_OPPOSITE = {"top": "bottom", "bottom": "top", "left": "right", "right": "left"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Pixels to add on each side after refusals, and what had to be said about it."""
+
+    insets: Insets
+    refusals: tuple[Refusal, ...]
+    notes: tuple[str, ...]
+
+
+def blocked(reading: Reading, readable: Mask) -> dict[str, str]:
+    """Side to the reason why it may not be extended; a side that is not named is free."""
+    extent = Extent(*readable.shape)
+    zones = reading.zones_at(extent)
+    person = inside(zones, Zone.LOCKED, Zone.HEALABLE, Zone.EDGE)
+    out = {}
+    for side in SIDES:
+        strip_of_person = _strip(person, side)
+        strip_of_backdrop = _strip(readable, side)
+        cut = strip_of_person.any(axis=1)
+        if not reading.record.sure:
+            if strip_of_backdrop.mean() < 0.98:
+                out[side] = "it is not sure that only backdrop touches this side"
+        elif cut.mean() > 0.002:
+            where = np.flatnonzero(cut) / len(cut)
+            span = f"{where[0]:.0%} to {where[-1]:.0%}"
+            out[side] = f"the frame cuts the person here ({span} of the side); a body is never invented"
+        elif strip_of_backdrop.mean() < 0.25:
+            out[side] = "too little backdrop is visible at this side to continue it"
+    return out
+
+
+def _strip(mask: Mask, side: str) -> Mask:
+    """The outermost 0.5% (at least 2 px) of a side, ``(length, depth)``."""
+    turned = {"top": mask.T, "bottom": mask.T[:, ::-1], "left": mask, "right": mask[:, ::-1]}[side]
+    return turned[:, : max(2, round(0.005 * turned.shape[1]))]
+
+
+def by_pixels(asked: Insets, reasons: dict[str, str]) -> Wanted:
+    """Exactly what was asked, less the blocked sides."""
+    refused = [side for side in SIDES if getattr(asked, side) and side in reasons]
+    kept = {side: 0 if side in refused else getattr(asked, side) for side in SIDES}
+    return Wanted(Insets(**kept), tuple(Refusal(where=s, reason=reasons[s]) for s in refused), ())
+
+
+def by_aspect(extent: Extent, width_over_height: float, reasons: dict[str, str]) -> Wanted:
+    """The two sides that lead to the aspect ratio, half each; a blocked side's share goes to the other."""
+    wide = round(extent.height * width_over_height) - extent.width
+    high = round(extent.width / width_over_height) - extent.height
+    pair, missing = (("left", "right"), wide) if wide > 0 else (("top", "bottom"), high)
+    if missing <= 0:
+        return Wanted(Insets(), (), ("the picture already has this format",))
+    share = {pair[0]: missing // 2, pair[1]: missing - missing // 2}
+    refusals, notes = [], []
+    for side in pair:
+        if side not in reasons:
+            continue
+        refusals.append(Refusal(where=side, reason=reasons[side]))
+        other = _OPPOSITE[side]
+        if other not in reasons:
+            share[other] = missing
+            notes.append(f"all new backdrop goes to the {other}")
+        share[side] = 0
+    return Wanted(Insets(**share), tuple(refusals), tuple(notes))

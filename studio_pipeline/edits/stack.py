@@ -1,0 +1,104 @@
+"""Run an edit stack: plan all of it once, render any region of it at any scale through the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from pydantic import ValidationError
+
+from studio_pipeline.edits import EDITS
+from studio_pipeline.errors import Refused
+from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels.color import Codes
+from studio_pipeline.pixels.composite import composite
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.masks import inside
+from studio_pipeline.records.base import Record
+from studio_pipeline.records.plan import Plan
+from studio_pipeline.records.preset import EditSpec
+from studio_pipeline.subject.reading import Reading
+
+TILE_PX = 768
+
+
+def check(specs: Sequence[EditSpec]) -> list[Record]:
+    """Every row's parameters, validated by its edit. Raises Refused with the first mistake."""
+    return [_params(spec) for spec in specs]
+
+
+def _params(spec: EditSpec) -> Record:
+    if spec.name not in EDITS:
+        raise Refused(f"no edit named {spec.name!r}; there are: {', '.join(EDITS)}")
+    try:
+        return EDITS[spec.name].params.model_validate(spec.params)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise Refused(f"{spec.name}{'.' + key if key else ''}: {first['msg']}") from error
+
+
+def plan_all(frame: Frame, reading: Reading, specs: Sequence[EditSpec]) -> tuple[Plan, ...]:
+    """One plan a row, in order, from the picture at plan scale."""
+    return tuple(
+        EDITS[spec.name].plan(frame, reading, params, spec.seed)
+        for spec, params in zip(specs, check(specs), strict=True)
+    )
+
+
+def canvas_of(plans: Sequence[Plan], base: Roi) -> Roi:
+    """The canvas in master pixels after ``plans``."""
+    for plan in plans:
+        base = plan.canvas or base
+    return base
+
+
+def null_render(base: Frame, roi: Roi) -> Codes:
+    """The base's own code values laid on a canvas region; zeros where the base does not reach."""
+    out = np.zeros((roi.extent.height, roi.extent.width, 3), base.codes.dtype)
+    part = base.roi & roi
+    if not part.empty:
+        out[part.within(roi)] = base.codes[part.within(base.roi)]
+    return out
+
+
+def render(plans: Sequence[Plan], base: Frame, reading: Reading, roi: Roi) -> Codes:
+    """Codes ``(h, w, 3)`` of a canvas region at ``base.scale``, every edit written through the gate.
+
+    Raises LockedPixelsChanged when an edit leaves its zones.
+    """
+    codes = null_render(base, roi)
+    zones = reading.canvas_zones(roi, base.scale)
+    for plan in plans:
+        edit = EDITS[plan.edit]
+        if edit.version != plan.version:
+            raise Refused(f"{plan.edit} is now version {edit.version}, the plan is of version {plan.version}")
+        patch = edit.render(plan, base, roi)
+        codes = composite(
+            codes,
+            patch.linear,
+            patch.mask,
+            inside(zones, *edit.writes),
+            encoding=base.encoding,
+            roi=roi,
+            edit=plan.edit,
+            dither_seed=plan.seed,
+        )
+    return codes
+
+
+def render_into(
+    out: Codes,
+    plans: Sequence[Plan],
+    base: Frame,
+    reading: Reading,
+    canvas: Roi,
+    progress: Callable[[float], None] | None = None,
+) -> None:
+    """Fill ``out`` (an array or memory map of ``canvas``) tile by tile; memory does not grow with the picture."""
+    done = 0
+    for tile in canvas.tiles(TILE_PX):
+        out[tile.within(canvas)] = render(plans, base, reading, tile)
+        done += tile.extent.area
+        if progress:
+            progress(done / canvas.extent.area)

@@ -1,0 +1,229 @@
+"""Workers that may crash: one job each, a deadline and a memory limit, killed and replaced alone.
+
+``concurrent.futures`` breaks every queued job when one child dies and can neither kill nor prioritise; hence
+this. Not thread-safe: one thread submits and polls; ``wake`` alone may be called from any.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from studio_pipeline.pipeline import worker
+
+log = logging.getLogger(__name__)
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Job:
+    """``function`` is ``package.module:name``; ``arguments`` must pickle. Lower ``priority`` runs first."""
+
+    key: str
+    lane: str
+    priority: int
+    function: str
+    arguments: dict[str, Any]
+    deadline_s: float = 300.0
+    memory_bytes: int = 6 << 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: ``done`` with its value, or ``failed`` (said so), ``broke`` (a bug), ``died`` (crash,
+    deadline, memory). ``error`` is the error's class name and ``text`` one line for people."""
+
+    job: Job
+    kind: str
+    value: Any = None
+    error: str = ""
+    text: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A group of equal workers."""
+
+    name: str
+    workers: int
+    preload: Sequence[str] = ()
+    niceness: int = 0
+    address_space_bytes: int | None = None
+
+
+@dataclass
+class _Worker:
+    lane: Lane
+    process: BaseProcess
+    pipe: Connection
+    job: Job | None = None
+    started: float = 0.0
+
+
+@dataclass
+class _Queue:
+    heap: list[tuple[int, int, Job]] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+
+
+class Supervisor:
+    """Start with ``with``; leaving kills what still runs (jobs are safe to repeat)."""
+
+    def __init__(self, lanes: Sequence[Lane], clock: Callable[[], float] = time.monotonic) -> None:
+        self._lanes = {lane.name: lane for lane in lanes}
+        self._clock = clock
+        self._context = multiprocessing.get_context("spawn")
+        self._queues = {lane.name: _Queue() for lane in lanes}
+        self._order = itertools.count()
+        self._workers: list[_Worker] = []
+        self._wake_receive, self._wake_send = self._context.Pipe(duplex=False)
+
+    def __enter__(self) -> Supervisor:
+        for lane in self._lanes.values():
+            self._workers += [self._start(lane) for _ in range(lane.workers)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._workers:
+            one.pipe.close()
+            if one.job is not None:
+                one.process.kill()
+        for one in self._workers:
+            one.process.join(timeout=3)
+            if one.process.is_alive():
+                one.process.kill()
+                one.process.join()
+
+    def submit(self, job: Job) -> bool:
+        """Queue a job; False when one with its key already waits or runs."""
+        queue = self._queues[job.lane]
+        if job.key in queue.keys:
+            return False
+        queue.keys.add(job.key)
+        heapq.heappush(queue.heap, (job.priority, next(self._order), job))
+        self._dispatch()
+        return True
+
+    def forget_waiting(self, wanted: Callable[[Job], bool]) -> None:
+        """Drop queued jobs (not running ones) for which ``wanted`` is False."""
+        for queue in self._queues.values():
+            kept = [row for row in queue.heap if wanted(row[2])]
+            queue.keys -= {row[2].key for row in queue.heap} - {row[2].key for row in kept}
+            queue.heap = kept
+            heapq.heapify(queue.heap)
+
+    @property
+    def running(self) -> list[Job]:
+        return [one.job for one in self._workers if one.job is not None]
+
+    @property
+    def waiting(self) -> int:
+        return sum(len(queue.heap) for queue in self._queues.values())
+
+    @property
+    def idle(self) -> bool:
+        return not self.running and not self.waiting
+
+    def wake(self) -> None:
+        """Make a waiting ``poll`` return now."""
+        self._wake_send.send_bytes(b"!")
+
+    def poll(self, timeout_s: float) -> list[Outcome]:
+        """Wait for something to happen, at most ``timeout_s``; every job that ended since the last call."""
+        self._dispatch()
+        until = self._clock() + timeout_s
+        outcomes: list[Outcome] = []
+        while True:
+            pipes: list[Any] = [self._wake_receive]
+            for one in self._workers:
+                pipes += [one.pipe, one.process.sentinel]
+            ready = wait(pipes, min(_POLL_S, max(0.0, until - self._clock())))
+            woken = self._wake_receive in ready
+            while self._wake_receive.poll():
+                self._wake_receive.recv_bytes()
+            outcomes += self._collect()
+            self._dispatch()
+            if outcomes or woken or self._clock() >= until:
+                return outcomes
+
+    def _collect(self) -> list[Outcome]:
+        outcomes = []
+        for place, one in enumerate(self._workers):
+            answer = _received(one.pipe)
+            if answer is not None and one.job is not None:
+                outcomes.append(self._finished(one, *answer))
+            elif not one.process.is_alive():
+                outcomes += self._replace(place, f"the process died (exit code {one.process.exitcode})")
+            elif one.job is not None and self._clock() - one.started > one.job.deadline_s:
+                outcomes += self._replace(place, f"it took longer than {one.job.deadline_s:.0f} s")
+            elif one.job is not None and _resident_bytes(one.process.pid) > one.job.memory_bytes:
+                outcomes += self._replace(place, f"it needed more than {one.job.memory_bytes >> 20} MB of memory")
+        return outcomes
+
+    def _finished(self, one: _Worker, kind: str, body: Any) -> Outcome:
+        job, seconds = one.job, self._clock() - one.started
+        assert job is not None
+        self._queues[job.lane].keys.discard(job.key)
+        one.job = None
+        if kind == "done":
+            return Outcome(job, kind, value=body, seconds=seconds)
+        if kind == "broke":
+            log.error("%s broke on %s:\n%s", job.function, job.key, body[2])
+        return Outcome(job, kind, error=body[0], text=body[1], seconds=seconds)
+
+    def _replace(self, place: int, why: str) -> list[Outcome]:
+        one = self._workers[place]
+        one.process.kill()
+        one.process.join()
+        one.pipe.close()
+        self._workers[place] = self._start(one.lane)
+        if one.job is None:
+            return []
+        log.warning("%s was stopped on %s: %s", one.job.function, one.job.key, why)
+        self._queues[one.job.lane].keys.discard(one.job.key)
+        return [Outcome(one.job, "died", error="Died", text=why, seconds=self._clock() - one.started)]
+
+    def _dispatch(self) -> None:
+        for one in self._workers:
+            queue = self._queues[one.lane.name]
+            if one.job is not None or not queue.heap:
+                continue
+            _, _, job = heapq.heappop(queue.heap)
+            one.job, one.started = job, self._clock()
+            try:
+                one.pipe.send((job.function, job.arguments))
+            except (BrokenPipeError, OSError):
+                pass  # the worker is dead; _collect notices and reports the job
+
+    def _start(self, lane: Lane) -> _Worker:
+        parent, child = self._context.Pipe()
+        arguments = (child, tuple(lane.preload), lane.address_space_bytes, lane.niceness)
+        process = self._context.Process(target=worker.main, args=arguments, daemon=True, name=f"studio-{lane.name}")
+        process.start()
+        child.close()
+        return _Worker(lane, process, parent)
+
+
+def _received(pipe: Connection) -> tuple[str, Any] | None:
+    try:
+        return pipe.recv() if pipe.poll() else None
+    except (EOFError, OSError):
+        return None
+
+
+def _resident_bytes(pid: int | None) -> int:
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0

@@ -1,0 +1,192 @@
+"""The light on a backdrop: a coarse grid, robustly read where backdrop shows, continued where it does not.
+
+Everything here works on *tone*, the signed square root of linear light: it stabilises shot noise (Anscombe
+1948), so one residual means the same in bright and dark, and it keeps extrapolated light positive when
+squared back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels.color import Linear
+from studio_pipeline.pixels.masks import Mask
+
+Tone = NDArray[np.float32]
+_TUKEY = 4.685  # 95% efficiency under Gaussian noise (Huber & Ronchetti 2009, 7.8)
+
+
+def to_tone(linear: Linear) -> Tone:
+    return np.asarray(np.copysign(np.sqrt(np.abs(linear)), linear), np.float32)
+
+
+def from_tone(tone: Tone) -> Linear:
+    return np.asarray(np.copysign(tone * tone, tone), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class LightGrid:
+    """Tone ``(rows, columns, 3)`` at cell centres; cell (0, 0) has its centre at ``(y0, x0)`` master pixels."""
+
+    values: Tone
+    y0: float
+    x0: float
+    cell_px: float
+
+    def at(self, roi: Roi, scale: float) -> Tone:
+        """Catmull-Rom interpolation over ``roi`` at ``scale``, ``(h, w, 3)``; the same in any tiling."""
+        rows = ((np.arange(roi.y0, roi.y1) + 0.5) / scale - self.y0) / self.cell_px
+        columns = ((np.arange(roi.x0, roi.x1) + 0.5) / scale - self.x0) / self.cell_px
+        part = _interpolate(self.values, rows, axis=0)
+        return _interpolate(part, columns, axis=1)
+
+
+def _interpolate(values: Tone, places: NDArray[np.float64], axis: int) -> Tone:
+    last = values.shape[axis] - 1
+    first = np.floor(places).astype(np.int64)
+    t = (places - first).astype(np.float32)
+    weights = (
+        ((-0.5 * t + 1.0) * t - 0.5) * t,
+        (1.5 * t - 2.5) * t * t + 1.0,
+        ((-1.5 * t + 2.0) * t + 0.5) * t,
+        (0.5 * t - 0.5) * t * t,
+    )
+    shape = [1, 1, 1]
+    shape[axis] = len(t)
+    out: Tone | None = None
+    for offset, weight in zip((-1, 0, 1, 2), weights, strict=True):
+        tap = np.take(values, np.clip(first + offset, 0, last), axis=axis) * weight.reshape(shape)
+        out = tap if out is None else out + tap
+    assert out is not None
+    return out
+
+
+def read_cells(tone: Tone, readable: Mask, cell: int) -> tuple[Tone, NDArray[np.float32]]:
+    """Mean tone of each ``cell`` x ``cell`` block over its readable pixels, and the readable share (0..1).
+
+    Rows and columns that do not fill a cell are part of the last one.
+    """
+    height, width = readable.shape
+    rows, columns = max(1, height // cell), max(1, width // cell)
+    weight = _block_sums(readable.astype(np.float32), rows, columns, cell)
+    total = np.stack([_block_sums(tone[..., c] * readable, rows, columns, cell) for c in range(3)], axis=-1)
+    count = _block_sums(np.ones_like(readable, np.float32), rows, columns, cell)
+    mean = total / np.maximum(weight, 1e-6)[..., None]
+    return mean.astype(np.float32), (weight / count).astype(np.float32)
+
+
+def _block_sums(values: NDArray[np.float32], rows: int, columns: int, cell: int) -> NDArray[np.float64]:
+    by_row = np.add.reduceat(values, np.arange(rows) * cell, axis=0, dtype=np.float64)
+    return np.asarray(np.add.reduceat(by_row, np.arange(columns) * cell, axis=1))
+
+
+def fit_surface(cells: Tone, weights: NDArray[np.float32], order: int, outer: Roi) -> Tone:
+    """A polynomial surface of total degree ``order``, by Tukey-weighted least squares, over ``outer``.
+
+    ``cells`` ``(rows, columns, 3)`` lie at (0, 0); ``outer`` may reach beyond them on any side. Coordinates
+    are scaled to the cells' long edge, and a small ridge keeps unseen directions flat.
+    """
+    rows, columns = weights.shape
+    unit = max(rows, columns) / 2
+
+    def basis(ys: NDArray[np.float64], xs: NDArray[np.float64]) -> NDArray[np.float64]:
+        y, x = (ys - rows / 2) / unit, (xs - columns / 2) / unit
+        powers = [(i, j) for i in range(order + 1) for j in range(order + 1 - i)]
+        return np.stack([y**i * x**j for i, j in powers], axis=-1)
+
+    grid_y, grid_x = np.mgrid[0:rows, 0:columns].astype(np.float64)
+    seen = weights > 0
+    design, values, base_weight = basis(grid_y[seen], grid_x[seen]), cells[seen].astype(np.float64), weights[seen]
+    ridge = np.diag([0.0] + [1e-4 * len(design)] * (design.shape[1] - 1))
+    robust = np.ones(len(design))
+    for _ in range(6):
+        w = base_weight * robust
+        normal = design.T @ (design * w[:, None]) + ridge
+        coefficients = np.linalg.lstsq(normal, design.T @ (values * w[:, None]), rcond=None)[0]
+        error = np.sqrt(((values - design @ coefficients) ** 2).mean(axis=1))
+        spread = 1.4826 * np.median(error) + 1e-6
+        robust = np.square(np.clip(1 - (error / (_TUKEY * spread)) ** 2, 0, None))
+    out_y, out_x = np.mgrid[outer.y0 : outer.y1, outer.x0 : outer.x1].astype(np.float64)
+    return np.asarray(basis(out_y, out_x) @ coefficients, np.float32)
+
+
+def fill_unseen(cells: Tone, weights: NDArray[np.float32], surface: Tone) -> Tone:
+    """Cells with the unseen ones (behind the person) replaced: surface + the seen residual, spread smoothly."""
+    residual = (cells - surface) * weights[..., None]
+    out, left = np.zeros_like(cells), np.ones_like(weights)
+    for sigma in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0):
+        mass = cv2.GaussianBlur(weights, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+        spread = cv2.GaussianBlur(residual, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+        trust = left * np.clip(mass / 0.25, 0, 1)
+        out += trust[..., None] * spread / np.maximum(mass, 1e-6)[..., None]
+        left = left - trust
+    own = np.clip(weights / 0.5, 0, 1)[..., None]
+    return np.asarray(own * cells + (1 - own) * (surface + out), np.float32)
+
+
+def continue_left(cells: Tone, weights: NDArray[np.float32], count: int) -> Tone:
+    """``count`` new columns to the left of ``cells``, ``(rows, count, 3)``.
+
+    Three predictors, each continuous at the border: the border's own colours blurred ever wider, and that
+    plus the slope of a first- and second-order surface. How much each is believed is measured: each is
+    asked to predict a strip that is visible, from the part beside it.
+    """
+    columns = cells.shape[1]
+    strip = int(np.clip(count, 2, max(2, columns // 3)))
+    # A prior, in tone squared: an extrapolated slope has to earn its place.
+    errors = np.array([4e-5, 6e-5, 1e-4])
+    held = (weights[:, :strip] > 0.3) & (_border_weight(weights[:, strip:]) > 0.3)[:, None]
+    if columns >= 3 * strip and held.sum() >= 8 and (weights[:, strip:] > 0.3).sum() >= 24:
+        guesses = _predict_left(cells[:, strip:], weights[:, strip:], strip)
+        for k, guess in enumerate(guesses):
+            errors[k] += float(((guess - cells[:, :strip])[held] ** 2).mean())
+    belief = errors**-3 / (errors**-3).sum()
+    guesses = _predict_left(cells, weights, count)
+    return np.asarray(sum(b * g for b, g in zip(belief, guesses, strict=True)), np.float32)
+
+
+def _predict_left(cells: Tone, weights: NDArray[np.float32], count: int) -> list[Tone]:
+    rows, columns = weights.shape
+    border = _border_colours(cells, weights)
+    flat = np.stack([_blurred(border, 0.35 * d) for d in range(count, 0, -1)], axis=1)
+    out = [flat]
+    for order in (1, 2):
+        surface = fit_surface(cells, weights, order, Roi(0, -count, rows, min(1, columns)))
+        slope = surface[:, :count] - surface[:, count:]
+        out.append(flat + np.clip(slope, -0.25, 0.25))
+    return out
+
+
+def _border_weight(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much backdrop stands at each row of the left border, 0..1."""
+    near = _nearness(weights)
+    return np.asarray((weights[:, : len(near)] * near).sum(axis=1) / near.sum(), np.float32)
+
+
+def _nearness(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.exp(-np.arange(min(6, weights.shape[1])) / 0.8).astype(np.float32)
+
+
+def _border_colours(cells: Tone, weights: NDArray[np.float32]) -> Tone:
+    """One colour a row at the left border, ``(rows, 3)``: nearest columns first, unseen rows from neighbours."""
+    near = _nearness(weights)
+    w = weights[:, : len(near)] * near
+    mean = (cells[:, : len(near)] * w[..., None]).sum(axis=1) / np.maximum(w.sum(axis=1), 1e-6)[:, None]
+    rows, seen = np.arange(len(mean)), _border_weight(weights) > 0.3
+    if not seen.any():
+        return np.broadcast_to(np.median(cells[weights > 0], axis=0), mean.shape).astype(np.float32)
+    return np.stack([np.interp(rows, rows[seen], mean[seen, c]) for c in range(3)], axis=-1).astype(np.float32)
+
+
+def _blurred(profile: Tone, sigma: float) -> Tone:
+    """Gaussian blur along a profile ``(rows, 3)``."""
+    if sigma < 0.3:
+        return profile
+    size = 2 * int(np.ceil(3 * sigma)) + 1
+    kernel = cv2.getGaussianKernel(size, sigma, cv2.CV_32F)
+    return np.asarray(cv2.filter2D(profile[:, None], -1, kernel, borderType=cv2.BORDER_REPLICATE)[:, 0], np.float32)
