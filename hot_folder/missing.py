@@ -1,0 +1,91 @@
+"""When is a file gone? Only when good listings have said so for a while.
+
+A listing that failed says nothing. A folder that comes back quite empty says nothing either: so does a drive
+that was unplugged under its mount point.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Set
+
+from hot_folder.accession import note_vanished
+from hot_folder.journal import Event, Journal
+from hot_folder.names import split
+from hot_folder.records import FileKey, shown
+
+
+class MissingFiles:
+    """Gathers during one scan what was not found, and remembers between scans since when."""
+
+    def __init__(self, journal: Journal, session: bytes, grace_s: float) -> None:
+        self._journal = journal
+        self._session = session
+        self._grace_s = grace_s
+        self._since_s: dict[bytes, float] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Before a scan of the whole tree."""
+        self._listed: set[bytes] = set()
+        self._silent: set[bytes] = set()
+        self._gone: set[bytes] = set()
+        self._suspicions: dict[bytes, str] = {}
+
+    def listed(self, folder: bytes, *, is_empty: bool, gone: Set[bytes]) -> None:
+        """A folder was listed, and `gone` are the known files it does not hold any more."""
+        if is_empty and gone:
+            self._silent.add(folder)
+            self._suspicions[folder] = (
+                f"{shown(folder)} is empty, but {len(gone)} files were taken in from it: "
+                "check that its drive is connected; nothing is counted as deleted"
+            )
+            return
+        self._silent.update([folder] if is_empty else [])
+        self._listed.add(folder)
+        self._gone |= gone
+
+    def could_not_list(self, folder: bytes) -> None:
+        self._silent.add(folder)
+
+    def settle(self, now_s: float, on_its_way: Set[FileKey]) -> tuple[list[Event], dict[bytes, str]]:
+        """After the scan: record what is gone for good; returns those events, and suspicions by folder.
+
+        on_its_way: states of files that were found elsewhere and wait to be taken in: moved, not lost.
+        """
+        for folder in self._journal.folders():
+            if folder not in self._listed and self._lies_in_a_listed_folder(folder):
+                self._gone |= self._journal.keys_in(folder).keys()
+        self._since_s = {path: self._since_s.get(path, now_s) for path in self._gone}
+        events: list[Event] = []
+        for path, since_s in list(self._since_s.items()):
+            if now_s - since_s >= self._grace_s and self._is_gone(path):
+                events += self._record(path, on_its_way)
+        return events, self._suspicions
+
+    def _lies_in_a_listed_folder(self, folder: bytes) -> bool:
+        """Whether the nearest folder above that was looked at was listed well: then this one is not there."""
+        while folder:
+            if folder in self._silent:
+                return False
+            if folder in self._listed:
+                return True
+            folder = split(folder)[0]
+        return False
+
+    def _is_gone(self, path: bytes) -> bool:
+        try:
+            os.lstat(os.path.join(self._session, path))
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            pass
+        return False
+
+    def _record(self, path: bytes, on_its_way: Set[FileKey]) -> list[Event]:
+        with self._journal.transaction() as journal:
+            row = journal.at(path)
+            if row is None or row.key in on_its_way:
+                return []
+            del self._since_s[path]
+            return note_vanished(journal, row)

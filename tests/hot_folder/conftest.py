@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hot_folder.samples import Shoot
+
+
+@pytest.fixture
+def shoot(tmp_path: Path) -> Iterator[Shoot]:
+    shoot = Shoot(tmp_path / "session")
+    yield shoot
+    shoot.journal.close()
