@@ -1,0 +1,57 @@
+import type { Capture, Layer, Outcome, PointYx } from './types';
+
+/** The server refused or could not; the message is for people. Status 0 = it did not answer. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+async function request<T>(path: string, body?: unknown): Promise<T> {
+  const init: RequestInit =
+    body === undefined
+      ? {}
+      : { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
+  let response: Response;
+  try {
+    response = await fetch(path, init);
+  } catch {
+    throw new ApiError(0, 'the program does not answer: is it still running?');
+  }
+  if (!response.ok) {
+    const answer = await response.json().catch(() => null);
+    throw new ApiError(response.status, answer?.error ?? `the program answered with status ${response.status}`);
+  }
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+const at = (id: string) => `/api/captures/${encodeURIComponent(id)}`;
+const switches = (enabled: string[]) => `edits=${enabled.map(encodeURIComponent).join(',')}`;
+
+export const health = () => request<unknown>('/api/health');
+export const capture = (id: string) => request<Capture>(at(id));
+export const outcome = (id: string, enabled: string[]) =>
+  request<Outcome>(`${at(id)}/shown?${switches(enabled)}`);
+export const approve = (id: string, shown_hash: string, enabled: string[]) =>
+  request<Capture>(`${at(id)}/approve`, { shown_hash, enabled });
+export const reject = (id: string) => request<Capture>(`${at(id)}/reject`, {});
+export const revoke = (id: string) => request<Capture>(`${at(id)}/revoke`, {});
+export const repaint = (id: string, polygons: PointYx[][]) => request<void>(`${at(id)}/repaint`, { polygons });
+export const nobodyHere = (id: string) => request<void>(`${at(id)}/nobody-here`, {});
+
+export const previewUrl = (capture: Capture, longEdgePx: number) =>
+  `${at(capture.id)}/preview?edge=${longEdgePx}&v=${capture.revision}`;
+
+/** `hash` is in the address only so that the browser never shows a tile of another render from its cache. */
+export const tileUrl = (
+  id: string,
+  layer: Layer,
+  enabled: string[],
+  hash: string,
+  level: number,
+  col: number,
+  row: number,
+) => `${at(id)}/tiles/${layer}/${level}/${col}_${row}?${switches(enabled)}&v=${hash}`;

@@ -1,0 +1,71 @@
+import type { Desk } from './context';
+import type { Command } from './keys';
+import type { Capture } from './types';
+
+/** The frame decided about, then the next one when Caps Lock is on. */
+export async function decide(
+  { view, review }: Desk,
+  capture: Capture,
+  verb: 'approve' | 'reject' | 'revoke',
+): Promise<void> {
+  // Under a filter the decided frame leaves the list: its neighbour is found before that.
+  const next = view.listed[view.index + 1];
+  const done = await review[verb](capture);
+  if (done && view.autoAdvance && next && view.selected === capture.id) view.select(next.id);
+}
+
+/** Do what a key says. False when it means nothing here, so that the browser may have the key. */
+export function act(command: Command, desk: Desk): boolean {
+  const { view } = desk;
+  if (command === 'help') view.help = true;
+  else if (command === 'grid' || command === 'escape') view.close();
+  else if (command === 'loupe') view.open();
+  else if (command === 'fullscreen') toggleFullScreen();
+  else if (command === 'first') view.step(-Infinity);
+  else if (command === 'last') view.step(Infinity);
+  else if (command === 'left') view.step(-1);
+  else if (command === 'right') view.step(1);
+  else if (command === 'reject' || command === 'revoke') return decideCurrent(command, desk);
+  else return view.mode === 'loupe' ? inLoupe(command, desk) : inGrid(command, desk);
+  return true;
+}
+
+function inLoupe(command: Command, desk: Desk): boolean {
+  const { view } = desk;
+  if (command === 'approve') return decideCurrent('approve', desk);
+  if (command === 'original') view.compare('before');
+  else if (command === 'side' || command === 'split') view.compare(command);
+  else if (command === 'mask') view.mask = !view.mask;
+  else if (command === 'zoom') view.toggleZoom?.();
+  else if (command === 'up') view.step(-1);
+  else if (command === 'down') view.step(1);
+  else return false;
+  return true;
+}
+
+function inGrid(command: Command, { view }: Desk): boolean {
+  // In the grid a frame is too small to be approved: Enter opens it.
+  if (command === 'approve') view.open();
+  else if (command === 'up') view.step(-view.columns);
+  else if (command === 'down') view.step(view.columns);
+  else return false;
+  return true;
+}
+
+function decideCurrent(verb: 'approve' | 'reject' | 'revoke', desk: Desk): boolean {
+  const { current } = desk.view;
+  if (current && may(verb, current)) void decide(desk, current, verb);
+  return true;
+}
+
+/** Whether a decision makes sense in a capture's state; the server has the last word. */
+export function may(verb: 'approve' | 'reject' | 'revoke', { state, proposal }: Capture): boolean {
+  if (verb === 'approve') return !!proposal && ['proposed', 'needs-a-person', 'rejected'].includes(state);
+  if (verb === 'reject') return ['developed', 'proposed', 'needs-a-person'].includes(state);
+  return ['approved', 'delivered', 'rejected'].includes(state);
+}
+
+function toggleFullScreen(): void {
+  if (document.fullscreenElement) void document.exitFullscreen();
+  else void document.documentElement.requestFullscreen();
+}

@@ -1,0 +1,113 @@
+/** What the server tells; coordinates are master pixels, rows first, the base's first pixel at (0, 0). */
+
+export type State =
+  | 'taken-in'
+  | 'developed'
+  | 'proposed'
+  | 'needs-a-person'
+  | 'waiting-for-tiff'
+  | 'approved'
+  | 'rejected'
+  | 'delivered'
+  | 'withdrawn'
+  | 'quarantined';
+
+/** Half-open: y0, x0, y1, x1. */
+export type Roi = [number, number, number, number];
+export type PointYx = [number, number];
+
+export interface Guard {
+  name: string;
+  edit: string | null;
+  value: number;
+  limit: number;
+  low: number;
+  passed: boolean;
+  unit: string;
+}
+
+export interface Edit {
+  name: string;
+  title: string;
+  version: number;
+  engine: string;
+  tier: string;
+  enabled: boolean;
+  changes: boolean;
+  params: Record<string, unknown>;
+  refusals: { where: string; reason: string }[];
+  notes: string[];
+}
+
+/** What one set of switches makes; an approval is bound to its hash. */
+export interface Outcome {
+  shown_hash: string;
+  canvas: Roi;
+  guards: Guard[];
+  passed: boolean;
+  tier: string;
+}
+
+export interface Proposal extends Outcome {
+  hash: string;
+  base: [height: number, width: number];
+  edits: Edit[];
+}
+
+export interface Subject {
+  kind: string;
+  sure: boolean;
+  reason: string;
+  faces: Roi[];
+  decided_by: string | null;
+}
+
+export interface Decision {
+  verb: string;
+  user: string;
+  via: string;
+  decided_at: string;
+}
+
+export interface File {
+  path: string;
+  bytes: number;
+}
+
+export interface Capture {
+  id: string;
+  name: string;
+  state: State;
+  reason: string | null;
+  kind: string | null;
+  rating: number | null;
+  label: string | null;
+  tier: string | null;
+  arrived_at: string;
+  captured_at: string | null;
+  preview: boolean;
+  revision: number;
+  files: File[];
+  deliverables: { path: string }[];
+  /** Absent until asked for; null when there is none. */
+  proposal?: Proposal | null;
+  subject?: Subject | null;
+  decisions?: Decision[];
+}
+
+export interface Status {
+  session: string;
+  captures: Capture[];
+}
+
+export interface Health {
+  last_frame_age_s: number | null;
+  warnings: string[];
+  session: string;
+  preset: string;
+  jobs: { running: unknown[]; queued: number };
+  counts: Partial<Record<State, number>>;
+}
+
+export type Layer = 'before' | 'after' | 'mask';
+export type Comparison = 'after' | 'before' | 'split' | 'side';

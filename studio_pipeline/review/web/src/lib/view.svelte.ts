@@ -1,0 +1,65 @@
+import type { Live } from './live.svelte';
+import type { Capture, Comparison, State } from './types';
+
+/** What the person is looking at. */
+export class View {
+  mode = $state<'grid' | 'loupe'>('grid');
+  selected = $state<string | null>(null);
+  filter = $state<State | 'all'>('all');
+  comparison = $state<Comparison>('after');
+  mask = $state(false);
+  drawing = $state(false);
+  help = $state(false);
+  autoAdvance = $state(false);
+  /** Columns of the grid as it is laid out now. */
+  columns = 1;
+  /** Fit or 100% at the pointer; the loupe sets it while it is open. */
+  toggleZoom: (() => void) | null = null;
+
+  constructor(private readonly live: Live) {}
+
+  /** The captures of the filter; in the loupe also the selected one, until the person moves on. */
+  readonly listed: Capture[] = $derived.by(() => {
+    const all = [...this.live.captures.values()];
+    if (this.filter === 'all') return all;
+    return all.filter(
+      (capture) => capture.state === this.filter || (this.mode === 'loupe' && capture.id === this.selected),
+    );
+  });
+
+  readonly current: Capture | null = $derived.by(
+    () => (this.selected !== null && this.live.captures.get(this.selected)) || null,
+  );
+
+  /** Where the selected capture stands among the listed ones; -1 when it does not. */
+  readonly index: number = $derived(this.listed.findIndex((capture) => capture.id === this.selected));
+
+  select(id: string): void {
+    this.selected = id;
+    this.drawing = false;
+  }
+
+  open(id?: string): void {
+    const target = id ?? this.current?.id ?? this.listed[0]?.id;
+    if (target === undefined) return;
+    this.select(target);
+    this.mode = 'loupe';
+  }
+
+  close(): void {
+    this.mode = 'grid';
+    this.drawing = false;
+  }
+
+  /** Go on by so many captures; stops at both ends. */
+  step(by: number): void {
+    const { listed, index } = this;
+    if (listed.length === 0) return;
+    const target = index < 0 ? 0 : Math.min(Math.max(index + by, 0), listed.length - 1);
+    this.select(listed[target]!.id);
+  }
+
+  compare(comparison: Comparison): void {
+    this.comparison = this.comparison === comparison ? 'after' : comparison;
+  }
+}

@@ -1,0 +1,71 @@
+import type { Guard, State } from './types';
+
+/** How each state is called on the page, in the order of a frame's way. */
+export const STATE_WORDS: Record<State, string> = {
+  'taken-in': 'Taken in',
+  developed: 'Developed',
+  proposed: 'To review',
+  'needs-a-person': 'Needs a person',
+  'waiting-for-tiff': 'Waiting for TIFF',
+  approved: 'Approved',
+  delivered: 'Delivered',
+  rejected: 'Rejected',
+  withdrawn: 'Withdrawn',
+  quarantined: 'Set aside',
+};
+
+export const STATES = Object.keys(STATE_WORDS) as State[];
+
+/** What a person can do about a state, where the state alone does not say it. */
+export const STATE_ADVICE: Partial<Record<State, string>> = {
+  'taken-in': 'The file is safe and waits to be developed.',
+  developed: 'No proposal yet.',
+  'waiting-for-tiff': 'The file is safe. Export a 16-bit TIFF of it into the session, and it goes on from there.',
+  withdrawn: 'The file was moved to the trash folder; move it back and it returns.',
+  quarantined: 'The file is safe, but nothing can be made of it.',
+};
+
+const GUARD_WORDS: Record<string, string> = {
+  locked_pixels: 'Protected pixels changed',
+  new_faces: 'New faces in added area',
+  seam: 'Seam',
+  grain: 'Grain',
+  new_area: 'Added area',
+  healed_area: 'Healed area',
+};
+
+export const guardTitle = (name: string) => GUARD_WORDS[name] ?? sentence(name);
+
+export function figure(value: number, unit = ''): string {
+  const size = Math.abs(value);
+  const text = Number.isInteger(value)
+    ? value.toLocaleString('en')
+    : size >= 100
+      ? Math.round(value).toLocaleString('en')
+      : String(Number(value.toPrecision(size < 0.1 ? 2 : 3)));
+  return unit ? `${text} ${unit}` : text;
+}
+
+export function limits({ low, limit, unit }: Guard): string {
+  if (low === limit) return `must be ${figure(limit, unit)}`;
+  if (low !== 0) return `within ${figure(low)}–${figure(limit, unit)}`;
+  return limit === 0 ? 'must be 0' : `at most ${figure(limit, unit)}`;
+}
+
+export function age(seconds: number): string {
+  if (seconds < 1) return 'just now';
+  if (seconds < 100) return `${Math.floor(seconds)} s ago`;
+  if (seconds < 5400) return `${Math.floor(seconds / 60)} min ago`;
+  return `${Math.floor(seconds / 3600)} h ago`;
+}
+
+export const clock = (iso: string) =>
+  new Date(iso).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+export const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+
+/** `new_faces` to `New faces`; a text that begins with a letter, begun with a capital. */
+export const sentence = (text: string) => {
+  const plain = text.replaceAll('_', ' ');
+  return plain.charAt(0).toUpperCase() + plain.slice(1);
+};
