@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hot_folder import EventKind, FileState, Hint, Intake, Journal, Place, Role, Settings
+from hot_folder.digest import read_through
 from tests.hot_folder.samples import WHOLE_FILES, Shoot, jpeg, raw, tiff, xmp
 
 
@@ -308,9 +309,6 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken_in(
     shoot: Shoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = shoot.put("Capture/a.NEF", raw(1))
-    from hot_folder import intake
-
-    read_through = intake.read_through
 
     def read_and_append(*args: object, **kwargs: object) -> object:
         digest = read_through(*args, **kwargs)  # type: ignore[arg-type]
@@ -319,7 +317,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken_in(
         return digest
 
     with monkeypatch.context() as racing:
-        racing.setattr(intake, "read_through", read_and_append)
+        racing.setattr("hot_folder.intake.read_through", read_and_append)
         report = shoot.intake.step()
     assert not report.events
     assert report.settling
