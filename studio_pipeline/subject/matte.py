@@ -1,0 +1,179 @@
+"""The person matte: a trimap from what was seen, and alpha on the picture's own edges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.pixels.color import Linear
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.masks import Mask, grow
+from studio_pipeline.records.subject import Face
+from studio_pipeline.subject.backdrop import Backdrop, Floats, fill
+from studio_pipeline.subject.evidence import Evidence
+
+_ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
+
+
+@dataclass(frozen=True, eq=False)
+class Trimap:
+    """Three exclusive parts: ``person`` for certain, ``unknown``, and the rest, backdrop for certain."""
+
+    person: Mask
+    unknown: Mask
+
+
+def possible_person(evidence: Evidence, faces: Sequence[Face], unit_px: float) -> Mask:
+    """Where anybody may be: what is likely, and what is doubtful within half a face of that.
+
+    Small likely areas that hold no face are dropped; large ones stay, they may be somebody turned away.
+    """
+    likely = (evidence.likely > 0.5).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(likely, connectivity=8)
+    kept = stats[:, cv2.CC_STAT_AREA] > (_ISLAND * unit_px) ** 2
+    whole = Roi.of(Extent(*likely.shape))
+    for face in faces:
+        kept[np.unique(labels[face.roi.within(whole)])] = True
+    kept[0] = False
+    people = kept[labels] if count > 1 else likely > 0
+    doubtful = (evidence.agreed > 0.15) | (evidence.likely > 0.35)
+    return np.asarray(people | (doubtful & grow(people, round(0.5 * unit_px))), np.bool_)
+
+
+def trimap(
+    evidence: Evidence,
+    possible: Mask,
+    backdrop: Backdrop,
+    srgb: Floats,
+    faces: Sequence[Face],
+    unit_px: float,
+) -> Trimap:
+    """Draw the doubtful band around the person; on a plain backdrop let the picture itself narrow it.
+
+    What differs from a plain backdrop and touches the person (a hat, a chair, a held prop, a stray lock)
+    belongs to the person. ``unit_px`` is the height of a face.
+    """
+    core = grow((evidence.likely > 0.85) & possible, -round(0.04 * unit_px))
+    outer = grow(possible, max(2, round(0.04 * unit_px)))
+    outer |= grow(possible, round(0.14 * unit_px)) & _heads(faces, possible.shape)
+    if backdrop.is_plain_set:
+        thing = backdrop.differs(srgb)
+        held = thing & touching(thing & ~_shadow(backdrop, srgb), possible)
+        core |= grow(held, -max(2, round(0.02 * unit_px)))
+        outer |= grow(held, max(2, round(0.02 * unit_px)))
+        # Only whole stretches of backdrop narrow the band: a gap of a few pixels may lie between hairs.
+        seen_through = backdrop.explains(srgb) & (evidence.likely < 0.5) & ~held
+        outer &= ~opened(seen_through, max(1, round(0.02 * unit_px)))
+    enclosed = _enclosed_by(core, outer)
+    return Trimap(core | enclosed, outer & ~core & ~enclosed)
+
+
+def opened(mask: Mask, radius_px: int) -> Mask:
+    """Without its parts that are narrower than the disc."""
+    return grow(grow(mask, -radius_px), radius_px) & mask
+
+
+def _enclosed_by(core: Mask, outer: Mask) -> Mask:
+    """Doubtful parts with the person on every side."""
+    reached = touching((outer & ~core), ~outer)
+    return np.asarray(outer & ~core & ~reached, np.bool_)
+
+
+def touching(mask: Mask, person: Mask) -> Mask:
+    """The connected parts of ``mask | person`` that hold some of ``person``."""
+    _, labels = cv2.connectedComponents((mask | person).astype(np.uint8), connectivity=8)
+    held = np.zeros(int(labels.max()) + 1, np.bool_)
+    held[np.unique(labels[person])] = True
+    held[0] = False
+    return np.asarray(held[labels], np.bool_)
+
+
+def _shadow(backdrop: Backdrop, srgb: Floats) -> Mask:
+    """Darker than the backdrop, of its colour, and without an edge: light that is missing, not a thing."""
+    ratio = (srgb + 0.02) / (backdrop.colour + 0.02)
+    darker = ratio.mean(axis=2)
+    tint = (ratio.max(axis=2) - ratio.min(axis=2)) / np.maximum(darker, 0.05)
+    grey = cv2.GaussianBlur(srgb.mean(axis=2), (0, 0), 1.5)
+    slope = np.hypot(
+        cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
+    )
+    steep = cv2.dilate((slope > 0.012).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    return np.asarray((darker < 1) & (darker > 0.4) & (tint < 0.12) & ~steep, np.bool_)
+
+
+def _heads(faces: Sequence[Face], shape: tuple[int, ...]) -> Mask:
+    """Discs that hold a head with its hair."""
+    out = np.zeros(shape, np.uint8)
+    for face in faces:
+        unit = face.roi.extent.height
+        centre = ((face.roi.x0 + face.roi.x1) // 2, (face.roi.y0 + face.roi.y1) // 2)
+        cv2.circle(out, centre, round(2.2 * unit), 1, -1)
+    return out > 0
+
+
+@dataclass(frozen=True, eq=False)
+class Matte:
+    """At plan scale: ``alpha`` the coverage of the person, ``measured`` how well colour could tell it,
+    ``likely`` what the detectors said, each ``(h, w)`` float32 0..1, and the trimap it was solved in.
+    """
+
+    alpha: Floats
+    measured: Floats
+    likely: Floats
+    parts: Trimap
+
+
+def solve(frame: Frame, evidence: Evidence, parts: Trimap, backdrop: Backdrop, unit_px: float) -> Matte:
+    """Solve coverage in the trimap's band, at the frame's own size.
+
+    Where person and backdrop differ clearly, the share of each is read from the pixel's colour between
+    theirs (linear light is where shares add up); elsewhere the guided filter (He et al. 2010) lays the
+    detectors' boundary on the picture's edges. ``parts``, ``evidence`` and ``unit_px`` are of the look.
+    """
+    extent = frame.extent
+    linear = frame.linear()
+    small = _resized(linear, Extent(*parts.person.shape))
+    sigma = max(1.5, 0.03 * unit_px)
+    front = fill(small, parts.person, sigma)
+    back = fill(small, ~(parts.person | parts.unknown), sigma)
+    contrast = np.abs(_tone(front) - _tone(back)).max(axis=2)
+    measured = np.clip((contrast - 4 * backdrop.spread) / (6 * backdrop.spread + 0.06), 0, 1).astype(
+        np.float32
+    )
+    floor = np.clip(6 * backdrop.spread / np.maximum(contrast, 1e-3), 0, 0.5).astype(np.float32)
+
+    person = _resized(parts.person.astype(np.float32), extent) > 0.5
+    unknown = (_resized(parts.unknown.astype(np.float32), extent) > 0) & ~person
+    told, likely = _resized(measured, extent), _resized(evidence.likely, extent)
+    scale = extent.long_edge / max(parts.person.shape)
+    rough = np.where(unknown, likely, person).astype(np.float32)
+    radius = max(2, round(0.04 * unit_px * scale))
+    guided = np.clip(cv2.ximgproc.guidedFilter(_tone(linear), rough, radius, 4e-4), 0, 1)
+    share = _share(linear, _resized(front, extent), _resized(back, extent))
+    share[share < _resized(floor, extent)] = 0
+    alpha = np.where(unknown, told * share + (1 - told) * guided, person).astype(np.float32)
+    return Matte(alpha, told, likely, Trimap(person, unknown))
+
+
+def _share(linear: Linear, front: Linear, back: Linear) -> Floats:
+    """How far a pixel's colour lies from ``back`` towards ``front``, 0..1."""
+    span = front - back
+    along = cv2.transform((linear - back) * span, np.ones((1, 3), np.float32))
+    length = cv2.transform(span * span, np.ones((1, 3), np.float32))
+    return np.asarray(np.clip(along / np.maximum(length, 1e-9), 0, 1), np.float32)
+
+
+def _tone(linear: Linear) -> Floats:
+    """Roughly even steps to the eye, 0..1."""
+    return np.sqrt(np.clip(linear, 0, 1))
+
+
+def _resized(values: Floats, extent: Extent) -> Floats:
+    if values.shape[:2] == (extent.height, extent.width):
+        return values
+    how = cv2.INTER_AREA if extent.height < values.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(values, (extent.width, extent.height), interpolation=how), np.float32)

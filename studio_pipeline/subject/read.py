@@ -1,0 +1,183 @@
+"""The subject stage: one frame in, one reading out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, grow
+from studio_pipeline.records.subject import Face, SubjectRecord
+from studio_pipeline.subject import backdrop, matte, scenes, zones
+from studio_pipeline.subject.backdrop import Backdrop, Floats
+from studio_pipeline.subject.detectors import Detectors, shared
+from studio_pipeline.subject.evidence import Evidence, gather
+from studio_pipeline.subject.faces import find_faces
+from studio_pipeline.subject.look import Look, look_at
+from studio_pipeline.subject.reading import Reading
+from studio_pipeline.subject.skin import healable_skin
+from studio_pipeline.versions import deciding_versions
+
+# A face is somebody's when the person maps cover it.
+_COVERED = 0.5
+_STRONG_FACE = 0.75
+# Where there is no face to measure by, distances are taken from a face of this share of the long edge.
+_UNIT_WITHOUT_FACE = 0.12
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """All that was seen of a frame, at the look's scale."""
+
+    look: Look
+    srgb: Floats
+    faces: tuple[Face, ...]
+    evidence: Evidence
+    unit_px: float
+
+
+def read_subject(frame: Frame, master: Extent, detectors: Detectors | None = None) -> Reading:
+    """Find the people of a frame and draw the zones.
+
+    Args:
+        frame: the base at plan scale, any depth and profile.
+        master: the base's full size, which the zones are drawn at.
+        detectors: this process's own when left out.
+
+    Returns:
+        A reading; where detection is unsure, one whose zones are all locked and whose record says why.
+    """
+    detectors = detectors or shared()
+    seen = _see(frame, detectors)
+    if seen.faces:
+        doubt = _contradiction(seen)
+        return _all_locked(frame, master, seen, doubt) if doubt else _portrait(frame, master, seen, detectors)
+    scene = scenes.read_scene(seen.srgb, seen.evidence)
+    if scene.kind == "unsure":
+        return _all_locked(frame, master, seen, scene.reason)
+    return _set_only(frame, master, seen, scene)
+
+
+def _see(frame: Frame, detectors: Detectors) -> _Seen:
+    look = look_at(frame.codes, frame.encoding)
+    faces = find_faces(detectors, look.picture)
+    evidence = gather(detectors, look.picture, faces)
+    heights = [face.roi.extent.height for face in faces]
+    unit_px = float(np.median(heights)) if heights else _UNIT_WITHOUT_FACE * look.extent.long_edge
+    return _Seen(look, look.picture.astype(np.float32) / np.float32(255), faces, evidence, unit_px)
+
+
+def _contradiction(seen: _Seen) -> str:
+    """Why the detectors cannot all be right, or nothing."""
+    whole, likely = seen.look.roi, seen.evidence.likely
+    covered = [float(likely[face.roi.within(whole)].mean()) > _COVERED for face in seen.faces]
+    if not any(covered):
+        return "a face was found, but nobody around it: repaint the lock"
+    strong = [face.score > _STRONG_FACE and len(face.sources) > 1 for face in seen.faces]
+    if any(s and not c for s, c in zip(strong, covered, strict=True)):
+        return "one of the faces has nobody around it (a picture on the wall?): repaint the lock"
+    for figure in seen.evidence.figures:
+        for shoulder in figure.shoulders:
+            near = Roi.of(Extent(1, 1), shoulder).grown(round(0.3 * seen.unit_px)) & whole
+            if not near.empty and float(likely[near.within(whole)].max()) < 0.2:
+                return "the detectors disagree about where somebody stands: repaint the lock"
+    return ""
+
+
+def _portrait(frame: Frame, master: Extent, seen: _Seen, detectors: Detectors) -> Reading:
+    unit_px = seen.unit_px
+    possible = matte.possible_person(seen.evidence, seen.faces, unit_px)
+    for face in seen.faces:
+        place = face.roi.within(seen.look.roi)
+        if not possible[place].any():  # a faint one with nobody around it, beside others that are sure
+            possible[(face.roi.grown(face.roi.extent.height // 2) & seen.look.roi).within(seen.look.roi)] = True
+    model = _backdrop_model(seen, possible)
+    parts = matte.trimap(seen.evidence, possible, model, seen.srgb, seen.faces, unit_px)
+    solved = matte.solve(frame, seen.evidence, parts, model, unit_px)
+    skin = _enlarged(healable_skin(detectors, seen.look.picture, seen.faces), frame.extent)
+    unit_px /= seen.look.scale
+    at_plan = zones.draw(solved, skin, unit_px)
+    covered = np.where(at_plan == Zone.BACKDROP, 0, np.rint(255 * solved.alpha)).astype(np.uint8)
+    readable = ~grow(at_plan != Zone.BACKDROP, zones.margin_px(unit_px))
+    record = _record(frame, master, seen, "portrait", "")
+    return _reading(record, zones.at_master(at_plan, master), readable, covered)
+
+
+def _set_only(frame: Frame, master: Extent, seen: _Seen, scene: scenes.Scene) -> Reading:
+    card = _enlarged(scene.card, frame.extent)
+    at_plan = np.where(card, np.uint8(Zone.LOCKED), np.uint8(Zone.BACKDROP))
+    at_plan[grow(card, zones.margin_px(seen.unit_px)) & ~card] = Zone.EDGE
+    readable = ~grow(card, 2 * zones.margin_px(seen.unit_px))
+    record = _record(frame, master, seen, scene.kind, scene.reason)
+    return _reading(record, zones.at_master(at_plan, master), readable, card.astype(np.uint8) * np.uint8(255))
+
+
+def _all_locked(frame: Frame, master: Extent, seen: _Seen, reason: str) -> Reading:
+    """Nothing may be written; a plain backdrop that reaches the border, away from anybody, may be read."""
+    anybody = (seen.evidence.likely > 0.05) | (seen.evidence.agreed > 0.05)
+    for face in seen.faces:
+        anybody[(face.roi.grown(2 * face.roi.extent.height) & seen.look.roi).within(seen.look.roi)] = True
+    near = grow(anybody, round(0.5 * seen.unit_px))
+    model = _backdrop_model(seen, near)
+    readable = np.zeros_like(near)
+    if model.is_plain_set:
+        readable = matte.touching(model.explains(seen.srgb) & ~near, _border(seen.look.extent)) & ~near
+        readable = matte.opened(readable, max(2, round(0.05 * seen.unit_px)))
+    locked = np.full((master.height, master.width), int(Zone.LOCKED), np.uint8)
+    likely = cv2.resize(seen.evidence.likely, (frame.extent.width, frame.extent.height))
+    record = _record(frame, master, seen, "unsure", reason)
+    return _reading(record, locked, _enlarged(readable, frame.extent), np.rint(255 * likely).astype(np.uint8))
+
+
+def _backdrop_model(seen: _Seen, possible: Mask) -> Backdrop:
+    anybody = possible | (seen.evidence.agreed > 0.15)
+    known = ~grow(anybody, round(0.25 * seen.unit_px))
+    forbidden = grow(seen.evidence.likely > 0.3, round(0.04 * seen.unit_px))
+    return backdrop.model(seen.srgb, known, forbidden)
+
+
+def _border(extent: Extent) -> Mask:
+    out = np.ones((extent.height, extent.width), np.bool_)
+    out[2:-2, 2:-2] = False
+    return out
+
+
+def _enlarged(mask: Mask, extent: Extent) -> Mask:
+    """Only what is certain after enlarging."""
+    size = (extent.width, extent.height)
+    full = cv2.resize(mask.astype(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(full == 255, np.bool_)
+
+
+def _record(
+    frame: Frame,
+    master: Extent,
+    seen: _Seen,
+    kind: Literal["portrait", "empty-set", "grey-card", "unsure"],
+    reason: str,
+) -> SubjectRecord:
+    """The record but for what depends on the zones."""
+    to_master = master.long_edge / seen.look.extent.long_edge
+    faces = (
+        face.model_copy(update={"roi": face.roi.scaled(to_master) & Roi.of(master)}) for face in seen.faces
+    )
+    return SubjectRecord(
+        extent=master,
+        kind=kind,
+        sure=kind != "unsure",
+        reason=reason,
+        faces=tuple(faces),
+        fractions={},
+        zones_sha256="",
+        versions=deciding_versions(),
+    )
+
+
+def _reading(record: SubjectRecord, drawn: ZoneMap, readable: Mask, covered: NDArray[np.uint8]) -> Reading:
+    figures = {"fractions": zones.zone_fractions(drawn), "zones_sha256": zones.zones_sha256(drawn)}
+    return Reading(record.model_copy(update=figures), drawn, readable, covered)

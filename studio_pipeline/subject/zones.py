@@ -1,0 +1,87 @@
+"""From matte and skin to the four zones, first at plan scale and then at the master's size."""
+
+from __future__ import annotations
+
+import hashlib
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.geometry import Extent
+from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, grow
+from studio_pipeline.subject.matte import Matte
+
+_OPAQUE, _CLEAR = 0.98, 0.02
+_NAMED = (Zone.LOCKED, Zone.HEALABLE, Zone.EDGE, Zone.BACKDROP)
+
+
+def margin_px(unit_px: float) -> int:
+    """The safety margin around a person whose face is ``unit_px`` high, in the same pixels."""
+    return max(2, round(0.02 * unit_px))
+
+
+def draw(matte: Matte, skin: Mask, unit_px: float) -> ZoneMap:
+    """The zones at the matte's own scale, ``(h, w)`` uint8.
+
+    A doubtful pixel is locked when it is opaque, when colour could not tell and the detectors lean to the
+    person, or when both lean to the person; else it is edge where the matte has anything of the person. The
+    margin around both is edge.
+    """
+    told, alpha, likely, unknown = matte.measured > 0.5, matte.alpha, matte.likely, matte.parts.unknown
+    inner = grow(matte.parts.person | unknown, -round(0.1 * unit_px)) & (likely > 0.5)
+    opaque = (alpha >= _OPAQUE) | (~told & (likely > 0.25)) | (inner & (alpha > 0.5))
+    locked = matte.parts.person | (unknown & opaque)
+    soft = _held(unknown & (alpha > _CLEAR), locked, unit_px)
+    zones = np.full(alpha.shape, int(Zone.BACKDROP), np.uint8)
+    zones[grow(locked | soft, margin_px(unit_px))] = Zone.EDGE
+    zones[locked] = Zone.LOCKED
+    zones[skin & locked] = Zone.HEALABLE
+    return zones
+
+
+def _held(soft: Mask, locked: Mask, unit_px: float) -> Mask:
+    """Without grains of noise: specks that touch no locked pixel and are smaller than a lock of hair."""
+    together = (soft | grow(locked, 1)).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(together, connectivity=8)
+    kept = stats[:count, cv2.CC_STAT_AREA] > (0.06 * unit_px) ** 2
+    kept[np.unique(labels[locked])] = True
+    kept[0] = False
+    return np.asarray(soft & kept[labels], np.bool_)
+
+
+def at_master(zones: ZoneMap, master: Extent) -> ZoneMap:
+    """Enlarge smoothly, every doubt to the more protected side: a zone ends where the next is certain."""
+    if zones.shape == (master.height, master.width):
+        return zones.copy()
+    size = (master.width, master.height)
+
+    def reaches(mask: Mask, share: int) -> Mask:
+        enlarged = cv2.resize(mask.astype(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(enlarged >= share, np.bool_)
+
+    out = np.full((master.height, master.width), int(Zone.BACKDROP), np.uint8)
+    out[reaches(zones != Zone.BACKDROP, 1)] = Zone.EDGE
+    out[reaches((zones == Zone.LOCKED) | (zones == Zone.HEALABLE), 1)] = Zone.LOCKED
+    if (zones == Zone.HEALABLE).any():
+        out[reaches(zones == Zone.HEALABLE, 255)] = Zone.HEALABLE
+    return out
+
+
+def zone_fractions(zones: ZoneMap) -> dict[str, float]:
+    """Each zone's share of the picture, under its name in small letters; they add up to 1."""
+    counts = cv2.calcHist([zones], [0], None, [256], [0, 256]).ravel()
+    return {zone.name.lower(): float(counts[zone]) / zones.size for zone in _NAMED}
+
+
+def zones_sha256(zones: ZoneMap) -> str:
+    """The hash by which records name a zone map."""
+    return hashlib.sha256(np.ascontiguousarray(zones)).hexdigest()
+
+
+def soft_mask(mask: Mask, extent: Extent) -> NDArray[np.uint8]:
+    """A mask as coverage at another size, 0..255."""
+    full = mask.astype(np.uint8) * np.uint8(255)
+    shrinks = extent.height < mask.shape[0]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(full, (extent.width, extent.height), interpolation=how), np.uint8)
