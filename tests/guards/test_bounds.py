@@ -1,0 +1,40 @@
+from dataclasses import replace
+
+import pytest
+
+from studio_pipeline.guards.base import Rendered
+from studio_pipeline.guards.bounds import Bounds
+from studio_pipeline.records.preset import GuardLimits
+from studio_pipeline.records.proposal import GuardResult
+from tests.support.canvases import BASE, EVERY_SIDE, no_faces, rendered, with_spots
+
+LIMITS = GuardLimits()
+
+
+def check(canvas: Rendered, limits: GuardLimits = LIMITS) -> dict[str, GuardResult]:
+    return {result.name: result for result in Bounds().check(canvas, limits, no_faces)}
+
+
+def test_new_area_is_measured_against_the_base() -> None:
+    canvas = rendered(EVERY_SIDE)
+    expected = canvas.canvas.extent.area / BASE.extent.area - 1
+    (result,) = check(canvas).values()
+    assert result.value == pytest.approx(expected) and result.edit == "extend_background"
+    assert result.passed is (expected <= LIMITS.new_area_max)
+    assert not check(canvas, GuardLimits(new_area_max=expected - 0.01))["new_area"].passed
+
+
+def test_healed_area_is_counted_in_pixels() -> None:
+    canvas = with_spots(rendered())
+    assert check(canvas)["healed_area"].value == 0
+    allowed_px = int(LIMITS.healed_area_max * BASE.extent.area)
+    after = canvas.after.copy()
+    after.reshape(-1, 3)[:allowed_px, 0] ^= 1
+    result = check(replace(canvas, after=after))["healed_area"]
+    assert result.value == pytest.approx(allowed_px / BASE.extent.area) and result.passed
+    after.reshape(-1, 3)[allowed_px, 2] ^= 1
+    assert not check(replace(canvas, after=after))["healed_area"].passed
+
+
+def test_nothing_is_said_about_edits_that_are_not_there() -> None:
+    assert check(rendered()) == {}

@@ -1,0 +1,83 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio_pipeline.geometry import Insets, Roi
+from studio_pipeline.guards.base import Rendered
+from studio_pipeline.guards.locked_pixels import LockedPixels
+from studio_pipeline.pixels.masks import Zone
+from studio_pipeline.records.plan import Tier
+from studio_pipeline.records.preset import GuardLimits
+from studio_pipeline.records.proposal import GuardResult
+from tests.support.canvases import BASE, EVERY_SIDE, PERSON, no_faces, plan, rendered
+
+
+def check(canvas: Rendered) -> GuardResult:
+    (result,) = LockedPixels().check(canvas, GuardLimits(), no_faces)
+    return result
+
+
+def flipped(canvas: Rendered, y: int, x: int) -> Rendered:
+    """The lowest bit of one channel of the pixel at canvas place (y, x), turned over."""
+    after = canvas.after.copy()
+    after[y - canvas.canvas.y0, x - canvas.canvas.x0, 1] ^= 1
+    return replace(canvas, after=after)
+
+
+def test_new_area_is_free_and_everything_else_is_the_same() -> None:
+    result = check(rendered(EVERY_SIDE))
+    assert result.passed and result.value == 0 and result.limit == 0
+
+
+@pytest.mark.parametrize("added", [Insets(), EVERY_SIDE])
+def test_one_low_bit_of_a_locked_pixel_is_found(added: Insets) -> None:
+    canvas = replace(rendered(added), plans=[plan("extend_background")])
+    result = check(flipped(canvas, PERSON.y0 + 5, PERSON.x0 + 5))
+    assert not result.passed and result.value == 1
+
+
+@pytest.mark.parametrize(
+    ("tier", "zone", "passed"),
+    [
+        (Tier.BACKDROP_ONLY, Zone.BACKDROP, True),
+        (Tier.BACKDROP_ONLY, Zone.EDGE, False),
+        (Tier.EDGE, Zone.EDGE, True),
+        (Tier.EDGE, Zone.HEALABLE, False),
+        (Tier.BOUNDED_RETOUCH, Zone.HEALABLE, True),
+        (Tier.BOUNDED_RETOUCH, Zone.LOCKED, False),
+        (Tier.BOUNDED_RETOUCH, Zone.NEW, False),  # a map that calls the base new opens nothing
+    ],
+)
+def test_each_tier_may_write_its_own_zones(tier: Tier, zone: Zone, passed: bool) -> None:
+    canvas = rendered()
+    zones = np.full_like(canvas.zones, zone)
+    canvas = replace(canvas, zones=zones, plans=[plan("any", tier=tier)])
+    assert check(flipped(canvas, 10, 10)).passed is passed
+
+
+def test_without_a_plan_nothing_may_differ() -> None:
+    assert not check(flipped(rendered(), 0, 0)).passed
+
+
+@given(st.sets(st.tuples(st.integers(0, BASE.y1 - 1), st.integers(0, BASE.x1 - 1)), max_size=30))
+def test_the_figure_is_the_number_of_pixels(places: set[tuple[int, int]]) -> None:
+    canvas = replace(CANVAS, plans=[plan("heal_spots")])
+    after = canvas.after.copy()
+    for y, x in places:
+        after[y, x] ^= 1
+    outside = sum(canvas.zones[y, x] != Zone.BACKDROP for y, x in places)
+    assert check(replace(canvas, after=after)).value == outside
+
+
+CANVAS = rendered()
+
+
+def test_a_tall_canvas_is_compared_to_its_last_row() -> None:
+    codes = np.zeros((1300, 8, 3), np.uint8)
+    roi = Roi(0, 0, 1300, 8)
+    zones = np.full((1300, 8), Zone.LOCKED, np.uint8)
+    canvas = Rendered(codes, codes, zones, roi, roi, 1.0, CANVAS.encoding, [plan("any")])
+    assert check(flipped(canvas, 1299, 7)).value == 1
