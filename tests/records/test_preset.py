@@ -92,5 +92,6 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_every_shipped_preset_is_valid() -> None:
+    assert {"headshot-4x5", "cleanup-only"} <= set(preset.names())
     for name in preset.names():
         assert preset.load(name).title
