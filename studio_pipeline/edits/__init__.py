@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from studio_pipeline.edits.base import Edit
 from studio_pipeline.edits.extend_background import EXTEND_BACKGROUND
+from studio_pipeline.edits.heal_spots import HEAL_SPOTS
 
 # A new edit is one file and one line here; the order is the order of `presets check`.
-_EDITS: tuple[Edit, ...] = (EXTEND_BACKGROUND,)
+_EDITS: tuple[Edit, ...] = (
+    HEAL_SPOTS,
+    EXTEND_BACKGROUND,
+)
 EDITS: dict[str, Edit] = {edit.name: edit for edit in _EDITS}
 if len(EDITS) != len(_EDITS):
     raise RuntimeError("two edits share a name")

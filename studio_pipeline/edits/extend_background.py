@@ -7,7 +7,7 @@ person is refused.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -38,6 +38,9 @@ class ExtendParams(Record):
     right: int = Field(0, ge=0, description="... at the right.")
     top: int = Field(0, ge=0, description="... at the top.")
     bottom: int = Field(0, ge=0, description="... at the bottom.")
+    side: Literal["both", "left", "right", "top", "bottom"] = Field(
+        "both", description="Where an aspect ratio's new backdrop goes: half each side, or all on one."
+    )
 
     @field_validator("aspect")
     @classmethod
@@ -79,7 +82,7 @@ class ExtendBackground:
         readable = reading.backdrop_at(frame.extent.height, frame.extent.width)
         reasons = sides.blocked(reading, readable)
         if params.ratio is not None:
-            wanted = sides.by_aspect(master, params.ratio, reasons)
+            wanted = sides.by_aspect(master, params.ratio, params.side, reasons)
         else:
             asked = Insets(params.top, params.left, params.bottom, params.right)
             wanted = sides.by_pixels(asked, reasons)
@@ -142,7 +145,11 @@ def _decide(frame: Frame, readable: Mask, canvas: Roi, seed: int) -> ExtendPlan:
     pieces += texture.mirror_band(clean, target, frame.roi, max(3, round(_BAND * long_edge)))
     rows = np.array([p.scaled(1 / frame.scale).row() for p in pieces], np.float32).reshape(-1, 11)
     return ExtendPlan(
-        light=Grid.of(grid.values), light_y0=grid.y0, light_x0=grid.x0, cell_px=grid.cell_px, pieces=Grid.of(rows)
+        light=Grid.of(grid.values),
+        light_y0=grid.y0,
+        light_x0=grid.x0,
+        cell_px=grid.cell_px,
+        pieces=Grid.of(rows),
     )
 
 
@@ -153,7 +160,9 @@ def _light(tone: Tone, usable: Mask, cell: int, scale: float, canvas: Roi) -> Li
     surface = light.fit_surface(cells, weights, 2, Roi.of(Extent(*weights.shape)))
     filled = light.fill_unseen(cells, weights, surface)
     cell_px = cell / scale
-    counts = {side: -(-value // round(cell_px)) + 2 for side, value in _insets(canvas, tone, scale).items() if value}
+    counts = {
+        side: -(-value // round(cell_px)) + 2 for side, value in _insets(canvas, tone, scale).items() if value
+    }
     left, top = counts.get("left", 0), counts.get("top", 0)
     for side in ("left", "right", "top", "bottom"):
         if side not in counts:
@@ -171,7 +180,9 @@ def _fine_detail_out(cells: Tone, weights: np.ndarray[Any, Any]) -> Tone:
     """Light is smooth: blur the seen cells a little among themselves, so that texture stays texture."""
     mass = cv2.GaussianBlur(weights, (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)
     blurred = cv2.GaussianBlur(cells * weights[..., None], (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(np.where(weights[..., None] > 0, blurred / np.maximum(mass, 1e-6)[..., None], cells), np.float32)
+    return np.asarray(
+        np.where(weights[..., None] > 0, blurred / np.maximum(mass, 1e-6)[..., None], cells), np.float32
+    )
 
 
 def _insets(canvas: Roi, tone: Tone, scale: float) -> dict[str, int]:

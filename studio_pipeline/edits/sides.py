@@ -59,17 +59,22 @@ def by_pixels(asked: Insets, reasons: dict[str, str]) -> Wanted:
     return Wanted(Insets(**kept), tuple(Refusal(where=s, reason=reasons[s]) for s in refused), ())
 
 
-def by_aspect(extent: Extent, width_over_height: float, reasons: dict[str, str]) -> Wanted:
-    """The two sides that lead to the aspect ratio, half each; a blocked side's share goes to the other."""
+def by_aspect(extent: Extent, width_over_height: float, preferred: str, reasons: dict[str, str]) -> Wanted:
+    """The two sides that lead to the aspect ratio, half each or all on ``preferred`` (where it is one of them).
+
+    A blocked side's share goes to the other.
+    """
     wide = round(extent.height * width_over_height) - extent.width
     high = round(extent.width / width_over_height) - extent.height
     pair, missing = (("left", "right"), wide) if wide > 0 else (("top", "bottom"), high)
-    if missing <= 0:
+    if missing <= max(1, 0.002 * (extent.width if wide > 0 else extent.height)):
         return Wanted(Insets(), (), ("the picture already has this format",))
     share = {pair[0]: missing // 2, pair[1]: missing - missing // 2}
+    if preferred in pair:
+        share = {side: missing if side == preferred else 0 for side in pair}
     refusals, notes = [], []
     for side in pair:
-        if side not in reasons:
+        if side not in reasons or not share[side]:
             continue
         refusals.append(Refusal(where=side, reason=reasons[side]))
         other = _OPPOSITE[side]

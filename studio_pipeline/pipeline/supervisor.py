@@ -166,7 +166,9 @@ class Supervisor:
             elif one.job is not None and self._clock() - one.started > one.job.deadline_s:
                 outcomes += self._replace(place, f"it took longer than {one.job.deadline_s:.0f} s")
             elif one.job is not None and _resident_bytes(one.process.pid) > one.job.memory_bytes:
-                outcomes += self._replace(place, f"it needed more than {one.job.memory_bytes >> 20} MB of memory")
+                outcomes += self._replace(
+                    place, f"it needed more than {one.job.memory_bytes >> 20} MB of memory"
+                )
         return outcomes
 
     def _finished(self, one: _Worker, kind: str, body: Any) -> Outcome:
@@ -207,7 +209,9 @@ class Supervisor:
     def _start(self, lane: Lane) -> _Worker:
         parent, child = self._context.Pipe()
         arguments = (child, tuple(lane.preload), lane.address_space_bytes, lane.niceness)
-        process = self._context.Process(target=worker.main, args=arguments, daemon=True, name=f"studio-{lane.name}")
+        process = self._context.Process(
+            target=worker.main, args=arguments, daemon=True, name=f"studio-{lane.name}"
+        )
         process.start()
         child.close()
         return _Worker(lane, process, parent)

@@ -33,8 +33,13 @@ def main(pipe: Connection, preload: Sequence[str], address_space_bytes: int | No
         except MemoryError:
             answer = ("failed", ("SetAside", "not enough memory for this file"))
         except OSError as error:
-            answer = ("failed", ("TryAgain", f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))
-        except Exception as error:  # a bug in one frame must not stop the shoot; the text goes to the log and the page
+            answer = (
+                "failed",
+                ("TryAgain", f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")),
+            )
+        except (
+            Exception
+        ) as error:  # a bug in one frame must not stop the shoot; the text goes to the log and the page
             import traceback
 
             answer = ("broke", (type(error).__name__, f"{error}", traceback.format_exc()))

@@ -101,7 +101,11 @@ def fit_surface(cells: Tone, weights: NDArray[np.float32], order: int, outer: Ro
 
     grid_y, grid_x = np.mgrid[0:rows, 0:columns].astype(np.float64)
     seen = weights > 0
-    design, values, base_weight = basis(grid_y[seen], grid_x[seen]), cells[seen].astype(np.float64), weights[seen]
+    design, values, base_weight = (
+        basis(grid_y[seen], grid_x[seen]),
+        cells[seen].astype(np.float64),
+        weights[seen],
+    )
     ridge = np.diag([0.0] + [1e-4 * len(design)] * (design.shape[1] - 1))
     robust = np.ones(len(design))
     for _ in range(6):
@@ -180,7 +184,9 @@ def _border_colours(cells: Tone, weights: NDArray[np.float32]) -> Tone:
     rows, seen = np.arange(len(mean)), _border_weight(weights) > 0.3
     if not seen.any():
         return np.broadcast_to(np.median(cells[weights > 0], axis=0), mean.shape).astype(np.float32)
-    return np.stack([np.interp(rows, rows[seen], mean[seen, c]) for c in range(3)], axis=-1).astype(np.float32)
+    return np.stack([np.interp(rows, rows[seen], mean[seen, c]) for c in range(3)], axis=-1).astype(
+        np.float32
+    )
 
 
 def _blurred(profile: Tone, sigma: float) -> Tone:
@@ -189,4 +195,6 @@ def _blurred(profile: Tone, sigma: float) -> Tone:
         return profile
     size = 2 * int(np.ceil(3 * sigma)) + 1
     kernel = cv2.getGaussianKernel(size, sigma, cv2.CV_32F)
-    return np.asarray(cv2.filter2D(profile[:, None], -1, kernel, borderType=cv2.BORDER_REPLICATE)[:, 0], np.float32)
+    return np.asarray(
+        cv2.filter2D(profile[:, None], -1, kernel, borderType=cv2.BORDER_REPLICATE)[:, 0], np.float32
+    )

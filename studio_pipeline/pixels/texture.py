@@ -218,7 +218,9 @@ def mirror_band(clean: Mask, canvas: Roi, base: Roi, width: int) -> list[Piece]:
     pieces += _mirror_left(clean, base.x0 - canvas.x0, width, base, canvas, False)
     pieces += _mirror_left(clean[:, ::-1], canvas.x1 - base.x1, width, base, canvas, True)
     turned_base, turned_canvas = _turned(base), _turned(canvas)
-    pieces += [_turn(p) for p in _mirror_left(clean.T, base.y0 - canvas.y0, width, turned_base, turned_canvas, False)]
+    pieces += [
+        _turn(p) for p in _mirror_left(clean.T, base.y0 - canvas.y0, width, turned_base, turned_canvas, False)
+    ]
     far = _mirror_left(clean.T[:, ::-1], canvas.y1 - base.y1, width, turned_base, turned_canvas, True)
     return pieces + [_turn(p) for p in far]
 

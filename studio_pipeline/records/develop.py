@@ -32,13 +32,14 @@ class Look(Record):
     version: int
     matrix: tuple[float, ...]
     curve: tuple[float, ...]
+    note: str = Field("", description="Why it is not the look that was asked for.")
 
 
 class BaseRecord(Record):
     """The base of one capture: where its pixels came from and which code made them."""
 
     member_sha256: str
-    kind: Literal["raw", "tiff", "jpeg"]
+    kind: Literal["raw", "tiff", "jpeg", "png"]
     settings: DevelopSettings
     look: Look | None
     extent: Extent

@@ -38,7 +38,9 @@ class OutputRecipe(Record):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="The recipe's name.")
     format: Literal["tiff16", "jpeg"] = Field(description="The file format.")
     space: Space | None = Field(None, description="Output profile; the base's own when left out.")
-    long_edge_px: int | None = Field(None, gt=0, description="Reduce to this long edge; full size when left out.")
+    long_edge_px: int | None = Field(
+        None, gt=0, description="Reduce to this long edge; full size when left out."
+    )
     quality: int = Field(92, ge=1, le=100, description="JPEG quality.")
     folder: str = Field("", description="Folder inside Output/.")
     suffix: str = Field("", description="Added to the capture's name.")
@@ -46,7 +48,13 @@ class OutputRecipe(Record):
     @field_validator("folder", "suffix")
     @classmethod
     def _inside(cls, value: str) -> str:
-        if ".." in value.split("/") or value.startswith("/") or "\\" in value or "\0" in value or ":" in value:
+        if (
+            ".." in value.split("/")
+            or value.startswith("/")
+            or "\\" in value
+            or "\0" in value
+            or ":" in value
+        ):
             raise ValueError("must stay inside Output/")
         return value
 

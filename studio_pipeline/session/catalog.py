@@ -88,7 +88,9 @@ class Catalog:
         return self._select(sa.select(_entries.c.doc, _entries.c.revision).order_by(_entries.c.group_id))
 
     def entry(self, capture_id: str) -> Entry | None:
-        found = self._select(sa.select(_entries.c.doc, _entries.c.revision).where(_entries.c.id == capture_id))
+        found = self._select(
+            sa.select(_entries.c.doc, _entries.c.revision).where(_entries.c.id == capture_id)
+        )
         return found[0] if found else None
 
     def of_group(self, group: int) -> Entry | None:
@@ -111,6 +113,11 @@ class Catalog:
                 moved = _decisions.update().where(_decisions.c.capture_id == replaces)
                 connection.execute(moved.values(capture_id=entry.id))
             return self._store(connection, entry)
+
+    def remove(self, capture_id: str) -> None:
+        """Its files turned out to belong to another capture; decisions stay recorded."""
+        with self._write() as connection:
+            connection.execute(_entries.delete().where(_entries.c.id == capture_id))
 
     def update(self, capture_id: str, **changes: Any) -> Entry:
         """Change fields of one entry. Raises Refused when there is no such capture."""
@@ -160,7 +167,9 @@ class Catalog:
     def _select(self, query: sa.Select[Any]) -> list[Entry]:
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [Entry.model_validate_json(row.doc).model_copy(update={"revision": row.revision}) for row in rows]
+        return [
+            Entry.model_validate_json(row.doc).model_copy(update={"revision": row.revision}) for row in rows
+        ]
 
     def _get(self, connection: sa.Connection, capture_id: str) -> Entry:
         doc = connection.scalar(sa.select(_entries.c.doc).where(_entries.c.id == capture_id))

@@ -115,8 +115,6 @@ def open_session(root: Path) -> Session:
         raise Refused(f"{settings} is damaged ({error}); restore it, or init a new session beside") from error
 
 
-
-
 def _write_settings(hidden: Path, preset: Preset, name: str, vault: Path | None, now: datetime) -> None:
     frozen = preset.model_dump(mode="json")
     lines = [

@@ -1,0 +1,320 @@
+"""The parent: reads the journal, gives workers what is due, and writes down how it went."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from studio_pipeline.errors import TryAgain
+from studio_pipeline.pipeline import keys, schedule
+from studio_pipeline.pipeline.accession import Accession
+from studio_pipeline.pipeline.delivery import Order
+from studio_pipeline.pipeline.schedule import Stage
+from studio_pipeline.pipeline.stages import Proposed, Source, absolute
+from studio_pipeline.pipeline.supervisor import Job, Lane, Outcome, Supervisor
+from studio_pipeline.records.capture import State
+from studio_pipeline.records.entry import Delivered, Entry
+from studio_pipeline.records.proposal import Verb
+from studio_pipeline.session import cache
+from studio_pipeline.session.catalog import Catalog
+from studio_pipeline.session.folder import Session
+from studio_pipeline.versions import deciding_versions
+
+log = logging.getLogger(__name__)
+_STAGES = "studio_pipeline.pipeline.stages"
+_FUNCTIONS = {
+    Stage.PREVIEW: f"{_STAGES}:preview",
+    Stage.BASE: f"{_STAGES}:base",
+    Stage.MASTER: f"{_STAGES}:base",
+    Stage.PROPOSE: f"{_STAGES}:propose",
+    Stage.DELIVER: "studio_pipeline.pipeline.delivery:fulfil",
+}
+_DEADLINE_S = {
+    Stage.PREVIEW: 60.0,
+    Stage.BASE: 180.0,
+    Stage.MASTER: 180.0,
+    Stage.PROPOSE: 240.0,
+    Stage.DELIVER: 900.0,
+}
+_RETRY_S = (2.0, 5.0, 15.0, 60.0)
+_FULL_BASES_BYTES = 12 << 30
+
+
+def lanes(cores: int) -> list[Lane]:
+    """One warm lane for previews only, so that nothing holds them up, and one for the rest."""
+    developing = ("studio_pipeline.develop",)
+    return [
+        Lane("preview", 1, preload=developing, address_space_bytes=4 << 30),
+        Lane("work", max(1, cores - 1), preload=(*developing, "studio_pipeline.pipeline.warm"), niceness=5),
+    ]
+
+
+@dataclass
+class _Retry:
+    at_s: float
+    tries: int
+
+
+@dataclass
+class _Memory:
+    """What this process knows beside the catalog: the entries as last seen, and what waits for its time."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    revision: int = 0
+    retries: dict[str, _Retry] = field(default_factory=dict)
+
+
+class Conductor:
+    """Call ``step`` from one thread; ``want_master`` and ``wake`` from any."""
+
+    def __init__(
+        self,
+        session: Session,
+        catalog: Catalog,
+        accession: Accession,
+        supervisor: Supervisor,
+        *,
+        now: Callable[[], datetime],
+        monotonic_s: Callable[[], float],
+    ) -> None:
+        self._session, self._catalog = session, catalog
+        self._accession, self._supervisor = accession, supervisor
+        self._now, self._monotonic_s = now, monotonic_s
+        self._versions = deciding_versions()
+        self._memory = _Memory()
+        self._masters: set[str] = set()
+        self._masters_lock = threading.Lock()
+
+    def step(self, timeout_s: float) -> None:
+        """Read what is new, hand out what is due, and wait for news, at most ``timeout_s``."""
+        try:
+            self._accession.consume()
+            self._hand_out()
+        except TryAgain as error:
+            log.warning("%s; trying again", error)
+        for outcome in self._supervisor.poll(timeout_s):
+            self._settle(outcome)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs, waits or is due (files still settling are the intake's affair)."""
+        return self._supervisor.idle and not self._memory.retries and not self._changed_ids()
+
+    @property
+    def jobs(self) -> dict[str, Any]:
+        running = [
+            {"stage": job.key.split(":")[0], "capture": job.key.split(":")[1]}
+            for job in self._supervisor.running
+        ]
+        return {"running": running, "queued": self._supervisor.waiting}
+
+    def wake(self) -> None:
+        self._supervisor.wake()
+
+    def want_master(self, capture_id: str) -> None:
+        """Someone looks at 100%: develop this capture in full, before anything else that waits."""
+        with self._masters_lock:
+            self._masters.add(capture_id)
+        self.wake()
+
+    def source(self, entry: Entry) -> Source:
+        member = entry.base_member
+        return Source(
+            path=absolute(self._session.root, member.path),
+            role=member.role,
+            capture_id=entry.id,
+            base_key=keys.base_key(member.sha256, self._session.preset.develop, self._versions),
+            settings=self._session.preset.develop,
+            cache_root=self._session.cache,
+        )
+
+    def _changed_ids(self) -> list[str]:
+        return self._catalog.changed_since(self._memory.revision)[1]
+
+    def _hand_out(self) -> None:
+        self._memory.revision, changed = self._catalog.changed_since(self._memory.revision)
+        now_s = self._monotonic_s()
+        ripe = [i for i, retry in self._memory.retries.items() if retry.at_s <= now_s]
+        for capture_id in dict.fromkeys([*changed, *ripe]):
+            entry = self._catalog.entry(capture_id)
+            if entry is None:
+                self._memory.entries.pop(capture_id, None)
+                continue
+            self._memory.entries[capture_id] = entry
+            retry = self._memory.retries.get(capture_id)
+            if retry is None or retry.at_s <= now_s:
+                self._submit(entry)
+        with self._masters_lock:
+            masters, self._masters = self._masters, set()
+        for capture_id in masters:
+            entry = self._memory.entries.get(capture_id)
+            if entry is not None and entry.base is not None:
+                self._supervisor.submit(self._job(entry, Stage.MASTER))
+
+    def _submit(self, entry: Entry) -> None:
+        if not entry.members or entry.state is State.QUARANTINED:
+            return
+        for stage in schedule.due(entry, self._session.preset, self.source(entry).base_key):
+            self._supervisor.submit(self._job(entry, stage))
+
+    def _job(self, entry: Entry, stage: Stage) -> Job:
+        return Job(
+            key=f"{stage.value}:{entry.id}",
+            lane="preview" if stage is Stage.PREVIEW else "work",
+            priority=schedule.priority(entry, stage),
+            function=_FUNCTIONS[stage],
+            arguments=self._arguments(entry, stage),
+            deadline_s=_DEADLINE_S[stage],
+        )
+
+    def _arguments(self, entry: Entry, stage: Stage) -> dict[str, Any]:
+        source, preset = self.source(entry), self._session.preset
+        look = entry.base.look if entry.base else None
+        match stage:
+            case Stage.PREVIEW:
+                return {"source": source}
+            case Stage.BASE:
+                return {"source": source, "half": True, "look": None}
+            case Stage.MASTER:
+                return {"source": source, "half": False, "look": look}
+            case Stage.PROPOSE:
+                on = (
+                    {p.edit: p.edit in entry.proposal.enabled for p in entry.proposal.plans}
+                    if entry.proposal
+                    else {}
+                )
+                return {
+                    "source": source,
+                    "look": look,
+                    "door": entry.door,
+                    "edits": preset.edits,
+                    "limits": preset.guards,
+                    "switches": on,
+                }
+            case Stage.DELIVER:
+                return {"order": self._order(entry, source)}
+
+    def _order(self, entry: Entry, source: Source) -> Order:
+        session, primary = self._session, next(m for m in entry.members if m.sha256 == entry.id)
+        decisions = self._catalog.decisions(entry.id)
+        approval = next(d for d in reversed(decisions) if d.verb is Verb.APPROVE)
+        assert entry.base is not None and entry.approved_hash is not None
+        return Order(
+            source=source,
+            name=entry.name,
+            primary_path=primary.path,
+            primary_file=absolute(session.root, primary.path),
+            base=entry.base,
+            door=entry.door,
+            proposal=self._catalog.proposal(entry.approved_hash),
+            decision=approval,
+            limits=session.preset.guards,
+            recipes=session.preset.deliverables,
+            hidden=session.hidden,
+            output=session.output,
+            records=session.records,
+            earlier={one.recipe: one.sha256 for one in entry.delivered},
+            delivered_at=self._now(),
+        )
+
+    def _settle(self, outcome: Outcome) -> None:
+        stage_name, capture_id = outcome.job.key.split(":")
+        stage = Stage(stage_name)
+        entry = self._catalog.entry(capture_id)
+        if entry is None:
+            return  # a RAW joined meanwhile and the capture has another id: its work starts anew
+        log.info("%s of %s: %s in %.2f s %s", stage, entry.name, outcome.kind, outcome.seconds, outcome.text)
+        if outcome.kind == "done":
+            self._memory.retries.pop(capture_id, None)
+            changes = self._results(entry, stage, outcome)
+        elif outcome.error == "TryAgain":
+            changes = self._later(entry, stage, outcome.text)
+        else:
+            self._memory.retries.pop(capture_id, None)
+            changes = _failed(entry, stage, outcome)
+        if changes:
+            self._catalog.update(capture_id, **changes)
+
+    def _results(self, entry: Entry, stage: Stage, outcome: Outcome) -> dict[str, Any]:
+        source = outcome.job.arguments.get("source")
+        if stage is Stage.PREVIEW:
+            return {"previewed": True, "exposure": outcome.value}
+        if stage is Stage.MASTER:
+            cache.trim(self._session.cache, _FULL_BASES_BYTES, frozenset({entry.id}))
+            return {"reason": entry.reason}  # a new revision: the page may now ask for 100%
+        if stage is Stage.BASE:
+            if source.base_key != self.source(entry).base_key:
+                return {}  # a TIFF arrived while its RAW was developed
+            state = (
+                State.DEVELOPED if entry.state in (State.TAKEN_IN, State.WAITING_FOR_TIFF) else entry.state
+            )
+            return {
+                "base": outcome.value,
+                "base_key": source.base_key,
+                "state": state,
+                "reason": entry.reason,
+            }
+        if stage is Stage.PROPOSE:
+            if source.base_key != entry.base_key or outcome.job.arguments["door"] != entry.door:
+                return {}
+            return self._proposed(entry, outcome.value)
+        return self._delivered(entry, outcome)
+
+    def _proposed(self, entry: Entry, value: Proposed) -> dict[str, Any]:
+        changes: dict[str, Any] = {"subject": value.subject, "reason": value.subject.reason}
+        if value.proposal is None:
+            return changes | {"state": State.DEVELOPED}
+        changes["proposal_hash"] = self._catalog.keep_proposal(value.proposal)
+        changes["proposal"] = value.proposal.outline()
+        if entry.stale:
+            changes["reason"] = "; ".join(
+                filter(None, ["approved before a new export arrived", value.subject.reason])
+            )
+        return changes | {"state": State.PROPOSED if value.subject.sure else State.NEEDS_A_PERSON}
+
+    def _delivered(self, entry: Entry, outcome: Outcome) -> dict[str, Any]:
+        made: tuple[Delivered, ...] = outcome.value
+        if entry.approved_hash != outcome.job.arguments["order"].proposal.shown_hash():
+            # Revoked or approved anew while it was rendered: what was published is recorded, so that it can go.
+            return {"delivered": made}
+        return {"delivered": made, "state": State.DELIVERED, "reason": ""}
+
+    def _later(self, entry: Entry, stage: Stage, text: str) -> dict[str, Any]:
+        tries = self._memory.retries[entry.id].tries + 1 if entry.id in self._memory.retries else 0
+        wait_s = _RETRY_S[min(tries, len(_RETRY_S) - 1)]
+        self._memory.retries[entry.id] = _Retry(self._monotonic_s() + wait_s, tries)
+        return {"reason": f"{stage.value}: {text}; trying again"}
+
+
+def _failed(entry: Entry, stage: Stage, outcome: Outcome) -> dict[str, Any]:
+    """What a failure means for the capture, by where it happened."""
+    if outcome.error == "NeedsTiff":
+        return {"state": State.WAITING_FOR_TIFF, "reason": outcome.text, "failures": _gave_up(entry, stage)}
+    if outcome.kind == "died" and entry.failures.get(stage.value, 0) + 1 < schedule.MOST_TRIES:
+        return {"failures": entry.failures | {stage.value: entry.failures.get(stage.value, 0) + 1}}
+    failures, text = _gave_up(entry, stage), _explained(stage, outcome)
+    if stage is Stage.PREVIEW:
+        return {"failures": failures}  # developing says what is wrong with the file
+    if stage is Stage.BASE:
+        return {"failures": failures, "state": State.QUARANTINED, "reason": text}
+    if stage is Stage.PROPOSE:
+        return {"failures": failures, "state": State.NEEDS_A_PERSON, "reason": text}
+    if stage is Stage.DELIVER:
+        return {"state": State.NEEDS_A_PERSON, "approved_hash": None, "reason": text}
+    return {}
+
+
+def _gave_up(entry: Entry, stage: Stage) -> dict[str, int]:
+    return entry.failures | {stage.value: schedule.MOST_TRIES}
+
+
+def _explained(stage: Stage, outcome: Outcome) -> str:
+    if outcome.kind == "died":
+        return f"{stage.value} was given up, twice: {outcome.text}; export a TIFF of it from your converter"
+    if outcome.kind == "broke":
+        return f"{stage.value} failed with {outcome.error}: {outcome.text}; the log has the details"
+    return outcome.text

@@ -1,0 +1,160 @@
+"""A person's word: approve, reject, revoke, and the two doors for an unsure reading. Shared by page and shell."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from studio_pipeline.errors import Refused
+from studio_pipeline.geometry import Point
+from studio_pipeline.records.capture import State
+from studio_pipeline.records.entry import Door, Entry
+from studio_pipeline.records.proposal import Decision, Proposal, Verb
+from studio_pipeline.session.catalog import Catalog
+from studio_pipeline.session.folder import Session
+
+_AWAITING = (State.PROPOSED, State.NEEDS_A_PERSON, State.REJECTED)
+
+
+class Decisions:
+    """Writes decisions into the catalog. ``via`` names the surface they came through (page, command)."""
+
+    def __init__(self, session: Session, catalog: Catalog, host: str, via: str) -> None:
+        self._session, self._catalog, self._host, self._via = session, catalog, host, via
+
+    def approve(
+        self,
+        capture_id: str,
+        shown_hash: str | None,
+        enabled: tuple[str, ...] | None,
+        user: str,
+        now: datetime,
+    ) -> Entry:
+        """Bind the approval to exactly what was shown (None: to the proposal as it stands).
+
+        Raises Refused when that is not what is proposed now, or a guard is out of its limits.
+        """
+        entry = self._entry(capture_id)
+        if entry.state not in _AWAITING or entry.proposal_hash is None:
+            raise Refused(f"{entry.name} is {entry.state.value}: there is nothing to approve")
+        proposal = self._catalog.proposal(entry.proposal_hash)
+        if enabled is not None:
+            proposal = proposal.with_enabled(enabled)
+        bound = proposal.shown_hash()
+        if shown_hash is not None and shown_hash != bound:
+            raise Refused(f"{entry.name} has changed since it was shown; look at it again")
+        if not proposal.passed:
+            raise Refused(f"{entry.name}: {_failures(proposal)}; switch that edit off, or reject the frame")
+        self._catalog.keep_proposal(proposal)
+        decision = self._decision(capture_id, Verb.APPROVE, user, now, bound, proposal.enabled)
+        return self._catalog.decide(
+            decision, state=State.APPROVED, approved_hash=bound, reason="", stale=False, failures={}
+        )
+
+    def reject(self, capture_id: str, user: str, now: datetime) -> Entry:
+        entry = self._entry(capture_id)
+        if entry.state not in _AWAITING:
+            raise Refused(f"{entry.name} is {entry.state.value}: there is nothing to reject")
+        decision = self._decision(capture_id, Verb.REJECT, user, now, entry.proposal_hash)
+        return self._catalog.decide(decision, state=State.REJECTED, approved_hash=None)
+
+    def revoke(self, capture_id: str, user: str, now: datetime) -> Entry:
+        """Take back an approval or a rejection. Deliverables that are still as they were written go with it."""
+        entry = self._entry(capture_id)
+        if entry.state not in (State.APPROVED, State.DELIVERED, State.REJECTED):
+            raise Refused(f"{entry.name} is {entry.state.value}: there is no decision to revoke")
+        kept = self._remove_deliverables(entry)
+        decision = self._decision(capture_id, Verb.REVOKE, user, now, entry.approved_hash)
+        reason = f"kept because it was changed outside: {', '.join(kept)}" if kept else ""
+        sure = entry.subject is not None and entry.subject.sure
+        state = State.PROPOSED if sure else State.NEEDS_A_PERSON
+        if not sure and entry.subject is not None:
+            reason = "; ".join(part for part in (entry.subject.reason, reason) if part)
+        return self._catalog.decide(decision, state=state, approved_hash=None, delivered=(), reason=reason)
+
+    def nobody_here(self, capture_id: str, user: str, now: datetime) -> Entry:
+        return self._open_door(capture_id, Door(kind="nobody", user=user, host=self._host, said_at=now))
+
+    def repaint(self, capture_id: str, polygons: list[list[Point]], user: str, now: datetime) -> Entry:
+        """The person says what is locked; corners are master pixels. Raises Refused for what is no polygon."""
+        if not polygons or any(len(polygon) < 3 for polygon in polygons):
+            raise Refused("a painted lock needs at least one outline of three corners")
+        outlines = tuple(tuple(polygon) for polygon in polygons)
+        door = Door(kind="repaint", polygons=outlines, user=user, host=self._host, said_at=now)
+        return self._open_door(capture_id, door)
+
+    def _open_door(self, capture_id: str, door: Door) -> Entry:
+        entry = self._entry(capture_id)
+        if entry.base is None or entry.state in (State.APPROVED, State.DELIVERED, State.WITHDRAWN):
+            raise Refused(
+                f"{entry.name} is {entry.state.value}: revoke it first, or wait until it is developed"
+            )
+        return self._catalog.update(
+            capture_id,
+            door=door,
+            proposal=None,
+            proposal_hash=None,
+            subject=None,
+            state=State.DEVELOPED,
+            reason="",
+            failures={},
+        )
+
+    def _entry(self, capture_id: str) -> Entry:
+        entry = self._catalog.entry(capture_id)
+        if entry is None:
+            raise KeyError(capture_id)
+        return entry
+
+    def _decision(
+        self,
+        capture_id: str,
+        verb: Verb,
+        user: str,
+        now: datetime,
+        shown_hash: str | None,
+        enabled: tuple[str, ...] = (),
+    ) -> Decision:
+        return Decision(
+            capture_id=capture_id,
+            verb=verb,
+            shown_hash=shown_hash,
+            enabled=enabled,
+            user=user,
+            host=self._host,
+            via=self._via,
+            decided_at=now,
+        )
+
+    def _remove_deliverables(self, entry: Entry) -> list[str]:
+        kept = []
+        for one in entry.delivered:
+            path = self._session.root / one.path.decode("utf-8", "surrogateescape")
+            if not path.exists():
+                continue
+            with path.open("rb") as file:
+                ours = hashlib.file_digest(file, "sha256").hexdigest() == one.sha256
+            if ours:
+                path.unlink()
+            else:
+                kept.append(path.name)
+        return kept
+
+
+def find(catalog: Catalog, wanted: str) -> Entry:
+    """A capture by the start of its id (6 digits or more) or by its name. Raises Refused unless it is exactly one."""
+    entries = catalog.entries()
+    found = [e for e in entries if e.name == wanted] or [
+        e for e in entries if len(wanted) >= 6 and e.id.startswith(wanted.lower())
+    ]
+    if not found:
+        raise Refused(f"no capture {wanted!r}; `studio status` lists them")
+    if len(found) > 1:
+        ids = ", ".join(e.id[:12] for e in found)
+        raise Refused(f"{wanted!r} names {len(found)} captures; say which by id: {ids}")
+    return found[0]
+
+
+def _failures(proposal: Proposal) -> str:
+    failed = [g for g in proposal.guards if not g.passed and (g.edit is None or g.edit in proposal.enabled)]
+    return "; ".join(f"{g.name} is {g.value:.3g}, limit {g.limit:.3g}" for g in failed)

@@ -1,0 +1,59 @@
+"""What is due for a capture, as a pure function of what is known of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from studio_pipeline.records.capture import State
+from studio_pipeline.records.entry import Entry
+from studio_pipeline.records.preset import Preset
+
+
+class Stage(StrEnum):
+    PREVIEW = "preview"
+    BASE = "base"
+    PROPOSE = "propose"
+    DELIVER = "deliver"
+    MASTER = "master"
+
+
+# Previews have a lane of their own. Someone waits for a master; a picked frame goes before the others.
+PRIORITY = {Stage.PREVIEW: 0, Stage.MASTER: 5, Stage.BASE: 20, Stage.PROPOSE: 20, Stage.DELIVER: 30}
+_PICKED_FIRST = 10
+_RESTING = (State.WITHDRAWN, State.QUARANTINED, State.WAITING_FOR_TIFF)
+MOST_TRIES = 2
+
+
+def due(entry: Entry, preset: Preset, base_key: str) -> list[Stage]:
+    """The stages that can run now, at most one of each lane."""
+    if entry.state in _RESTING:
+        return []
+    stages = []
+    if not entry.previewed and not exhausted(entry, Stage.PREVIEW):
+        stages.append(Stage.PREVIEW)
+    if entry.base is None or entry.base_key != base_key:
+        stages.append(Stage.BASE)
+    elif entry.subject is None and wanted(entry, preset):
+        stages.append(Stage.PROPOSE)
+    elif entry.state is State.APPROVED:
+        stages.append(Stage.DELIVER)
+    return [stage for stage in stages if not exhausted(entry, stage)]
+
+
+def wanted(entry: Entry, preset: Preset) -> bool:
+    """Whether the preset asks for a proposal of this capture."""
+    if preset.propose == "picked":
+        return picked(entry) or entry.door is not None
+    return preset.propose == "all" or entry.door is not None
+
+
+def picked(entry: Entry) -> bool:
+    return (entry.rating or 0) >= 1
+
+
+def priority(entry: Entry, stage: Stage) -> int:
+    return PRIORITY[stage] - (_PICKED_FIRST if picked(entry) and stage is not Stage.PREVIEW else 0)
+
+
+def exhausted(entry: Entry, stage: Stage) -> bool:
+    return entry.failures.get(stage.value, 0) >= MOST_TRIES

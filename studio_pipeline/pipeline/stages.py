@@ -1,0 +1,208 @@
+"""The stages of a frame, one function each. Workers run them; arguments and results pickle, pixels lie in files.
+
+Every stage may be repeated: it finds what an earlier run left under its key and goes on from there.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from studio_pipeline.edits import stack
+from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.pipeline.keys import reading_key
+from studio_pipeline.pixels import color
+from studio_pipeline.pixels.color import Codes, RgbEncoding
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.records.capture import Exposure, Role
+from studio_pipeline.records.develop import BaseRecord, DevelopSettings, Look
+from studio_pipeline.records.entry import Door
+from studio_pipeline.records.plan import Plan
+from studio_pipeline.records.preset import EditSpec, GuardLimits
+from studio_pipeline.records.proposal import GuardResult, Proposal
+from studio_pipeline.records.subject import SubjectRecord
+from studio_pipeline.session import cache
+from studio_pipeline.session.cache import CaptureCache
+from studio_pipeline.subject.reading import Reading
+from studio_pipeline.versions import deciding_versions
+
+PREVIEW_LONG_EDGE_PX = 2048
+THUMB_LONG_EDGE_PX = 1024
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file a base is made from: absolute path (bytes), and what the catalog calls it."""
+
+    path: bytes
+    role: Role
+    capture_id: str
+    base_key: str
+    settings: DevelopSettings
+    cache_root: Path
+
+    @property
+    def products(self) -> CaptureCache:
+        return CaptureCache(self.cache_root, self.capture_id)
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What the proposing stage hands back; ``proposal`` is None where there is nobody to retouch for."""
+
+    subject: SubjectRecord
+    proposal: Proposal | None
+
+
+def preview(source: Source) -> Exposure:
+    """The first look: the RAW's own JPEG, or a quick half-size development."""
+    from studio_pipeline import develop
+
+    if not source.products.preview.exists():
+        jpeg = develop.embedded_preview(source.path, source.role, PREVIEW_LONG_EDGE_PX)
+        cache.write_file(source.products.preview, jpeg)
+    return develop.describe(source.path)
+
+
+def base(source: Source, half: bool, look: Look | None) -> BaseRecord:
+    """Develop to the base, at half size for planning or in full for masters, into the cache."""
+    from studio_pipeline import develop
+
+    folder = source.products.base(source.base_key, half=half)
+    if folder.exists():
+        return develop.load_frame(folder)[1]
+    frame, record = develop.develop(source.path, source.role, source.settings, half=half, look=look)
+    with cache.filled(folder) as temp:
+        develop.save_frame(temp, frame, record)
+    return record
+
+
+def load_base(source: Source, half: bool, look: Look | None) -> tuple[Frame, BaseRecord]:
+    """The base as a memory map, developed again where the cache was emptied."""
+    from studio_pipeline import develop
+
+    base(source, half, look)
+    folder = source.products.base(source.base_key, half=half)
+    cache.touch(folder)
+    return develop.load_frame(folder)
+
+
+def read(source: Source, look: Look | None, door: Door | None) -> Reading:
+    """The subject and its zones, with a person's word on it where there is one."""
+    folder = source.products.reading(reading_key(source.base_key, door))
+    if not folder.exists():
+        frame, record = load_base(source, True, look)
+        cache.save_reading(folder, look_at(frame, record.extent, door))
+    return cache.load_reading(folder)
+
+
+def look_at(frame: Frame, master: Extent, door: Door | None) -> Reading:
+    """Read the subject of a plan-scale frame, then apply what a person said."""
+    from studio_pipeline import subject
+
+    reading = subject.read_subject(frame, master)
+    if door is None:
+        return reading
+    if door.kind == "nobody":
+        return subject.nobody_here(reading, door.user)
+    return subject.repaint(reading, _painted(door, master), door.user)
+
+
+def _painted(door: Door, master: Extent) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    import cv2
+
+    painted = np.zeros((master.height, master.width), np.uint8)
+    for polygon in door.polygons:
+        corners = np.array([[p.x, p.y] for p in polygon], np.int32)
+        cv2.fillPoly(painted, [corners], 1)
+    return painted > 0
+
+
+def propose(
+    source: Source,
+    look: Look | None,
+    door: Door | None,
+    edits: tuple[EditSpec, ...],
+    limits: GuardLimits,
+    switches: dict[str, bool],
+) -> Proposed:
+    """Plan every edit, render the proposal at plan scale, run the guards on it.
+
+    An edit whose guard fails is proposed with its switch off. ``switches`` carries over what a person had
+    chosen before a new base arrived.
+    """
+    frame, record = load_base(source, True, look)
+    reading = read(source, look, door)
+    if reading.record.kind in ("empty-set", "grey-card"):
+        return Proposed(reading.record, None)
+    plans = stack.plan_all(frame, reading, edits)
+    after, guards = check(plans, frame, reading, limits)
+    failed = {g.edit for g in guards if not g.passed}
+    on = {spec.name: switches.get(spec.name, spec.enabled) for spec in edits}
+    enabled = tuple(p.edit for p in plans if p.changes and on[p.edit] and p.edit not in failed)
+    proposal = Proposal(
+        capture_id=source.capture_id,
+        base_key=source.base_key,
+        zones_sha256=reading.record.zones_sha256,
+        base_extent=record.extent,
+        plans=plans,
+        enabled=enabled,
+        guards=guards,
+        versions=deciding_versions(),
+    )
+    if proposal.active != tuple(p for p in plans if p.changes):
+        after = stack.render(proposal.active, frame, reading, proposal.canvas.scaled(frame.scale))
+    cache.write_file(
+        source.products.proposed(proposal.shown_hash()), to_jpeg(after, frame.encoding, THUMB_LONG_EDGE_PX)
+    )
+    return Proposed(reading.record, proposal)
+
+
+def check(
+    plans: tuple[Plan, ...], frame: Frame, reading: Reading, limits: GuardLimits
+) -> tuple[Codes, tuple[GuardResult, ...]]:
+    """Render ``plans`` over the whole canvas at the frame's scale, and every guard's figures for it."""
+    from studio_pipeline import guards, subject
+    from studio_pipeline.guards.base import Rendered
+
+    changing = tuple(p for p in plans if p.changes)
+    canvas = stack.canvas_of(changing, Roi.of(reading.record.extent)).scaled(frame.scale)
+    after = np.empty((canvas.extent.height, canvas.extent.width, 3), frame.codes.dtype)
+    stack.render_into(after, changing, frame, reading, canvas)
+    rendered = Rendered(
+        before=stack.null_render(frame, canvas),
+        after=after,
+        zones=reading.canvas_zones(canvas, frame.scale),
+        canvas=canvas,
+        base=frame.roi,
+        scale=frame.scale,
+        encoding=frame.encoding,
+        plans=changing,
+    )
+    return after, guards.check_all(rendered, limits, subject.count_faces)
+
+
+def to_jpeg(codes: Codes, encoding: RgbEncoding, long_edge_px: int, quality: int = 88) -> bytes:
+    """An sRGB JPEG for the screen, reduced to ``long_edge_px`` where it is larger."""
+    import cv2
+    from PIL import Image
+
+    extent = Extent(*codes.shape[:2])
+    if extent.long_edge > long_edge_px:
+        small = extent.scaled(long_edge_px / extent.long_edge)
+        codes = cv2.resize(codes, (small.width, small.height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    shown = color.convert(codes, encoding, color.named("sRGB"), 8)
+    out = io.BytesIO()
+    Image.fromarray(np.asarray(shown)).save(
+        out, "JPEG", quality=quality, icc_profile=color.named("sRGB").icc_profile
+    )
+    return out.getvalue()
+
+
+def absolute(root: Path, relative: bytes) -> bytes:
+    """A member's path, as bytes from end to end."""
+    return os.path.join(os.fsencode(root), relative)  # noqa: PTH118 - pathlib does not carry bytes

@@ -1,0 +1,110 @@
+"""One session at work: intake, conductor and workers, put together and taken apart in the right order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from hot_folder import ExposureHints, Intake, Journal, Report, Role, Settings
+from hot_folder.errors import HotFolderError
+from studio_pipeline.deliver import publish
+from studio_pipeline.errors import Refused
+from studio_pipeline.pipeline.accession import Accession
+from studio_pipeline.pipeline.conductor import Conductor, lanes
+from studio_pipeline.pipeline.supervisor import Supervisor
+from studio_pipeline.session.catalog import Catalog
+from studio_pipeline.session.folder import Session
+
+log = logging.getLogger(__name__)
+_HEADER_BYTES = 1 << 20  # where cameras keep their EXIF
+_STEP_S = 0.5
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A session being worked on. ``run`` finishes what is there; ``shoot`` goes on until it is told to stop."""
+
+    session: Session
+    catalog: Catalog
+    journal: Journal
+    intake: Intake
+    conductor: Conductor
+
+    def run(self, progress: Callable[[], None] = lambda: None) -> None:
+        """Take in, develop, propose and deliver all that is there, then return."""
+        while True:
+            report = self.intake.step()
+            self.conductor.step(_STEP_S if self.conductor.idle and report.settling else 0.05)
+            progress()
+            while not self.conductor.idle:
+                self.conductor.step(_STEP_S)
+                progress()
+            if not report.settling and not report.events:
+                return
+
+    def shoot(self, stop: threading.Event) -> None:
+        """Watch and work until ``stop`` is set."""
+        watching = threading.Thread(target=self._watch, args=(stop,), name="intake")
+        watching.start()
+        try:
+            while not stop.is_set():
+                self.conductor.step(_STEP_S)
+                if not watching.is_alive() and not stop.is_set():
+                    raise Refused("the hot folder is not watched any more; the log says why; start again")
+        finally:
+            stop.set()
+            watching.join()
+
+    def _watch(self, stop: threading.Event) -> None:
+        try:
+            self.intake.run(stop, self._noticed)
+        except Exception:  # the thread's end is noticed by ``shoot``, which says so
+            log.exception("watching the session folder failed")
+
+    def _noticed(self, report: Report) -> None:
+        if report.events:
+            self.conductor.wake()
+
+
+@contextmanager
+def at_work(session: Session) -> Iterator[Studio]:
+    """Everything started, the session held for this process alone. Raises Refused when another has it."""
+    with ExitStack() as opened:
+        opened.enter_context(session.locked())
+        catalog = Catalog(session.databases / "catalog.sqlite")
+        opened.callback(catalog.close)
+        try:
+            journal = opened.enter_context(Journal.open(os.fsencode(session.databases / "journal.sqlite")))
+        except HotFolderError as error:
+            raise Refused(str(error)) from error
+        swept = publish.sweep(session.output)
+        if swept:
+            log.info("removed %d unfinished files from %s", swept, session.output)
+        supervisor = opened.enter_context(Supervisor(lanes(os.cpu_count() or 1)))
+        accession = Accession(session.root, session.records, journal, catalog)
+        conductor = Conductor(
+            session, catalog, accession, supervisor, now=utc_now, monotonic_s=time.monotonic
+        )
+        intake = Intake(os.fsencode(session.root), journal, settings=Settings(), describe=_hints)
+        yield Studio(session, catalog, journal, intake, conductor)
+
+
+def _hints(file: BinaryIO, role: Role) -> ExposureHints:
+    """Time and serial for telling namesakes apart; nothing where the file does not say."""
+    from studio_pipeline.develop.metadata import time_and_serial
+
+    if role is Role.SIDECAR:
+        return ExposureHints()
+    captured_at, serial = time_and_serial(file.read(_HEADER_BYTES))
+    return ExposureHints(captured_at.replace(tzinfo=None, microsecond=0) if captured_at else None, serial)

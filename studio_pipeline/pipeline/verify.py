@@ -1,0 +1,203 @@
+"""Prove what a deliverable does and does not contain: null render + recorded changes = the file's pixels."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from studio_pipeline import deliver
+from studio_pipeline.edits import EDITS, stack
+from studio_pipeline.errors import Refused, StudioError
+from studio_pipeline.geometry import Roi
+from studio_pipeline.pipeline import proof
+from studio_pipeline.pipeline.stages import absolute
+from studio_pipeline.pixels.color import Codes
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, inside
+from studio_pipeline.records.capture import Role
+from studio_pipeline.records.deliverable import DeliveryRecord
+from studio_pipeline.session.folder import Session
+from studio_pipeline.versions import deciding_versions
+
+
+@dataclass
+class Verdict:
+    """``studio verify --json``. ``reasons`` is empty exactly when ``valid``.
+
+    ``locked_pixels_changed`` is None where that could not be determined.
+    """
+
+    valid: bool = False
+    capture_sha256: str | None = None
+    tier: str | None = None
+    edits: list[str] = field(default_factory=list)
+    locked_pixels: int | None = None
+    locked_pixels_changed: int | None = None
+    changed_area_fraction: float | None = None
+    reasons: list[str] = field(default_factory=list)
+
+
+def find_session(file: Path) -> Path:
+    """The session a deliverable lies in. Raises Refused where no folder above it is one."""
+    for folder in file.resolve().parents:
+        if (folder / ".studio" / "session.toml").exists():
+            return folder
+    raise Refused(f"{file} lies in no session; name one with --session DIR")
+
+
+def verify(file: Path, session: Session, originals: dict[str, bytes]) -> Verdict:
+    """Check one file. ``originals``: SHA-256 of every member of the session to its path inside it.
+
+    Raises Refused only when the question itself cannot be put (no file, no record of it).
+    """
+    try:
+        file_sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise Refused(f"cannot read {file}: {error.strerror}") from error
+    path, exact = _find_record(session, file, file_sha256)
+    record, signed = proof.read_record(session.hidden, path)
+    proposal = record.proposal
+    verdict = Verdict(
+        capture_sha256=record.capture_id, tier=proposal.tier.value, edits=[p.edit for p in proposal.active]
+    )
+    if not signed:
+        verdict.reasons.append("the record was edited after it was signed")
+    if not exact:
+        verdict.reasons.append("changed outside: the file is not the one that was delivered")
+    if record.decision.shown_hash != proposal.shown_hash():
+        verdict.reasons.append("the approval belongs to another proposal")
+    try:
+        _check_pixels(file, session, record, originals, verdict)
+    except (StudioError, ValueError) as error:
+        verdict.reasons.append(str(error))
+    verdict.valid = not verdict.reasons
+    return verdict
+
+
+def _find_record(session: Session, file: Path, file_sha256: str) -> tuple[Path, bool]:
+    """The record of exactly these bytes, else the newest of a file of this name."""
+    exact = session.records / f"{file_sha256}.json"
+    if exact.exists():
+        return exact, True
+    named = []
+    for path in session.records.glob("*.json"):
+        record, _ = proof.read_record(session.hidden, path)
+        if record.file_name.rsplit(b"/", 1)[-1] == file.name.encode("utf-8", "surrogateescape"):
+            named.append((record.delivered_at, path))
+    if not named:
+        raise Refused(f"{file.name} is no deliverable of {session.root}: there is no record of it")
+    return max(named)[1], False
+
+
+def _check_pixels(
+    file: Path, session: Session, record: DeliveryRecord, originals: dict[str, bytes], verdict: Verdict
+) -> None:
+    zones = proof.load_zones(session.records, record.zones_file)
+    changes = proof.load_changes(session.records, record.changes_file)
+    if proof.zones_sha256(zones) != record.proposal.zones_sha256:
+        verdict.reasons.append("the zones are not those that were approved")
+    base = _develop_again(session, record, originals)
+    verdict.locked_pixels = int(np.count_nonzero(zones == Zone.LOCKED))
+    null_render = stack.null_render(base, changes.canvas)
+    master = changes.apply(null_render)
+    strayed = _strayed(record, zones, changes.canvas, null_render, master)
+    if strayed.any():
+        verdict.reasons.append(
+            f"the record itself changes {_where(strayed, changes.canvas)} outside its zones"
+        )
+    inner = base.roi.within(changes.canvas)
+    changed = (null_render != master).any(axis=2)
+    verdict.changed_area_fraction = float(changed[inner].mean())
+    verdict.locked_pixels_changed = int(np.count_nonzero(changed[inner] & (zones == Zone.LOCKED)))
+    _compare(file, record, base, zones, changes.canvas, master, verdict)
+
+
+def _compare(
+    file: Path,
+    record: DeliveryRecord,
+    base: Frame,
+    zones: ZoneMap,
+    canvas: Roi,
+    master: Codes,
+    verdict: Verdict,
+) -> None:
+    """The file's pixels beside those the record leads to."""
+    form = deliver.FORMATS[record.recipe.format]
+    expected = deliver.expected_codes(master, base.encoding, record.recipe)
+    try:
+        with file.open("rb") as opened:
+            found = form.read(opened)
+    except Exception as error:  # a damaged file may fail anywhere inside the libraries
+        raise Refused(f"the file cannot be read as {record.recipe.format}: {error}") from error
+    if found.shape != expected.shape:
+        verdict.locked_pixels_changed = None
+        verdict.reasons.append(f"changed outside: the file is {found.shape[1]}x{found.shape[0]} pixels, not "
+                               f"{expected.shape[1]}x{expected.shape[0]}")  # fmt: skip
+        return
+    differs = (found != expected).any(axis=2)
+    if not differs.any():
+        return
+    if form.lossless and expected.shape == master.shape:
+        verdict.reasons.append(f"pixels were changed after delivery: {_where(differs, canvas)}")
+        locked = differs[base.roi.within(canvas)] & (zones == Zone.LOCKED)
+        verdict.locked_pixels_changed = (verdict.locked_pixels_changed or 0) + int(np.count_nonzero(locked))
+    elif record.versions != deciding_versions():
+        raise Refused(_other_versions(record.versions, "encoder"))
+    else:
+        verdict.locked_pixels_changed = None
+        verdict.reasons.append(
+            f"the file does not show the recorded pixels: {_where(differs, Roi.of(base.extent))}"
+        )
+
+
+def _develop_again(session: Session, record: DeliveryRecord, originals: dict[str, bytes]) -> Frame:
+    """The base from the original file, with the recorded settings. Raises Refused where that proves nothing."""
+    from studio_pipeline.develop import develop
+
+    for sha256, what in ((record.capture_id, "the original"), (record.base.member_sha256, "the base's file")):
+        if sha256 not in originals:
+            raise Refused(
+                f"{what} of this deliverable is not in the session any more (SHA-256 {sha256[:12]})"
+            )
+        path = absolute(session.root, originals[sha256])
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib does not carry bytes
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                raise Refused(
+                    f"{what} was swapped: {originals[sha256]!r} has other bytes than it came in with"
+                )
+    if record.versions != deciding_versions():
+        raise Refused(_other_versions(record.versions, "develop"))
+    source = absolute(session.root, originals[record.base.member_sha256])
+    frame, again = develop(
+        source, Role(record.base.kind), record.base.settings, half=False, look=record.base.look
+    )
+    if again != record.base:
+        raise Refused("the base cannot be made again as it was recorded")
+    return frame
+
+
+def _other_versions(recorded: dict[str, str], kind: str) -> str:
+    now = deciding_versions()
+    other = ", ".join(
+        f"{name} {recorded.get(name)} (here {now[name]})" for name in now if recorded.get(name) != now[name]
+    )
+    return f"unverifiable: {kind} version: it was made with {other}"
+
+
+def _strayed(record: DeliveryRecord, zones: ZoneMap, canvas: Roi, before: Codes, after: Codes) -> Mask:
+    """Where the recorded changes lie outside the zones that the recorded edits may write."""
+    allowed = {zone for plan in record.proposal.active for zone in EDITS[plan.edit].writes}
+    on_canvas = np.full(before.shape[:2], int(Zone.NEW), np.uint8)
+    on_canvas[Roi(0, 0, *zones.shape).within(canvas)] = zones
+    return np.asarray((before != after).any(axis=2) & ~inside(on_canvas, *allowed), np.bool_)
+
+
+def _where(mask: Mask, canvas: Roi) -> str:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return (
+        f"{np.count_nonzero(mask)} pixels in rows {rows[0] + canvas.y0} to {rows[-1] + canvas.y0}, "
+        f"columns {columns[0] + canvas.x0} to {columns[-1] + canvas.x0}"
+    )
