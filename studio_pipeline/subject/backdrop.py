@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from studio_pipeline.geometry import Extent
 from studio_pipeline.pixels.masks import Mask
 
 Floats = NDArray[np.float32]
@@ -17,6 +18,7 @@ PLAIN_SPREAD = 0.022
 PLAIN_SET_SHARE = 0.6
 _SMOOTHING = 0.012  # of the long edge
 _CREEP_STEPS = 4
+_FIT_STEPS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +62,11 @@ def model(srgb: Floats, known: Mask, forbidden: Mask) -> Backdrop:
     known area is let creep towards the person over pixels it explains, never into ``forbidden``, so that at
     the silhouette the model is interpolated, not extrapolated.
     """
-    size = ((known.shape[1] + 1) // 2, (known.shape[0] + 1) // 2)
-    small = cv2.resize(srgb, size, interpolation=cv2.INTER_AREA)
-    seen = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.999
-    barred = cv2.resize(forbidden.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
-    sigma = max(1.0, _SMOOTHING * max(size))
+    half = Extent((known.shape[0] + 1) // 2, (known.shape[1] + 1) // 2)
+    small = resized(srgb, half)
+    seen = resized(known.astype(np.float32), half) > 0.999
+    barred = resized(forbidden.astype(np.float32), half) > 0
+    sigma = max(1.0, _SMOOTHING * half.long_edge)
     reach = np.ones((2 * round(2 * sigma) + 1,) * 2, np.uint8)
     for _ in range(_CREEP_STEPS):
         rough = _fit(small, seen, sigma)
@@ -82,42 +84,50 @@ def _fit(srgb: Floats, known: Mask, sigma_px: float) -> Backdrop:
 
 def _enlarged(small: Backdrop, srgb: Floats, sigma_px: float) -> Backdrop:
     """The same at the picture's size, its spread measured there: averaging had hidden some of the grain."""
-    height, width = srgb.shape[:2]
-    colour = cv2.resize(small.colour, (width, height), interpolation=cv2.INTER_LINEAR)
-    known = cv2.resize(small.known.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    full, half = Extent(*srgb.shape[:2]), Extent(*small.known.shape)
+    colour, known = resized(small.colour, full), resized(small.known.astype(np.float32), full) > 0.5
     deviation = cv2.absdiff(srgb, colour).max(axis=2) * known
-    halves = (small.known.shape[1], small.known.shape[0])
-    deviation = cv2.resize(deviation, halves, interpolation=cv2.INTER_AREA)
-    spread = fill(deviation, small.known, sigma_px / 2)
-    return Backdrop(colour, cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR), known)
+    spread = fill(resized(deviation, half), small.known, sigma_px / 2)
+    return Backdrop(colour, resized(spread, full), known)
 
 
 def light_surface(srgb: Floats, known: Mask, order: int = 2) -> Floats:
     """A polynomial of ``order`` in y and x fitted robustly (Tukey weights) to known pixels; ``(h, w, 3)``."""
     height, width = known.shape
-    size = (min(width, 96), min(height, 96))
-    values = cv2.resize(srgb, size, interpolation=cv2.INTER_AREA).reshape(-1, 3)
-    seen = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA).reshape(-1) > 0.999
+    small = Extent(min(height, 96), min(width, 96))
+    values = resized(srgb, small).reshape(-1, 3)
+    seen = resized(known.astype(np.float32), small).reshape(-1) > 0.999
     if seen.sum() < 40:
         return np.zeros_like(srgb)
-    terms = _terms(size[1], size[0], order)
-    weights = np.ones(int(seen.sum()))
+    terms = _terms(small, order)
     A, b = terms[seen], values[seen].astype(np.float64)
-    for _ in range(6):
+    weights = np.ones(len(b))
+    for step in range(_FIT_STEPS):
         root = np.sqrt(weights)[:, None]
         coefficients = np.linalg.lstsq(A * root, b * root, rcond=None)[0]
         miss = np.abs(A @ coefficients - b).max(axis=1)
-        scale = max(6.0 * float(np.median(miss)), 0.01)
-        weights = np.maximum(0.0, 1 - (miss / scale) ** 2) ** 2
-    small = (terms @ coefficients).reshape(size[1], size[0], 3).astype(np.float32)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        if step < _FIT_STEPS // 2:  # least absolute deviations first: a large foreign area must not lead
+            weights = 1 / np.maximum(miss, 1e-3)
+        else:
+            weights = np.maximum(0.0, 1 - (miss / max(6 * float(np.median(miss)), 0.01)) ** 2) ** 2
+    surface = (terms @ coefficients).reshape(small.height, small.width, 3).astype(np.float32)
+    return resized(surface, Extent(height, width))
 
 
-def _terms(height: int, width: int, order: int) -> NDArray[np.float64]:
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    return np.stack(
-        [y.ravel() ** i * x.ravel() ** j for i in range(order + 1) for j in range(order + 1 - i)], axis=1
+def steepness(srgb: Floats) -> Floats:
+    """Slope of the mean of the channels, per pixel, after averaging over grain; ``(h, w)``."""
+    grey = cv2.GaussianBlur(srgb.mean(axis=2), (0, 0), 1.5)
+    across, down = (
+        cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8),
+        cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8),
     )
+    return np.asarray(cv2.magnitude(across, down), np.float32)
+
+
+def _terms(extent: Extent, order: int) -> NDArray[np.float64]:
+    axes = np.linspace(-1, 1, extent.height), np.linspace(-1, 1, extent.width)
+    y, x = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
+    return np.stack([y**i * x**j for i in range(order + 1) for j in range(order + 1 - i)], axis=1)
 
 
 def fill(values: Floats, known: Mask, sigma_px: float = 0.0) -> Floats:
@@ -134,8 +144,8 @@ def fill(values: Floats, known: Mask, sigma_px: float = 0.0) -> Floats:
     planes = values.reshape(*known.shape, -1)
     total = planes * weight[..., None]
     if sigma_px:
-        total = cv2.GaussianBlur(total, (0, 0), sigma_px).reshape(planes.shape)
-        weight = cv2.GaussianBlur(weight, (0, 0), sigma_px)
+        total = np.asarray(cv2.GaussianBlur(total, (0, 0), sigma_px), np.float32).reshape(planes.shape)
+        weight = np.asarray(cv2.GaussianBlur(weight, (0, 0), sigma_px), np.float32)
     return _pull(total, weight).reshape(values.shape)
 
 
@@ -146,9 +156,16 @@ def _pull(total: Floats, weight: Floats) -> Floats:
     if min(height, width) <= 2:
         everywhere = total.sum(axis=(0, 1)) / max(float(weight.sum()), 1e-6)
         return np.where(weight[..., None] > 1e-4, mean, everywhere).astype(np.float32)
-    size = ((width + 1) // 2, (height + 1) // 2)
-    half_total = cv2.resize(total, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
-    half_weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    coarse = cv2.resize(_pull(half_total, half_weight), (width, height), interpolation=cv2.INTER_LINEAR)
+    half = Extent((height + 1) // 2, (width + 1) // 2)
+    half_total = resized(total, half).reshape(half.height, half.width, -1)
+    coarse = resized(_pull(half_total, resized(weight, half)), Extent(height, width))
     trust = np.minimum(weight * 4, 1.0)[..., None]
     return np.asarray(coarse.reshape(mean.shape) * (1 - trust) + mean * trust, np.float32)
+
+
+def resized(values: Floats, extent: Extent) -> Floats:
+    """Area means when reducing, linear when enlarging; the same array where nothing would change."""
+    if values.shape[:2] == (extent.height, extent.width):
+        return values
+    how = cv2.INTER_AREA if extent.height < values.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(values, (extent.width, extent.height), interpolation=how), np.float32)

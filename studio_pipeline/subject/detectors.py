@@ -82,7 +82,6 @@ class Detectors:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._figure_seen = False
         with _quiet():
             from mediapipe.python.solutions import face_detection, face_mesh, hands, pose, selfie_segmentation
 
@@ -107,6 +106,8 @@ class Detectors:
                 smooth_segmentation=False,
                 min_detection_confidence=0.5,
             )
+            # These write to stderr once more, at their first find.
+            self._unheard = {id(self._mesh), id(self._hands), id(self._pose)}
             blank = np.full((256, 256, 3), 128, np.uint8)
             for solution in (
                 *self._faces.values(),
@@ -140,11 +141,10 @@ class Detectors:
 
     def figure(self, picture: Picture) -> Figure | None:
         """The most prominent body and its map, or None."""
-        with nullcontext() if self._figure_seen else _quiet():  # it logs once more at its first find
-            found = self._run(self._pose, picture)
+        found = self._run(self._pose, picture)
         if found.pose_landmarks is None or found.segmentation_mask is None:
             return None
-        self._figure_seen = True
+        self._unheard.discard(id(self._pose))
         height, width = picture.shape[:2]
         shoulders = (found.pose_landmarks.landmark[i] for i in _SHOULDERS)
         seen = tuple(Point(int(p.y * height), int(p.x * width)) for p in shoulders if p.visibility > 0.8)
@@ -155,16 +155,19 @@ class Detectors:
         found = self._run(self._mesh, picture).multi_face_landmarks
         if not found:
             return None
+        self._unheard.discard(id(self._mesh))
         points = _points(found[0].landmark, picture)
         return FacePoints(points[list(_OVAL)], tuple(points[list(feature)] for feature in _FEATURES))
 
     def hands(self, picture: Picture) -> list[NDArray[np.float32]]:
         """Up to four hands, each ``(21, 2)`` float32 of y, x in pixels."""
         found = self._run(self._hands, picture).multi_hand_landmarks or ()
+        if found:
+            self._unheard.discard(id(self._hands))
         return [_points(hand.landmark, picture) for hand in found]
 
     def _run(self, solution: Any, picture: Picture) -> Any:
-        with self._lock:
+        with self._lock, _quiet() if id(solution) in self._unheard else nullcontext():
             return solution.process(np.ascontiguousarray(picture))
 
 

@@ -1,13 +1,16 @@
-"""The two ways on when detection is unsure or wrong: a person repaints the lock, or says that nobody is here."""
+"""The two ways on when detection is unsure or wrong: repaint the lock, or say that nobody is here."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from studio_pipeline.errors import Refused
-from studio_pipeline.geometry import Extent
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, grow
+from studio_pipeline.records.subject import Face
 from studio_pipeline.subject import zones
 from studio_pipeline.subject.reading import Reading
 
@@ -40,7 +43,10 @@ def repaint(reading: Reading, locked: Mask, by: str) -> Reading:
     # Over the band the person's coverage falls off evenly, at whatever scale the plan is made.
     distance = cv2.distanceTransform((~locked).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     coverage = np.clip(1 - distance / (band_px + 1), 0, 1).astype(np.float32)
-    return _decided(reading, drawn, coverage, kind="portrait", reason=f"the lock was painted by {by}", by=by)
+    reason = f"the lock was painted by {by}"
+    return _decided(
+        reading, drawn, coverage, kind="portrait", reason=reason, by=by, faces=reading.record.faces
+    )
 
 
 def nobody_here(reading: Reading, by: str) -> Reading:
@@ -59,20 +65,28 @@ def _named(by: str) -> str:
     return by.strip()
 
 
-def _decided(reading: Reading, drawn: ZoneMap, coverage: np.ndarray, **word: object) -> Reading:
-    plan = Extent(*reading.backdrop.shape)
-    size = (plan.width, plan.height)
+def _decided(
+    reading: Reading,
+    drawn: ZoneMap,
+    coverage: NDArray[np.float32],
+    *,
+    kind: Literal["portrait", "empty-set"],
+    reason: str,
+    by: str,
+    faces: tuple[Face, ...],
+) -> Reading:
+    """A reading that a person answers for; ``coverage`` is the matte at the master's size, 0..1."""
+    size = (reading.backdrop.shape[1], reading.backdrop.shape[0])
     matte = np.rint(255 * cv2.resize(coverage, size, interpolation=cv2.INTER_AREA)).astype(np.uint8)
     protected = (drawn != Zone.BACKDROP).astype(np.float32)
     readable = cv2.resize(protected, size, interpolation=cv2.INTER_AREA) == 0
-    by = word.pop("by")
-    record = reading.record.model_copy(
-        update={
-            **word,
-            "sure": True,
-            "decided_by": by,
-            "fractions": zones.zone_fractions(drawn),
-            "zones_sha256": zones.zones_sha256(drawn),
-        }
-    )
-    return Reading(record, drawn, readable, matte)
+    decision = {
+        "kind": kind,
+        "sure": True,
+        "reason": reason,
+        "faces": faces,
+        "decided_by": by,
+        "fractions": zones.zone_fractions(drawn),
+        "zones_sha256": zones.zones_sha256(drawn),
+    }
+    return Reading(reading.record.model_copy(update=decision), drawn, readable, matte)

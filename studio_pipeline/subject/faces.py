@@ -14,8 +14,10 @@ from studio_pipeline.records.subject import Face
 from studio_pipeline.subject.detectors import Detectors, FoundFace, Picture, shared
 from studio_pipeline.subject.look import crop, look_at
 
-# One detector alone must be this sure; two that agree are believed at their own threshold.
-_ALONE_SCORE = 0.6
+# One search alone must be this sure; two that agree on a place need less. Alone, foliage and curtains score
+# up to 0.7.
+_ALONE_SCORE, _AGREED_SCORE = 0.8, 0.5
+SMALLEST_PX = 32  # of a picture's short side: nothing can be seen below
 _SAME_FACE_IOU = 0.3
 _SAME_FACE_OVERLAP = 0.6  # of the smaller one: a tile's border cuts the faces it crosses
 _SMALL_FACE = 0.06  # of the long edge: where one such face is, there may be more that are smaller still
@@ -29,6 +31,8 @@ def find_faces(detectors: Detectors, picture: Picture) -> tuple[Face, ...]:
     was found; a lifted copy when the picture is dark; turned copies when no face stands upright.
     """
     height, width = picture.shape[:2]
+    if min(height, width) < SMALLEST_PX:
+        return ()
     whole = Roi(0, 0, height, width)
     found = [
         *_search(detectors, picture, [whole], "whole"),
@@ -52,6 +56,8 @@ def count_faces(codes: Codes, encoding: RgbEncoding, mask: Mask) -> int:
     so that a face in a narrow strip of new background is large enough to be seen.
     """
     look = look_at(codes, encoding)
+    if min(look.picture.shape[:2]) < SMALLEST_PX:
+        return 0
     wanted = cv2.resize(
         mask.astype(np.uint8), (look.extent.width, look.extent.height), interpolation=cv2.INTER_NEAREST
     )
@@ -108,12 +114,10 @@ def _along(strip: Roi) -> list[Roi]:
     squares = []
     for factor in (1, 2):
         side = factor * min(strip.extent.height, strip.extent.width)
-        grown = Roi(
-            strip.y0 - max(0, side - strip.extent.height) // 2, strip.x0 - max(0, side - strip.extent.width) // 2,
-            strip.y1, strip.x1,
-        )  # fmt: skip
+        top = strip.y0 - max(0, side - strip.extent.height) // 2
+        left = strip.x0 - max(0, side - strip.extent.width) // 2
         squares += [
-            Roi(grown.y0 + y, grown.x0 + x, grown.y0 + y + side, grown.x0 + x + side)
+            Roi(top + y, left + x, top + y + side, left + x + side)
             for y in _starts(strip.extent.height, side)
             for x in _starts(strip.extent.width, side)
         ]
@@ -133,7 +137,7 @@ def _union(found: Iterable[FoundFace], whole: Roi) -> tuple[Face, ...]:
     for group in groups:
         sources = tuple(sorted({face.source for face in group}))
         roi = group[0].roi & whole
-        if not roi.empty and (group[0].score >= _ALONE_SCORE or len(sources) > 1):
+        if not roi.empty and group[0].score >= (_AGREED_SCORE if len(sources) > 1 else _ALONE_SCORE):
             faces.append(Face(roi=roi, score=round(group[0].score, 4), sources=sources))
     return tuple(faces)
 

@@ -32,14 +32,14 @@ class Look:
 
 
 def look_at(codes: Codes, encoding: RgbEncoding, long_edge_px: int = LOOK_LONG_EDGE_PX) -> Look:
-    """Codes ``(h, w, 3)`` of any matrix profile as sRGB 8 bit, reduced to ``long_edge_px``, never enlarged."""
+    """Codes ``(h, w, 3)`` of any profile as sRGB 8 bit, reduced to ``long_edge_px``, never enlarged."""
     extent = Extent(*codes.shape[:2])
     scale = min(1.0, long_edge_px / extent.long_edge)
     target = extent.scaled(scale)
-    small = np.ascontiguousarray(codes)
     if target != extent:
-        small = cv2.resize(small, (target.width, target.height), interpolation=cv2.INTER_AREA)
-    picture = color.convert(small, encoding, color.named("sRGB"), 8)  # type: ignore[arg-type]
+        size = (target.width, target.height)
+        codes = cv2.resize(np.ascontiguousarray(codes), size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    picture = color.convert(codes, encoding, color.named("sRGB"), 8)
     return Look(np.ascontiguousarray(picture, np.uint8), scale)
 
 

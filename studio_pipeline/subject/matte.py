@@ -13,7 +13,7 @@ from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.records.subject import Face
-from studio_pipeline.subject.backdrop import Backdrop, Floats, fill
+from studio_pipeline.subject.backdrop import Backdrop, Floats, fill, resized, steepness
 from studio_pipeline.subject.evidence import Evidence
 
 _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
@@ -97,11 +97,7 @@ def _shadow(backdrop: Backdrop, srgb: Floats) -> Mask:
     ratio = (srgb + 0.02) / (backdrop.colour + 0.02)
     darker = ratio.mean(axis=2)
     tint = (ratio.max(axis=2) - ratio.min(axis=2)) / np.maximum(darker, 0.05)
-    grey = cv2.GaussianBlur(srgb.mean(axis=2), (0, 0), 1.5)
-    slope = np.hypot(
-        cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
-    )
-    steep = cv2.dilate((slope > 0.012).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    steep = cv2.dilate((steepness(srgb) > 0.012).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     return np.asarray((darker < 1) & (darker > 0.4) & (tint < 0.12) & ~steep, np.bool_)
 
 
@@ -111,7 +107,7 @@ def _heads(faces: Sequence[Face], shape: tuple[int, ...]) -> Mask:
     for face in faces:
         unit = face.roi.extent.height
         centre = ((face.roi.x0 + face.roi.x1) // 2, (face.roi.y0 + face.roi.y1) // 2)
-        cv2.circle(out, centre, round(2.2 * unit), 1, -1)
+        cv2.circle(out, centre, round(2.2 * unit), (1,), -1)
     return out > 0
 
 
@@ -136,7 +132,7 @@ def solve(frame: Frame, evidence: Evidence, parts: Trimap, backdrop: Backdrop, u
     """
     extent = frame.extent
     linear = frame.linear()
-    small = _resized(linear, Extent(*parts.person.shape))
+    small = resized(linear, Extent(*parts.person.shape))
     sigma = max(1.5, 0.03 * unit_px)
     front = fill(small, parts.person, sigma)
     back = fill(small, ~(parts.person | parts.unknown), sigma)
@@ -146,15 +142,15 @@ def solve(frame: Frame, evidence: Evidence, parts: Trimap, backdrop: Backdrop, u
     )
     floor = np.clip(6 * backdrop.spread / np.maximum(contrast, 1e-3), 0, 0.5).astype(np.float32)
 
-    person = _resized(parts.person.astype(np.float32), extent) > 0.5
-    unknown = (_resized(parts.unknown.astype(np.float32), extent) > 0) & ~person
-    told, likely = _resized(measured, extent), _resized(evidence.likely, extent)
+    person = resized(parts.person.astype(np.float32), extent) > 0.5
+    unknown = (resized(parts.unknown.astype(np.float32), extent) > 0) & ~person
+    told, likely = resized(measured, extent), resized(evidence.likely, extent)
     scale = extent.long_edge / max(parts.person.shape)
     rough = np.where(unknown, likely, person).astype(np.float32)
     radius = max(2, round(0.04 * unit_px * scale))
     guided = np.clip(cv2.ximgproc.guidedFilter(_tone(linear), rough, radius, 4e-4), 0, 1)
-    share = _share(linear, _resized(front, extent), _resized(back, extent))
-    share[share < _resized(floor, extent)] = 0
+    share = _share(linear, resized(front, extent), resized(back, extent))
+    share[share < resized(floor, extent)] = 0
     alpha = np.where(unknown, told * share + (1 - told) * guided, person).astype(np.float32)
     return Matte(alpha, told, likely, Trimap(person, unknown))
 
@@ -170,10 +166,3 @@ def _share(linear: Linear, front: Linear, back: Linear) -> Floats:
 def _tone(linear: Linear) -> Floats:
     """Roughly even steps to the eye, 0..1."""
     return np.sqrt(np.clip(linear, 0, 1))
-
-
-def _resized(values: Floats, extent: Extent) -> Floats:
-    if values.shape[:2] == (extent.height, extent.width):
-        return values
-    how = cv2.INTER_AREA if extent.height < values.shape[0] else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(values, (extent.width, extent.height), interpolation=how), np.float32)

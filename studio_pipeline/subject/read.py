@@ -14,10 +14,10 @@ from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, grow
 from studio_pipeline.records.subject import Face, SubjectRecord
 from studio_pipeline.subject import backdrop, matte, scenes, zones
-from studio_pipeline.subject.backdrop import Backdrop, Floats
+from studio_pipeline.subject.backdrop import Backdrop, Floats, resized
 from studio_pipeline.subject.detectors import Detectors, shared
 from studio_pipeline.subject.evidence import Evidence, gather
-from studio_pipeline.subject.faces import find_faces
+from studio_pipeline.subject.faces import SMALLEST_PX, find_faces
 from studio_pipeline.subject.look import Look, look_at
 from studio_pipeline.subject.reading import Reading
 from studio_pipeline.subject.skin import healable_skin
@@ -28,6 +28,9 @@ _COVERED = 0.5
 _STRONG_FACE = 0.75
 # Where there is no face to measure by, distances are taken from a face of this share of the long edge.
 _UNIT_WITHOUT_FACE = 0.12
+
+
+Kind = Literal["portrait", "empty-set", "grey-card", "unsure"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,8 @@ def read_subject(frame: Frame, master: Extent, detectors: Detectors | None = Non
         A reading; where detection is unsure, one whose zones are all locked and whose record says why.
     """
     detectors = detectors or shared()
+    if min(frame.extent.height, frame.extent.width) < SMALLEST_PX:
+        return _too_small(frame, master)
     seen = _see(frame, detectors)
     if seen.faces:
         doubt = _contradiction(seen)
@@ -95,7 +100,9 @@ def _portrait(frame: Frame, master: Extent, seen: _Seen, detectors: Detectors) -
     for face in seen.faces:
         place = face.roi.within(seen.look.roi)
         if not possible[place].any():  # a faint one with nobody around it, beside others that are sure
-            possible[(face.roi.grown(face.roi.extent.height // 2) & seen.look.roi).within(seen.look.roi)] = True
+            possible[(face.roi.grown(face.roi.extent.height // 2) & seen.look.roi).within(seen.look.roi)] = (
+                True
+            )
     model = _backdrop_model(seen, possible)
     parts = matte.trimap(seen.evidence, possible, model, seen.srgb, seen.faces, unit_px)
     solved = matte.solve(frame, seen.evidence, parts, model, unit_px)
@@ -104,7 +111,7 @@ def _portrait(frame: Frame, master: Extent, seen: _Seen, detectors: Detectors) -
     at_plan = zones.draw(solved, skin, unit_px)
     covered = np.where(at_plan == Zone.BACKDROP, 0, np.rint(255 * solved.alpha)).astype(np.uint8)
     readable = ~grow(at_plan != Zone.BACKDROP, zones.margin_px(unit_px))
-    record = _record(frame, master, seen, "portrait", "")
+    record = _record(master, _faces_on(master, seen), "portrait", "")
     return _reading(record, zones.at_master(at_plan, master), readable, covered)
 
 
@@ -113,7 +120,7 @@ def _set_only(frame: Frame, master: Extent, seen: _Seen, scene: scenes.Scene) ->
     at_plan = np.where(card, np.uint8(Zone.LOCKED), np.uint8(Zone.BACKDROP))
     at_plan[grow(card, zones.margin_px(seen.unit_px)) & ~card] = Zone.EDGE
     readable = ~grow(card, 2 * zones.margin_px(seen.unit_px))
-    record = _record(frame, master, seen, scene.kind, scene.reason)
+    record = _record(master, (), scene.kind, scene.reason)
     return _reading(record, zones.at_master(at_plan, master), readable, card.astype(np.uint8) * np.uint8(255))
 
 
@@ -128,10 +135,19 @@ def _all_locked(frame: Frame, master: Extent, seen: _Seen, reason: str) -> Readi
     if model.is_plain_set:
         readable = matte.touching(model.explains(seen.srgb) & ~near, _border(seen.look.extent)) & ~near
         readable = matte.opened(readable, max(2, round(0.05 * seen.unit_px)))
-    locked = np.full((master.height, master.width), int(Zone.LOCKED), np.uint8)
-    likely = cv2.resize(seen.evidence.likely, (frame.extent.width, frame.extent.height))
-    record = _record(frame, master, seen, "unsure", reason)
-    return _reading(record, locked, _enlarged(readable, frame.extent), np.rint(255 * likely).astype(np.uint8))
+    record = _record(master, _faces_on(master, seen), "unsure", reason)
+    likely = np.rint(255 * resized(seen.evidence.likely, frame.extent)).astype(np.uint8)
+    return _reading(record, _full(master, Zone.LOCKED), _enlarged(readable, frame.extent), likely)
+
+
+def _too_small(frame: Frame, master: Extent) -> Reading:
+    nothing = np.zeros((frame.extent.height, frame.extent.width), np.bool_)
+    record = _record(master, (), "unsure", "the picture is too small to see anybody in it")
+    return _reading(record, _full(master, Zone.LOCKED), nothing, nothing.astype(np.uint8))
+
+
+def _full(extent: Extent, zone: Zone) -> ZoneMap:
+    return np.full((extent.height, extent.width), int(zone), np.uint8)
 
 
 def _backdrop_model(seen: _Seen, possible: Mask) -> Backdrop:
@@ -154,24 +170,21 @@ def _enlarged(mask: Mask, extent: Extent) -> Mask:
     return np.asarray(full == 255, np.bool_)
 
 
-def _record(
-    frame: Frame,
-    master: Extent,
-    seen: _Seen,
-    kind: Literal["portrait", "empty-set", "grey-card", "unsure"],
-    reason: str,
-) -> SubjectRecord:
-    """The record but for what depends on the zones."""
+def _faces_on(master: Extent, seen: _Seen) -> tuple[Face, ...]:
     to_master = master.long_edge / seen.look.extent.long_edge
-    faces = (
+    return tuple(
         face.model_copy(update={"roi": face.roi.scaled(to_master) & Roi.of(master)}) for face in seen.faces
     )
+
+
+def _record(master: Extent, faces: tuple[Face, ...], kind: Kind, reason: str) -> SubjectRecord:
+    """The record but for what depends on the zones."""
     return SubjectRecord(
         extent=master,
         kind=kind,
         sure=kind != "unsure",
         reason=reason,
-        faces=tuple(faces),
+        faces=faces,
         fractions={},
         zones_sha256="",
         versions=deciding_versions(),

@@ -7,16 +7,21 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from studio_pipeline.pixels.masks import Mask
-from studio_pipeline.subject.backdrop import Floats, light_surface
+from studio_pipeline.subject.backdrop import Floats, light_surface, steepness
 from studio_pipeline.subject.evidence import Evidence
 
 # Shares of the picture.
 _PERSON_LIKE = 0.003
-_EXPLAINED = 0.8
+_EXPLAINED = 0.85
 _LONE_THING = 0.02
+# Of the code range, after averaging over the grain.
+_LEAST_STRANGE, _MOST_STRANGE = 0.04, 0.08
 _CARD_LEAST, _CARD_MOST = 0.004, 0.5
+_CARD_DARKEST, _CARD_LIGHTEST = 0.2, 0.85
+_NEUTRAL_TINT, _FLAT_SLOPE = 0.08, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +38,10 @@ def read_scene(srgb: Floats, evidence: Evidence) -> Scene:
     nothing = np.zeros(srgb.shape[:2], np.bool_)
     if person_like(evidence):
         return Scene("unsure", "somebody seems to be here, but no face was found: repaint the lock", nothing)
-    light = light_surface(srgb, ~nothing, order=3)
-    rest = np.abs(srgb - light).max(axis=2)
-    strange = cv2.medianBlur((rest > max(0.04, 4 * float(np.median(rest)))).astype(np.uint8), 5)
+    smooth = cv2.GaussianBlur(srgb, (0, 0), max(1.0, 0.002 * max(srgb.shape)))
+    rest = cv2.absdiff(smooth, light_surface(srgb, ~nothing, order=3)).max(axis=2)
+    limit = min(max(4 * float(np.median(rest)), _LEAST_STRANGE), _MOST_STRANGE)
+    strange = cv2.medianBlur((rest > limit).astype(np.uint8), 5)
     card = _find_card(srgb, strange)
     left = (strange > 0) & ~card
     if left.mean() > 1 - _EXPLAINED or _stands_in_the_set(left):
@@ -51,38 +57,38 @@ def person_like(evidence: Evidence) -> bool:
 
 
 def _stands_in_the_set(strange: Mask) -> bool:
-    """Something of size that does not come in from the sides or the top, as stands and paper edges do."""
-    height, width = strange.shape
+    """Something of size that is not at the sides or hung from above, where stands and paper edges are."""
+    width = strange.shape[1]
     count, _, stats, _ = cv2.connectedComponentsWithStats(strange.astype(np.uint8), connectivity=8)
-    for x, y, w, h, area in stats[1:count]:
-        from_outside = x == 0 or y == 0 or x + w == width
-        if area > _LONE_THING * strange.size and not from_outside and w < 0.9 * width and h > 0.05 * height:
+    for x, y, w, _, area in stats[1:count]:
+        at_the_side = x == 0 or x + w == width or x + w < 0.25 * width or x > 0.75 * width
+        if area > _LONE_THING * strange.size and not at_the_side and y > 0:
             return True
     return False
 
 
-def _find_card(srgb: Floats, strange: np.ndarray) -> Mask:
-    """Rectangles that the backdrop does not explain, neutral, and flat or in flat steps."""
+def _find_card(srgb: Floats, strange: NDArray[np.uint8]) -> Mask:
+    """Rectangles that the backdrop does not explain, neutral, flat or in flat steps; without their pole."""
     out = np.zeros(strange.shape, np.bool_)
     closed = cv2.morphologyEx(strange, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    grey = srgb.mean(axis=2)
-    slope = np.hypot(
-        cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
-    )
+    pole = round(0.03 * max(strange.shape))
+    solid = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((pole, pole), np.uint8))
+    contours, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    slope = steepness(srgb)
     for contour in contours:
-        _, (a, b), _ = cv2.minAreaRect(contour)
-        share = cv2.contourArea(contour) / strange.size
-        if not _CARD_LEAST < share < _CARD_MOST or max(a, b) > 3 * min(a, b):
-            continue
-        if cv2.contourArea(contour) < 0.88 * a * b:
+        area, (_, (a, b), _) = cv2.contourArea(contour), cv2.minAreaRect(contour)
+        if (
+            not _CARD_LEAST < area / strange.size < _CARD_MOST
+            or max(a, b) > 3 * min(a, b)
+            or area < 0.88 * a * b
+        ):
             continue
         inside = np.zeros(strange.shape, np.uint8)
-        cv2.drawContours(inside, [contour], -1, 1, -1)
+        cv2.drawContours(inside, [contour], -1, (1,), -1)
         inner = cv2.erode(inside, np.ones((9, 9), np.uint8)) > 0
-        if not inner.any():
+        if not inner.any() or not _CARD_DARKEST < float(np.median(srgb[inner])) < _CARD_LIGHTEST:
             continue
-        tint = np.median(srgb[inner].max(axis=1) - srgb[inner].min(axis=1))
-        if tint < 0.08 and np.mean(slope[inner] < 0.02) > 0.7:
+        tint = float(np.median(np.ptp(srgb[inner], axis=1)))
+        if tint < _NEUTRAL_TINT and float(np.mean(slope[inner] < _FLAT_SLOPE)) > 0.7:
             out |= inside > 0
     return out

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.masks import Mask, grow
@@ -48,7 +49,7 @@ def healable_skin(detectors: Detectors, picture: Picture, faces: Sequence[Face])
 def _fits(points: FacePoints, roi: Roi) -> bool:
     """Whether the mesh lies on this face and not on a neighbour."""
     centre = points.oval.mean(axis=0)
-    return roi.y0 < centre[0] < roi.y1 and roi.x0 < centre[1] < roi.x1
+    return bool(roi.y0 < centre[0] < roi.y1 and roi.x0 < centre[1] < roi.x1)
 
 
 def _open_areas(points: FacePoints, shape: tuple[int, ...], unit: float) -> Mask:
@@ -71,17 +72,17 @@ def _skin_coloured(part: Picture, points: FacePoints, unit: float) -> Mask:
     return np.asarray((away[..., 0] < _LIGHTNESS_REACH) & (colour < _COLOUR_REACH), np.bool_)
 
 
-def _polygon(points_yx: np.ndarray, shape: tuple[int, ...]) -> Mask:
+def _polygon(points_yx: NDArray[np.float32], shape: tuple[int, ...]) -> Mask:
     out = np.zeros(shape[:2], np.uint8)
-    cv2.fillPoly(out, [np.rint(points_yx[:, ::-1]).astype(np.int32)], 1)
+    cv2.fillPoly(out, [np.rint(points_yx[:, ::-1]).astype(np.int32)], (1,))
     return out > 0
 
 
-def _hull(points_yx: np.ndarray, shape: tuple[int, ...]) -> Mask:
-    hull = cv2.convexHull(np.rint(points_yx).astype(np.int32)).reshape(-1, 2)
-    return _polygon(hull, shape)
+def _hull(points_yx: NDArray[np.float32], shape: tuple[int, ...]) -> Mask:
+    hull = cv2.convexHull(points_yx.astype(np.float32)).reshape(-1, 2)
+    return _polygon(np.asarray(hull, np.float32), shape)
 
 
-def _disc(radius_px: int) -> np.ndarray:
+def _disc(radius_px: int) -> NDArray[np.uint8]:
     side = 2 * max(1, radius_px) + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)

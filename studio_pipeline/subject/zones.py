@@ -6,7 +6,6 @@ import hashlib
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from studio_pipeline.geometry import Extent
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, grow
@@ -76,12 +75,4 @@ def zone_fractions(zones: ZoneMap) -> dict[str, float]:
 
 def zones_sha256(zones: ZoneMap) -> str:
     """The hash by which records name a zone map."""
-    return hashlib.sha256(np.ascontiguousarray(zones)).hexdigest()
-
-
-def soft_mask(mask: Mask, extent: Extent) -> NDArray[np.uint8]:
-    """A mask as coverage at another size, 0..255."""
-    full = mask.astype(np.uint8) * np.uint8(255)
-    shrinks = extent.height < mask.shape[0]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(full, (extent.width, extent.height), interpolation=how), np.uint8)
+    return hashlib.sha256(np.ascontiguousarray(zones).data).hexdigest()
