@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 
 from studio_pipeline.pixels import icc
 
-Codes = NDArray[np.uint8] | NDArray[np.uint16]
+Codes = NDArray[np.unsignedinteger[Any]]
+"""Code values ``(h, w, 3)``, uint8 or uint16."""
 Linear = NDArray[np.float32]
 
 _D65, _D50 = (0.3127, 0.3290), (0.3457, 0.3585)
 _REC2020 = icc.primaries_to_xyz_d50(((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)), _D65)
 _SRGB_CURVE = (3, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
-_SPACES: dict[str, tuple[tuple[tuple[float, float], ...], tuple[float, float], tuple[int, tuple[float, ...]]]] = {
+_SPACES: dict[
+    str, tuple[tuple[tuple[float, float], ...], tuple[float, float], tuple[int, tuple[float, ...]]]
+] = {
     "sRGB": (((0.64, 0.33), (0.30, 0.60), (0.15, 0.06)), _D65, _SRGB_CURVE),
     "AdobeRGB": (((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), _D65, (0, (563 / 256,))),
     "ProPhoto": (((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)), _D50, (0, (1.8,))),
@@ -93,7 +96,8 @@ class RgbEncoding:
 
         ``dither``: same shape, in codes, normally within ±0.5; added before rounding.
         """
-        codes: Codes = np.empty(linear.shape, np.uint8 if bits == 8 else np.uint16)
+        kind = np.uint8 if bits == 8 else np.uint16
+        codes: Codes = np.empty(linear.shape, kind)
         source, target = linear.reshape(-1, 3), codes.reshape(-1, 3)
         noise = None if dither is None else dither.reshape(-1, 3)
         for chunk in _chunks(len(source)):
@@ -101,13 +105,15 @@ class RgbEncoding:
             if noise is None:
                 target[chunk] = _look_up(self._code_tables[bits], steps)
             else:
-                places = _look_up(self._code_places, steps) / np.float32(257 if bits == 8 else 1) + noise[chunk]
+                places = (
+                    _look_up(self._code_places, steps) / np.float32(257 if bits == 8 else 1) + noise[chunk]
+                )
                 target[chunk] = np.rint(np.clip(places, 0, np.iinfo(codes.dtype).max))
         return codes
 
 
 def sqrt_steps(linear: Linear, steps: int) -> NDArray[np.int32]:
-    """Light clipped to [0, 1] as the nearest of even steps of its square root, for tables. Overwrites ``linear``."""
+    """Light clipped to [0, 1] as the nearest of even steps of its square root. Overwrites ``linear``."""
     np.clip(linear, 0.0, 1.0, out=linear)
     np.sqrt(linear, out=linear)
     linear *= steps
@@ -169,7 +175,9 @@ def convert(codes: Codes, source: RgbEncoding, target: RgbEncoding, bits: int) -
 
 def luminance(linear: Linear) -> NDArray[np.float32]:
     """CIE Y of linear Rec.2020, ``(h, w, 3)`` to ``(h, w)``."""
-    return np.asarray(cv2.transform(np.ascontiguousarray(linear), _REC2020[1:2].astype(np.float32)), np.float32)
+    return np.asarray(
+        cv2.transform(np.ascontiguousarray(linear), _REC2020[1:2].astype(np.float32)), np.float32
+    )
 
 
 def to_lab(linear: Linear) -> NDArray[np.float32]:
@@ -177,4 +185,4 @@ def to_lab(linear: Linear) -> NDArray[np.float32]:
     ratio = np.maximum(_transform(linear, _REC2020.astype(np.float32)) / icc.D50_XYZ.astype(np.float32), 0)
     f = np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116)
     x, y, z = f[..., 0], f[..., 1], f[..., 2]
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
+    return np.asarray(np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1), np.float32)

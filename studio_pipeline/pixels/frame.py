@@ -65,7 +65,8 @@ class Frame:
 
 def clipped_in_file(codes: Codes) -> NDArray[np.bool_]:
     """Where any channel stands at the top of the file's own range (for bases that are not from RAW)."""
-    return np.asarray(codes.max(axis=2) >= np.iinfo(codes.dtype).max, np.bool_)
+    full = np.iinfo(codes.dtype).max
+    return np.asarray((codes[..., 0] == full) | (codes[..., 1] == full) | (codes[..., 2] == full), np.bool_)
 
 
 def plan_scale(extent: Extent) -> float:

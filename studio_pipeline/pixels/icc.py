@@ -21,7 +21,7 @@ class NotMatrixProfile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class MatrixProfile:
-    """``to_xyz``: (3, 3), linear RGB to XYZ D50. ``curves``: (3, 65536) float64, code/65535 to linear 0..1."""
+    """``to_xyz``: (3, 3), linear RGB to XYZ D50. ``curves``: (3, 65536), code/65535 to linear 0..1."""
 
     name: str
     to_xyz: NDArray[np.float64]
@@ -29,7 +29,7 @@ class MatrixProfile:
 
 
 def parametric(kind: int, p: tuple[float, ...]) -> NDArray[np.float64]:
-    """A parametric curve (ICC.1:2022, 10.18) sampled at 65536 even steps of its domain 0..1, clipped to 0..1."""
+    """A parametric curve (ICC.1:2022, 10.18) at 65536 even steps of its domain 0..1, clipped to 0..1."""
     with np.errstate(all="ignore"):
         values = _parametric(np.linspace(0.0, 1.0, TABLE_SIZE), kind, p)
     return np.clip(np.nan_to_num(values), 0.0, 1.0)
@@ -47,7 +47,9 @@ def _parametric(x: NDArray[np.float64], kind: int, p: tuple[float, ...]) -> NDAr
     return np.where(x >= d, power + (e if kind == 4 else 0.0), c * x + (f if kind == 4 else 0.0))
 
 
-def primaries_to_xyz_d50(primaries_xy: tuple[tuple[float, float], ...], white_xy: tuple[float, float]) -> NDArray[np.float64]:
+def primaries_to_xyz_d50(
+    primaries_xy: tuple[tuple[float, float], ...], white_xy: tuple[float, float]
+) -> NDArray[np.float64]:
     """Linear RGB to XYZ, Bradford-adapted to the profile connection space's D50. Returns (3, 3)."""
     columns = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries_xy]).T
     white = np.array([white_xy[0] / white_xy[1], 1.0, (1 - sum(white_xy)) / white_xy[1]])
