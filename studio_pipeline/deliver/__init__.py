@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
@@ -73,6 +73,7 @@ def deliver(
     member_path: bytes,
     capture_id: str,
     replaces_sha256: str | None = None,
+    before_publish: Callable[[Delivered], None] = lambda made: None,
 ) -> Delivered:
     """Write one deliverable of a master into the folder ``output`` and publish it under its name.
 
@@ -81,6 +82,8 @@ def deliver(
         member_path: the capture's primary member, for the stem.
         replaces_sha256: the hash of an earlier delivery of ours that this one supersedes; a file that has
             it is replaced, any other file under the same name is left alone and the next name is taken.
+        before_publish: told of the whole file just before it gets a name (again, should that name turn out
+            to be taken), so that its record is there before it is.
 
     Raises:
         TryAgain: the disk is full or busy; nothing was left behind.
@@ -93,12 +96,17 @@ def deliver(
         found = form.read(file)
         if form.lossless and not np.array_equal(found, finished):
             raise TryAgain("the drive gave back other pixels than were written; check it, then deliver again")
+        found_hash = pixels_sha256(found)
         for name in naming.candidates(member_path, capture_id, recipe, form.extension):
             final = output / os.fsdecode(name)
             ours = replaces_sha256 is not None and _has_hash(final, replaces_sha256)
+            if final.exists() and not ours:
+                continue
+            made = Delivered(name, file_hash, found_hash, Extent(*finished.shape[:2]))
+            before_publish(made)
             with contextlib.suppress(FileExistsError):
                 publish.publish(file, temp, final, replace=ours)
-                return Delivered(name, file_hash, pixels_sha256(found), Extent(*finished.shape[:2]))
+                return made
     raise Refused("every name for this deliverable is taken; move earlier deliveries out of Output/")
 
 

@@ -56,7 +56,9 @@ def finish(codes: Codes, encoding: RgbEncoding, recipe: OutputRecipe, bits: int)
         linear = _area_average(codes, encoding, extent)
         return _in_strips(lambda rows: target.encode(linear[rows], bits), extent, bits), target
     if target.icc_profile == encoding.icc_profile:
-        return at_depth(codes, bits), target
+        if codes.dtype.itemsize * 8 == bits:
+            return codes, target
+        return _in_strips(lambda rows: at_depth(codes[rows], bits), extent, bits), target
     return _in_strips(lambda rows: color.convert(codes[rows], encoding, target, bits), extent, bits), target
 
 

@@ -6,6 +6,7 @@ thumbnails, maker notes with their absolute offsets) is not. EXIF 3.0 (CIPA DC-0
 
 from __future__ import annotations
 
+import io
 import logging
 import struct
 from dataclasses import dataclass, replace
@@ -29,6 +30,9 @@ _KEPT_EXIF = frozenset(
         0xA409, 0xA40A, 0xA40C, 0xA420, 0xA430, 0xA431, 0xA432, 0xA433, 0xA434, 0xA435,
     }
 )  # fmt: skip
+_KEPT_GPS = frozenset(range(32))
+_SERIAL, _DNG_SERIAL = 0xA431, 0xC62F
+_HEAD_BYTES = 2**16
 _LONGEST_VALUE_BYTES = 4096
 _SRGB, _UNCALIBRATED = 1, 65535
 
@@ -61,24 +65,49 @@ class Metadata:
 
 
 def read(file: BinaryIO) -> Metadata:
-    """The EXIF of any member exifread understands (TIFF-based RAW, CR3, RAF, TIFF, JPEG); empty when none.
+    """The EXIF of a member: TIFF-based RAW, CR3, RAF, TIFF, JPEG, PNG; empty when there is none.
 
     Never raises for what the file holds: a deliverable is not held up by a damaged tag.
     """
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    if head[4:11] == b"ftypcrx":
+        return _from_cr3(head)
+    if head.startswith(b"FUJIFILMCCD-RAW"):
+        file.seek(int.from_bytes(head[84:88], "big"))
+        file = io.BytesIO(file.read(int.from_bytes(head[88:92], "big")))
+    tags = _tags(file)
+    image = _directory(tags, "Image ", _KEPT_IMAGE)
+    exif = _directory(tags, "EXIF ", _KEPT_EXIF)
+    if not any(entry.tag == _SERIAL for entry in exif):
+        exif += tuple(replace(e, tag=_SERIAL) for e in _directory(tags, "Image ", frozenset({_DNG_SERIAL})))
+    return Metadata(image, exif, _directory(tags, "GPS ", _KEPT_GPS))
+
+
+def _from_cr3(head: bytes) -> Metadata:
+    """Canon's CR3 holds three small TIFFs in boxes near its start: image, EXIF and GPS fields."""
+    boxes = {}
+    for name in (b"CMT1", b"CMT2", b"CMT4"):
+        at = head.find(name)
+        size = int.from_bytes(head[at - 4 : at], "big") if at >= 4 else 0
+        boxes[name] = _tags(io.BytesIO(head[at + 4 : at - 4 + size])) if size > 8 else {}
+    return Metadata(
+        image=_directory(boxes[b"CMT1"], "Image ", _KEPT_IMAGE),
+        exif=_directory(boxes[b"CMT2"], "Image ", _KEPT_EXIF),
+        gps=_directory(boxes[b"CMT4"], "Image ", _KEPT_GPS),
+    )
+
+
+def _tags(file: BinaryIO) -> dict[str, Any]:
     import exifread
 
     logging.getLogger("exifread").setLevel(logging.ERROR)  # it warns of every tag it does not know
     try:
-        file.seek(0)
-        tags = exifread.process_file(file, details=False, extract_thumbnail=False)
-    except Exception as error:  # a parser of untrusted files, outside our control
+        tags: dict[str, Any] = exifread.process_file(file, details=False, extract_thumbnail=False)
+    except Exception as error:  # a parser of untrusted files meets damage with whatever it runs into
         logging.getLogger(__name__).warning("no EXIF could be read: %s", error)
-        return Metadata()
-    return Metadata(
-        image=_directory(tags, "Image ", _KEPT_IMAGE),
-        exif=_directory(tags, "EXIF ", _KEPT_EXIF),
-        gps=_directory(tags, "GPS ", frozenset(range(32))),
-    )
+        return {}
+    return tags
 
 
 def _directory(tags: dict[str, Any], prefix: str, kept: frozenset[int]) -> tuple[Entry, ...]:

@@ -88,8 +88,8 @@ def _rename_without_replacing(temp: Path, final: Path) -> None:
 
 
 def sweep(folder: Path) -> int:
-    """Remove what a killed run left under temporary names in ``folder``. Returns how many files."""
-    parts = [p for p in folder.glob(f"{_PART_PREFIX}*{_PART_SUFFIX}") if p.is_file() and not p.is_symlink()]
+    """Remove what a killed run left under temporary names in ``folder`` and below. Returns how many files."""
+    parts = [p for p in folder.rglob(f"{_PART_PREFIX}*{_PART_SUFFIX}") if p.is_file() and not p.is_symlink()]
     for part in parts:
         part.unlink()
     return len(parts)

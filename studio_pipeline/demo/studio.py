@@ -92,7 +92,7 @@ def _put_wall(surface: Light, x: Light, y: Light, width: int) -> None:
 
 def _put_dust(light: Light, rng: np.random.Generator, width: int) -> None:
     """Specks and a few fibres on the paper, most of them darker than it, a little soft."""
-    dark = _dust(light, rng, width, specks=26, fibres=4, depth=(0.22, 0.45))
+    dark = _dust(light, rng, width, specks=27, fibres=2, depth=(0.22, 0.45))
     bright = _dust(light, rng, width, specks=8, fibres=1, depth=(0.20, 0.28))
     change = (bright.astype(np.float32) - dark) / np.float32(255)
     light *= (1 + cv2.GaussianBlur(change, (0, 0), max(0.5, 1.1 * width / 1920)))[..., None]
@@ -118,8 +118,8 @@ def _dust(
             radii, angle = rng.uniform(1.4, 3.6, 2) * unit, rng.uniform(0, 180)
             cv2.ellipse(canvas, _fixed(place), _fixed(radii), angle, 0, 360, strength, -1, cv2.LINE_AA, 4)
         else:
-            headings = rng.normal(0, 0.4, 12).cumsum() + rng.uniform(0, 2 * np.pi)
-            steps = np.stack([np.cos(headings), np.sin(headings)], axis=1) * 3.2 * unit
+            headings = rng.normal(0, 0.4, 8).cumsum() + rng.uniform(0, 2 * np.pi)
+            steps = np.stack([np.cos(headings), np.sin(headings)], axis=1) * 2.6 * unit
             points = np.rint((place + steps.cumsum(axis=0)) * 16).astype(np.int32)
             cv2.polylines(canvas, [points], False, strength, max(1, round(1.6 * unit)), cv2.LINE_AA, 4)
     return canvas

@@ -173,3 +173,25 @@ def test_two_formats_of_one_name_are_refused() -> None:
 @pytest.mark.parametrize("content", [b"", b"nothing of a picture", b"II*\0\x08\0\0\0\xff\xff" + bytes(40)])
 def test_damaged_exif_holds_nothing_up(content: bytes) -> None:
     assert metadata.read(io.BytesIO(content)) == Metadata()
+
+
+def test_exif_of_a_cr3_is_found_in_its_boxes() -> None:
+    def box(name: bytes, entries: tuple[ifd.Entry, ...]) -> bytes:
+        body = ifd.header(8) + ifd.pack(entries, 8)
+        return (len(body) + 8).to_bytes(4, "big") + name + body
+
+    boxes = box(b"CMT1", TOLD.image) + box(b"CMT2", TOLD.exif) + box(b"CMT4", TOLD.gps)
+    head = b"\0\0\0\x18ftypcrx \0\0\0\1crx isom"
+    assert metadata.read(io.BytesIO(head + boxes + bytes(99))) == TOLD
+    assert metadata.read(io.BytesIO(head)) == Metadata()
+
+
+def test_exif_of_a_raf_is_that_of_its_jpeg() -> None:
+    jpeg = written(picture(8), recipe("jpeg")).getvalue()
+    head = b"FUJIFILMCCD-RAW ".ljust(84, b"0") + (160).to_bytes(4, "big") + len(jpeg).to_bytes(4, "big")
+    assert metadata.read(io.BytesIO(head.ljust(160, b"\0") + jpeg)) == metadata.read(io.BytesIO(jpeg))
+
+
+def test_a_serial_that_only_dng_knows_is_carried() -> None:
+    block = ifd.header(8) + ifd.pack([ifd.ascii_entry(271, "Studio"), ifd.ascii_entry(0xC62F, "77")], 8)
+    assert metadata.read(io.BytesIO(block)).exif == (ifd.ascii_entry(0xA431, "77"),)
