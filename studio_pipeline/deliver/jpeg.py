@@ -36,7 +36,7 @@ def write(
     extent = Extent(*codes.shape[:2])
     if extent.long_edge > _LONGEST_EDGE:
         raise Refused(f"a JPEG's edge is at most {_LONGEST_EDGE} pixels; give the recipe a long_edge_px")
-    told = metadata.for_output(extent, recipe.space or encoding.name)
+    told = metadata.for_jpeg(extent, recipe.space or encoding.name)
     extras = {"xmp": told.xmp} if told.xmp else {}
     Image.fromarray(np.ascontiguousarray(codes), "RGB").save(
         file,

@@ -46,17 +46,27 @@ class Metadata:
     gps: tuple[Entry, ...] = ()
     xmp: bytes | None = None
 
-    def for_output(self, extent: Extent, space: str) -> Metadata:
-        """As it is true of upright pixels of this size: dimensions, orientation 1, colour space."""
+    def for_output(self, space: str) -> Metadata:
+        """As it is true of a new file of upright pixels: orientation 1, the colour space."""
         image = (*self.image, ifd.short(274, 1))
         exif = (
             *self.exif,
             Entry(0x9000, Kind.UNDEFINED, b"0232"),
+            Entry(0xA000, Kind.UNDEFINED, b"0100"),
             ifd.short(0xA001, _SRGB if space == "sRGB" else _UNCALIBRATED),
+        )
+        return replace(self, image=image, exif=exif)
+
+    def for_jpeg(self, extent: Extent, space: str) -> Metadata:
+        """The same, with what EXIF asks of a compressed picture: its size, resolution and components."""
+        told = self.for_output(space)
+        image = (ifd.rational(282, 300), ifd.rational(283, 300), ifd.short(296, 2), ifd.short(531, 1))
+        exif = (
+            Entry(0x9101, Kind.UNDEFINED, bytes((1, 2, 3, 0))),
             ifd.long(0xA002, extent.width),
             ifd.long(0xA003, extent.height),
         )
-        return replace(self, image=image, exif=exif)
+        return replace(told, image=told.image + image, exif=told.exif + exif)
 
     def exif_block(self) -> bytes:
         """The payload of a JPEG's APP1 segment: ``Exif``, a TIFF header, the directories."""

@@ -47,7 +47,7 @@ def write(
     file.write(ifd.header(directory))
     for part in rows:
         file.write(np.ascontiguousarray(codes[part], "<u2").data)
-    told = metadata.for_output(extent, recipe.space or encoding.name)
+    told = metadata.for_output(recipe.space or encoding.name)
     entries = [
         ifd.long(254, 0),
         ifd.long(256, extent.width),
