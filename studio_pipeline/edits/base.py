@@ -32,6 +32,7 @@ class Edit(Protocol):
     """
 
     name: str
+    title: str
     version: int
     tier: Tier
     engine: str

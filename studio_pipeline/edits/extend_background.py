@@ -71,6 +71,7 @@ class ExtendPlan(Record):
 
 class ExtendBackground:
     name = "extend_background"
+    title = "Extend the background"
     version = 1
     tier = Tier.BACKDROP_ONLY
     engine = "classical"

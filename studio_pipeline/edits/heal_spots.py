@@ -49,6 +49,7 @@ class HealSpots:
     """The edit. Detection is ``pixels.spots``, healing ``pixels.poisson``; the body is a ``SpotsPlan``."""
 
     name = SpotsPlan.EDIT
+    title = "Heal dust on the backdrop"
     version = 1
     tier = Tier.BACKDROP_ONLY
     engine = "classical"

@@ -80,7 +80,7 @@ class Accession:
             if self._catalog.entry(key) is not None:
                 self._catalog.remove(key)
             return
-        role = Role(event.role.value) if event.role.value in Role else Role.RAW
+        role = Role(event.role.value) if event.role.value in set(Role) else Role.RAW
         sha256 = event.sha256.hex() if event.sha256 else ""
         member = Member(path=event.path, role=role, sha256=sha256, size_bytes=event.size)
         arrived = datetime.fromtimestamp(event.at_s, UTC)

@@ -18,6 +18,7 @@ from studio_pipeline.pipeline.stages import Proposed, Source, absolute
 from studio_pipeline.pipeline.supervisor import Job, Lane, Outcome, Supervisor
 from studio_pipeline.records.capture import State
 from studio_pipeline.records.entry import Delivered, Entry
+from studio_pipeline.records.preset import OutputRecipe
 from studio_pipeline.records.proposal import Verb
 from studio_pipeline.session import cache
 from studio_pipeline.session.catalog import Catalog
@@ -80,10 +81,13 @@ class Conductor:
         *,
         now: Callable[[], datetime],
         monotonic_s: Callable[[], float],
+        only: frozenset[Stage] = frozenset(Stage),
+        recipe: str | None = None,
     ) -> None:
         self._session, self._catalog = session, catalog
         self._accession, self._supervisor = accession, supervisor
         self._now, self._monotonic_s = now, monotonic_s
+        self._only, self._recipe = only, recipe
         self._versions = deciding_versions()
         self._memory = _Memory()
         self._masters: set[str] = set()
@@ -159,7 +163,14 @@ class Conductor:
         if not entry.members or entry.state is State.QUARANTINED:
             return
         for stage in schedule.due(entry, self._session.preset, self.source(entry).base_key):
-            self._supervisor.submit(self._job(entry, stage))
+            if stage in self._only and not (stage is Stage.DELIVER and not self._recipes(entry)):
+                self._supervisor.submit(self._job(entry, stage))
+
+    def _recipes(self, entry: Entry) -> tuple[OutputRecipe, ...]:
+        """What this approval still lacks, of the recipes that were asked for."""
+        done = {one.recipe for one in entry.delivered if one.shown_hash == entry.approved_hash}
+        wanted = (r for r in self._session.preset.deliverables if self._recipe in (None, r.name))
+        return tuple(r for r in wanted if r.name not in done)
 
     def _job(self, entry: Entry, stage: Stage) -> Job:
         return Job(
@@ -213,11 +224,10 @@ class Conductor:
             proposal=self._catalog.proposal(entry.approved_hash),
             decision=approval,
             limits=session.preset.guards,
-            recipes=session.preset.deliverables,
+            recipes=self._recipes(entry),
             hidden=session.hidden,
             output=session.output,
             records=session.records,
-            earlier={one.recipe: one.sha256 for one in entry.delivered},
             delivered_at=self._now(),
         )
 
@@ -240,7 +250,9 @@ class Conductor:
             self._catalog.update(capture_id, **changes)
 
     def _results(self, entry: Entry, stage: Stage, outcome: Outcome) -> dict[str, Any]:
-        source = outcome.job.arguments.get("source")
+        if stage is Stage.DELIVER:
+            return self._delivered(entry, outcome)
+        source: Source = outcome.job.arguments["source"]
         if stage is Stage.PREVIEW:
             return {"previewed": True, "exposure": outcome.value}
         if stage is Stage.MASTER:
@@ -258,11 +270,9 @@ class Conductor:
                 "state": state,
                 "reason": entry.reason,
             }
-        if stage is Stage.PROPOSE:
-            if source.base_key != entry.base_key or outcome.job.arguments["door"] != entry.door:
-                return {}
-            return self._proposed(entry, outcome.value)
-        return self._delivered(entry, outcome)
+        if source.base_key != entry.base_key or outcome.job.arguments["door"] != entry.door:
+            return {}
+        return self._proposed(entry, outcome.value)
 
     def _proposed(self, entry: Entry, value: Proposed) -> dict[str, Any]:
         changes: dict[str, Any] = {"subject": value.subject, "reason": value.subject.reason}
@@ -281,7 +291,12 @@ class Conductor:
         if entry.approved_hash != outcome.job.arguments["order"].proposal.shown_hash():
             # Revoked or approved anew while it was rendered: what was published is recorded, so that it can go.
             return {"delivered": made}
-        return {"delivered": made, "state": State.DELIVERED, "reason": ""}
+        again = {one.recipe for one in made}
+        delivered = (*(one for one in entry.delivered if one.recipe not in again), *made)
+        whole = {r.name for r in self._session.preset.deliverables} <= {
+            one.recipe for one in delivered if one.shown_hash == entry.approved_hash
+        }
+        return {"delivered": delivered, "state": State.DELIVERED if whole else State.APPROVED, "reason": ""}
 
     def _later(self, entry: Entry, stage: Stage, text: str) -> dict[str, Any]:
         tries = self._memory.retries[entry.id].tries + 1 if entry.id in self._memory.retries else 0

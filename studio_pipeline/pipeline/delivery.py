@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+import os
 import platform
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +14,13 @@ import numpy as np
 
 from studio_pipeline import deliver
 from studio_pipeline.deliver.metadata import read as read_metadata
-from studio_pipeline.edits import stack
+from studio_pipeline.deliver.naming import candidates
 from studio_pipeline.errors import GuardFailed, Refused
 from studio_pipeline.geometry import Roi
 from studio_pipeline.guards.base import Rendered
 from studio_pipeline.pipeline import proof, stages
 from studio_pipeline.pipeline.stages import Source
-from studio_pipeline.pixels.color import RgbEncoding
+from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.records.deliverable import DeliveryRecord
 from studio_pipeline.records.develop import BaseRecord
@@ -45,7 +48,6 @@ class Order:
     hidden: Path
     output: Path
     records: Path
-    earlier: dict[str, str]
     delivered_at: datetime
 
 
@@ -53,7 +55,7 @@ class Order:
 class _Master:
     """The rendered canvas beside its null render, and what goes with it into the record."""
 
-    codes: np.ndarray[tuple[int, ...], np.dtype[np.uint8 | np.uint16]]
+    codes: Codes
     encoding: RgbEncoding
     base: BaseRecord
     guards: tuple[GuardResult, ...]
@@ -86,15 +88,10 @@ def fulfil(order: Order) -> tuple[Delivered, ...]:
 def _render(order: Order, frame: Frame, record: BaseRecord, reading: Reading, scratch: Path) -> _Master:
     proposal, canvas, base = order.proposal, order.proposal.canvas, Roi.of(record.extent)
     shape = (canvas.extent.height, canvas.extent.width, 3)
-    with scratch.open("wb") as file:
-        after = np.lib.format.open_memmap(file.name, mode="w+", dtype=frame.codes.dtype, shape=shape)
-    stack.render_into(after, proposal.active, frame, reading, canvas)
-    before = stack.null_render(frame, canvas)
-    zones = reading.canvas_zones(canvas, 1.0)
-    guards = check_master(
-        Rendered(before, after, zones, canvas, base, 1.0, frame.encoding, proposal.active), order.limits
-    )
-    changes = proof.changes_between(before, after, canvas, base)
+    after = np.memmap(scratch, mode="w+", dtype=frame.codes.dtype, shape=shape)
+    _, finished = stages.rendered(proposal.active, frame, reading, into=after)
+    guards = check_master(finished, order.limits)
+    changes = proof.changes_between(finished.before, after, canvas, base)
     changes_file = proof.keep_changes(order.records, changes)
     zones_file = proof.keep_zones(order.records, reading.zones)
     return _Master(after, frame.encoding, record, guards, zones_file, changes_file)
@@ -111,13 +108,36 @@ def check_master(rendered: Rendered, limits: GuardLimits) -> tuple[GuardResult, 
     return results
 
 
+def _standing(order: Order, recipe: OutputRecipe) -> DeliveryRecord | None:
+    """The record of a deliverable of this capture and recipe that stands in the output folder untouched.
+
+    It is looked for by name and hash, not in the catalog: a crash may have come between file and catalog.
+    """
+    extension = deliver.FORMATS[recipe.format].extension
+    for name in itertools.islice(
+        candidates(order.primary_path, order.source.capture_id, recipe, extension), 3
+    ):
+        path = order.output / os.fsdecode(name)
+        if not path.is_file():
+            continue
+        with path.open("rb") as file:
+            record_file = order.records / f"{hashlib.file_digest(file, 'sha256').hexdigest()}.json"
+        if record_file.exists():
+            record, signed = proof.read_record(order.hidden, record_file)
+            if signed and record.capture_id == order.source.capture_id and record.recipe.name == recipe.name:
+                return record
+    return None
+
+
 def _publish(order: Order, master: _Master, recipe: OutputRecipe) -> Delivered:
+    standing = _standing(order, recipe)
+    if standing is not None and standing.proposal == order.proposal and standing.recipe == recipe:
+        return _entry_of(standing)
     with open(order.primary_file, "rb") as file:  # noqa: PTH123 - pathlib does not carry bytes
         metadata = read_metadata(file)
-    record_name = ""
+    records: list[DeliveryRecord] = []
 
     def keep_proof(made: deliver.Delivered) -> None:
-        nonlocal record_name
         record = DeliveryRecord(
             capture_id=order.source.capture_id,
             capture_name=order.name,
@@ -135,9 +155,10 @@ def _publish(order: Order, master: _Master, recipe: OutputRecipe) -> Delivered:
             platform=f"{platform.system()} {platform.machine()}",
             delivered_at=order.delivered_at,
         )
-        record_name = proof.write_record(order.hidden, order.records, record)
+        proof.write_record(order.hidden, order.records, record)
+        records.append(record)
 
-    made = deliver.deliver(
+    deliver.deliver(
         order.output,
         master.codes,
         master.encoding,
@@ -145,13 +166,17 @@ def _publish(order: Order, master: _Master, recipe: OutputRecipe) -> Delivered:
         metadata,
         member_path=order.primary_path,
         capture_id=order.source.capture_id,
-        replaces_sha256=order.earlier.get(recipe.name),
+        replaces_sha256=standing.file_sha256 if standing else None,
         before_publish=keep_proof,
     )
+    return _entry_of(records[-1])
+
+
+def _entry_of(record: DeliveryRecord) -> Delivered:
     return Delivered(
-        recipe=recipe.name,
-        path=b"Output/" + made.path,
-        sha256=made.file_sha256,
-        shown_hash=order.proposal.shown_hash(),
-        record=record_name,
+        recipe=record.recipe.name,
+        path=b"Output/" + record.file_name,
+        sha256=record.file_sha256,
+        shown_hash=record.proposal.shown_hash(),
+        record=f"{record.file_sha256}.json",
     )

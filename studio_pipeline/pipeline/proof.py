@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-
 import json
 import struct
 import zlib
@@ -94,7 +93,7 @@ def keep_zones(records: Path, zones: ZoneMap) -> str:
 def load_zones(records: Path, name: str) -> ZoneMap:
     data = np.frombuffer(_checked(records, name), np.uint8)
     zones = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    if zones is None or zones.ndim != 2:
+    if zones is None or zones.ndim != 2:  # type: ignore[redundant-expr]
         raise Refused(f"{name} is not a zone map")
     return np.asarray(zones, np.uint8)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from studio_pipeline.edits import stack
 from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.guards.base import Rendered
 from studio_pipeline.pipeline.keys import reading_key
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.color import Codes, RgbEncoding
@@ -118,7 +119,7 @@ def _painted(door: Door, master: Extent) -> np.ndarray[tuple[int, ...], np.dtype
     painted = np.zeros((master.height, master.width), np.uint8)
     for polygon in door.polygons:
         corners = np.array([[p.x, p.y] for p in polygon], np.int32)
-        cv2.fillPoly(painted, [corners], 1)
+        cv2.fillPoly(painted, [corners], (1.0,))
     return painted > 0
 
 
@@ -167,13 +168,22 @@ def check(
 ) -> tuple[Codes, tuple[GuardResult, ...]]:
     """Render ``plans`` over the whole canvas at the frame's scale, and every guard's figures for it."""
     from studio_pipeline import guards, subject
-    from studio_pipeline.guards.base import Rendered
 
+    after, finished = rendered(plans, frame, reading)
+    return after, guards.check_all(finished, limits, subject.count_faces)
+
+
+def rendered(
+    plans: tuple[Plan, ...], frame: Frame, reading: Reading, into: Codes | None = None
+) -> tuple[Codes, Rendered]:
+    """The finished canvas at the frame's scale, in ``into`` where given (a memory map), as guards read it."""
     changing = tuple(p for p in plans if p.changes)
     canvas = stack.canvas_of(changing, Roi.of(reading.record.extent)).scaled(frame.scale)
-    after = np.empty((canvas.extent.height, canvas.extent.width, 3), frame.codes.dtype)
+    after = (
+        np.empty((canvas.extent.height, canvas.extent.width, 3), frame.codes.dtype) if into is None else into
+    )
     stack.render_into(after, changing, frame, reading, canvas)
-    rendered = Rendered(
+    return after, Rendered(
         before=stack.null_render(frame, canvas),
         after=after,
         zones=reading.canvas_zones(canvas, frame.scale),
@@ -183,7 +193,6 @@ def check(
         encoding=frame.encoding,
         plans=changing,
     )
-    return after, guards.check_all(rendered, limits, subject.count_faces)
 
 
 def to_jpeg(codes: Codes, encoding: RgbEncoding, long_edge_px: int, quality: int = 88) -> bytes:
@@ -194,7 +203,7 @@ def to_jpeg(codes: Codes, encoding: RgbEncoding, long_edge_px: int, quality: int
     extent = Extent(*codes.shape[:2])
     if extent.long_edge > long_edge_px:
         small = extent.scaled(long_edge_px / extent.long_edge)
-        codes = cv2.resize(codes, (small.width, small.height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        codes = cv2.resize(codes, (small.width, small.height), interpolation=cv2.INTER_AREA)
     shown = color.convert(codes, encoding, color.named("sRGB"), 8)
     out = io.BytesIO()
     Image.fromarray(np.asarray(shown)).save(

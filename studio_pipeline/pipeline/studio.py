@@ -18,6 +18,7 @@ from studio_pipeline.deliver import publish
 from studio_pipeline.errors import Refused
 from studio_pipeline.pipeline.accession import Accession
 from studio_pipeline.pipeline.conductor import Conductor, lanes
+from studio_pipeline.pipeline.schedule import Stage
 from studio_pipeline.pipeline.supervisor import Supervisor
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session
@@ -31,25 +32,36 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Studio:
-    """A session being worked on. ``run`` finishes what is there; ``shoot`` goes on until it is told to stop."""
+    """A session being worked on. ``run`` finishes what is there; ``shoot`` goes on until told to stop."""
 
     session: Session
     catalog: Catalog
     journal: Journal
     intake: Intake
     conductor: Conductor
+    _report: Report | None = None
+
+    def problems(self) -> list[str]:
+        """What keeps intake from its work right now, for the page."""
+        report = self._report
+        return [problem.reason for problem in report.problems] if report else []
+
+    def deliver(self, progress: Callable[[], None] = lambda: None) -> None:
+        """Work off what is due, without looking for new files."""
+        self.conductor.step(0)
+        while not self.conductor.idle:
+            self.conductor.step(_STEP_S)
+            progress()
 
     def run(self, progress: Callable[[], None] = lambda: None) -> None:
         """Take in, develop, propose and deliver all that is there, then return."""
         while True:
             report = self.intake.step()
-            self.conductor.step(_STEP_S if self.conductor.idle and report.settling else 0.05)
-            progress()
-            while not self.conductor.idle:
+            self.deliver(progress)
+            if report.settling and not report.events:
                 self.conductor.step(_STEP_S)
-                progress()
             if not report.settling and not report.events:
                 return
 
@@ -73,13 +85,19 @@ class Studio:
             log.exception("watching the session folder failed")
 
     def _noticed(self, report: Report) -> None:
+        self._report = report
         if report.events:
             self.conductor.wake()
 
 
 @contextmanager
-def at_work(session: Session) -> Iterator[Studio]:
-    """Everything started, the session held for this process alone. Raises Refused when another has it."""
+def at_work(
+    session: Session, *, only: frozenset[Stage] = frozenset(Stage), recipe: str | None = None
+) -> Iterator[Studio]:
+    """Everything started, the session held for this process alone. Raises Refused when another has it.
+
+    ``only`` leaves out the stages that are not wanted, ``recipe`` all deliverables but one.
+    """
     with ExitStack() as opened:
         opened.enter_context(session.locked())
         catalog = Catalog(session.databases / "catalog.sqlite")

@@ -6,6 +6,7 @@ this. Not thread-safe: one thread submits and polls; ``wake`` alone may be calle
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import logging
@@ -39,7 +40,8 @@ class Job:
 @dataclass(frozen=True)
 class Outcome:
     """How a job ended: ``done`` with its value, or ``failed`` (said so), ``broke`` (a bug), ``died`` (crash,
-    deadline, memory). ``error`` is the error's class name and ``text`` one line for people."""
+    deadline, memory). ``error`` is the error's class name and ``text`` one line for people.
+    """
 
     job: Job
     kind: str
@@ -201,10 +203,8 @@ class Supervisor:
                 continue
             _, _, job = heapq.heappop(queue.heap)
             one.job, one.started = job, self._clock()
-            try:
+            with contextlib.suppress(BrokenPipeError, OSError):  # a dead worker: _collect reports the job
                 one.pipe.send((job.function, job.arguments))
-            except (BrokenPipeError, OSError):
-                pass  # the worker is dead; _collect notices and reports the job
 
     def _start(self, lane: Lane) -> _Worker:
         parent, child = self._context.Pipe()

@@ -58,7 +58,7 @@ class Proposal(Record):
         return all(g.passed for g in self.guards if g.edit is None or g.edit in self.enabled)
 
     def with_enabled(self, enabled: tuple[str, ...]) -> Proposal:
-        known = tuple(p.edit for p in self.plans if p.edit in enabled)
+        known = tuple(p.edit for p in self.plans if p.edit in enabled and p.changes)
         return self.model_copy(update={"enabled": known})
 
     def outline(self) -> Proposal:

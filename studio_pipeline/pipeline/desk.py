@@ -1,0 +1,265 @@
+"""The page's counterpart: everything a person may ask of a session at work. Called from the server's threads."""
+
+from __future__ import annotations
+
+import io
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from studio_pipeline.edits import stack
+from studio_pipeline.errors import Refused
+from studio_pipeline.geometry import Extent, Point, Roi
+from studio_pipeline.pipeline import report, stages
+from studio_pipeline.pipeline.conductor import Conductor
+from studio_pipeline.pipeline.decide import Decisions
+from studio_pipeline.pipeline.report import Json
+from studio_pipeline.pixels.color import Codes, RgbEncoding
+from studio_pipeline.pixels.frame import Frame, plan_scale
+from studio_pipeline.pixels.masks import Zone, ZoneMap
+from studio_pipeline.records.capture import State
+from studio_pipeline.records.entry import Entry
+from studio_pipeline.records.proposal import Proposal
+from studio_pipeline.session.cache import CaptureCache
+from studio_pipeline.session.catalog import Catalog
+from studio_pipeline.session.folder import Session
+from studio_pipeline.subject.reading import Reading
+
+TILE_PX = 512
+_KEPT_PROXIES = 6
+_MASTER_WAIT_S = 60.0
+# Premultiplied-free RGBA of the mask overlay, by zone.
+_OVERLAY = {
+    Zone.LOCKED: (214, 48, 49, 110),
+    Zone.HEALABLE: (46, 160, 90, 110),
+    Zone.EDGE: (232, 185, 35, 130),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class _Canvas:
+    """A canvas at plan scale, before and after, with its zones: what every zoomed-out tile is cut from."""
+
+    before: Codes
+    after: Codes
+    zones: ZoneMap
+    encoding: RgbEncoding
+    scale: float
+
+
+class Desk:
+    """Answers questions from the catalog and the cache, and passes decisions on. Thread-safe."""
+
+    def __init__(
+        self,
+        session: Session,
+        catalog: Catalog,
+        conductor: Conductor,
+        decisions: Decisions,
+        *,
+        now: Callable[[], datetime],
+        problems: Callable[[], list[str]] = list,
+    ) -> None:
+        self._session, self._catalog = session, catalog
+        self._conductor, self._decisions, self._now = conductor, decisions, now
+        self._problems = problems
+        self._proxies: OrderedDict[tuple[str, str], _Canvas] = OrderedDict()
+        self._proxies_lock = threading.Lock()
+
+    def status(self) -> Json:
+        return report.status(self._session, self._catalog.entries(), self._now())
+
+    def capture(self, capture_id: str) -> Json:
+        entry = self._entry(capture_id)
+        scale = plan_scale(entry.base.extent) if entry.base else 1.0
+        return report.detail(entry, self._catalog.decisions(capture_id), scale)
+
+    def shown(self, capture_id: str, enabled: tuple[str, ...]) -> Json:
+        return report.shown(self._proposal(self._entry(capture_id), enabled))
+
+    def health(self) -> Json:
+        status = self.status()
+        quarantined = status["counts"].get(State.QUARANTINED.value, 0)
+        warnings = list(self._problems())
+        if quarantined:
+            warnings.append(f"{quarantined} files are set aside; each says why")
+        return {
+            "session": self._session.root.name,
+            "preset": self._session.preset_name,
+            "warnings": warnings,
+            "jobs": self._conductor.jobs,
+            "counts": status["counts"],
+            "last_frame_age_s": status["last_frame_age_s"],
+        }
+
+    def changes(self, since: int, timeout_s: float) -> tuple[int, list[str]]:
+        """Wait for a change after revision ``since``; the catalog itself is asked, for commands write it too."""
+        until = time.monotonic() + timeout_s
+        while True:
+            newest, changed = self._catalog.changed_since(since)
+            if changed or time.monotonic() >= until:
+                return newest, changed
+            time.sleep(0.1)
+
+    def approve(
+        self, capture_id: str, shown_hash: str, enabled: tuple[str, ...], user: str, via: str
+    ) -> Json:
+        entry = self._decisions.approve(capture_id, shown_hash, enabled, user, self._now())
+        return self._decided(entry)
+
+    def reject(self, capture_id: str, user: str, via: str) -> Json:
+        return self._decided(self._decisions.reject(capture_id, user, self._now()))
+
+    def revoke(self, capture_id: str, user: str, via: str) -> Json:
+        return self._decided(self._decisions.revoke(capture_id, user, self._now()))
+
+    def nobody_here(self, capture_id: str, user: str) -> Json:
+        return self._decided(self._decisions.nobody_here(capture_id, user, self._now()))
+
+    def repaint(self, capture_id: str, polygons: list[list[list[float]]], user: str) -> Json:
+        corners = [[Point(round(y), round(x)) for y, x in polygon] for polygon in polygons]
+        return self._decided(self._decisions.repaint(capture_id, corners, user, self._now()))
+
+    def preview(self, capture_id: str, long_edge: int) -> bytes:
+        """The proposal where there is one, else the picture as it came."""
+        entry = self._entry(capture_id)
+        products = self._products(entry)
+        path = products.proposed(entry.proposal_hash) if entry.proposal_hash else products.preview
+        if not path.exists():
+            path = products.preview
+        try:
+            picture: Image.Image = Image.open(path)
+        except FileNotFoundError as error:
+            raise Refused(f"{entry.name} has no preview yet") from error
+        with picture:
+            if max(picture.size) <= long_edge:
+                return path.read_bytes()
+            picture.draft("RGB", (long_edge, long_edge))
+            picture.thumbnail((long_edge, long_edge))
+            out = io.BytesIO()
+            picture.save(out, "JPEG", quality=85, icc_profile=picture.info.get("icc_profile"))
+        return out.getvalue()
+
+    def tile(
+        self, capture_id: str, layer: str, enabled: tuple[str, ...], level: int, col: int, row: int
+    ) -> bytes:
+        """One deep-zoom tile; see ``review.desk.Desk``. Levels above plan scale are rendered from the master."""
+        entry = self._entry(capture_id)
+        proposal = self._proposal(entry, enabled)
+        top = math.ceil(math.log2(max(2, proposal.canvas.extent.long_edge)))
+        if not 0 <= level <= top:
+            raise KeyError(f"level {level}")
+        shrink = 1 << (top - level)
+        whole = Extent(
+            *(-(-v // shrink) for v in (proposal.canvas.extent.height, proposal.canvas.extent.width))
+        )
+        place = Roi(row * TILE_PX, col * TILE_PX, (row + 1) * TILE_PX, (col + 1) * TILE_PX) & Roi.of(whole)
+        if place.empty or row < 0 or col < 0:
+            raise KeyError(f"tile {col}_{row} of level {level}")
+        assert entry.base is not None
+        if layer == "mask":
+            return _overlay(self._zones(entry, proposal, place, whole))
+        if 1 / shrink <= plan_scale(entry.base.extent) + 1e-9:
+            canvas = self._proxy(entry, proposal)
+            codes = _cut(canvas.before if layer == "before" else canvas.after, place, whole)
+            return stages.to_jpeg(codes, canvas.encoding, TILE_PX)
+        return self._from_master(entry, proposal, layer, place, shrink)
+
+    def _from_master(self, entry: Entry, proposal: Proposal, layer: str, place: Roi, shrink: int) -> bytes:
+        frame, reading = self._master(entry), self._reading(entry)
+        full = Roi(*(v * shrink for v in (place.y0, place.x0, place.y1, place.x1)))
+        canvas = proposal.canvas
+        full = full.shifted(canvas.y0, canvas.x0) & canvas
+        if layer == "before":
+            codes = stack.null_render(frame, full)
+        else:
+            codes = stack.render(proposal.active, frame, reading, full)
+        return stages.to_jpeg(codes, frame.encoding, max(1, full.extent.long_edge // shrink), quality=93)
+
+    def _proxy(self, entry: Entry, proposal: Proposal) -> _Canvas:
+        key = (entry.id, proposal.shown_hash())
+        with self._proxies_lock:
+            if key in self._proxies:
+                self._proxies.move_to_end(key)
+                return self._proxies[key]
+            frame, _ = stages.load_base(
+                self._conductor.source(entry), True, entry.base.look if entry.base else None
+            )
+            made = _render(proposal, frame, self._reading(entry))
+            self._proxies[key] = made
+            while len(self._proxies) > _KEPT_PROXIES:
+                self._proxies.popitem(last=False)
+            return made
+
+    def _zones(self, entry: Entry, proposal: Proposal, place: Roi, whole: Extent) -> ZoneMap:
+        zones = self._proxy(entry, proposal).zones
+        return np.asarray(_cut(zones, place, whole, cv2.INTER_NEAREST), np.uint8)
+
+    def _master(self, entry: Entry) -> Frame:
+        """The full-size base, developed by a worker if it is not there; waits for it."""
+        from studio_pipeline.develop import load_frame
+
+        folder = self._products(entry).base(self._conductor.source(entry).base_key, half=False)
+        until = time.monotonic() + _MASTER_WAIT_S
+        if not folder.exists():
+            self._conductor.want_master(entry.id)
+        while not folder.exists():
+            if time.monotonic() > until:
+                raise Refused(f"{entry.name} is still being developed at full size; look again in a moment")
+            time.sleep(0.05)
+        return load_frame(folder)[0]
+
+    def _reading(self, entry: Entry) -> Reading:
+        look = entry.base.look if entry.base else None
+        return stages.read(self._conductor.source(entry), look, entry.door)
+
+    def _proposal(self, entry: Entry, enabled: tuple[str, ...]) -> Proposal:
+        if entry.proposal_hash is None:
+            raise Refused(f"{entry.name} has no proposal: {entry.reason or entry.state.value}")
+        return self._catalog.proposal(entry.proposal_hash).with_enabled(enabled)
+
+    def _products(self, entry: Entry) -> CaptureCache:
+        return CaptureCache(self._session.cache, entry.id)
+
+    def _entry(self, capture_id: str) -> Entry:
+        entry = self._catalog.entry(capture_id)
+        if entry is None:
+            raise KeyError(capture_id)
+        return entry
+
+    def _decided(self, entry: Entry) -> Json:
+        self._conductor.wake()
+        return report.row(entry)
+
+
+def _render(proposal: Proposal, frame: Frame, reading: Reading) -> _Canvas:
+    canvas = proposal.canvas.scaled(frame.scale)
+    before = stack.null_render(frame, canvas)
+    after = np.empty_like(before)
+    stack.render_into(after, proposal.active, frame, reading, canvas)
+    return _Canvas(before, after, reading.canvas_zones(canvas, frame.scale), frame.encoding, frame.scale)
+
+
+def _cut(values: Codes, place: Roi, whole: Extent, interpolation: int = cv2.INTER_AREA) -> Codes:
+    """The part of ``values``, seen as a picture of size ``whole``, that lies at ``place``."""
+    if values.shape[:2] != (whole.height, whole.width):
+        size = (whole.width, whole.height)
+        values = cv2.resize(values, size, interpolation=interpolation).astype(values.dtype, copy=False)
+    return values[place.y0 : place.y1, place.x0 : place.x1]
+
+
+def _overlay(zones: ZoneMap) -> bytes:
+    table = np.zeros((256, 4), np.uint8)
+    for zone, colour in _OVERLAY.items():
+        table[zone] = colour
+    out = io.BytesIO()
+    Image.fromarray(table[zones]).save(out, "PNG", compress_level=1)
+    return out.getvalue()

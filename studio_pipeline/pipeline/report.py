@@ -1,0 +1,153 @@
+"""What the session looks like from outside: the JSON of `studio status` and of the page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from studio_pipeline.edits import EDITS
+from studio_pipeline.geometry import Roi
+from studio_pipeline.records.entry import Entry
+from studio_pipeline.records.plan import Plan
+from studio_pipeline.records.proposal import Decision, GuardResult, Proposal
+from studio_pipeline.session.folder import Session
+
+Json = dict[str, Any]
+
+
+def status(session: Session, entries: list[Entry], now: datetime) -> Json:
+    """`studio status --json`. Paths are relative to the session, escaped where they are not UTF-8."""
+    newest = max((e.arrived_at for e in entries), default=None)
+    return {
+        "session": str(session.root),
+        "captures": [row(e) for e in entries],
+        "counts": dict(Counter(e.state.value for e in entries)),
+        "last_frame_age_s": round((now - newest).total_seconds(), 1) if newest else None,
+    }
+
+
+def row(entry: Entry) -> Json:
+    """One capture of the list."""
+    subject, exposure = entry.subject, entry.exposure
+    return {
+        "id": entry.id,
+        "name": entry.name,
+        "files": [
+            {
+                "path": m.shown,
+                "path_b64": m.path_b64,
+                "sha256": m.sha256,
+                "bytes": m.size_bytes,
+                "role": m.role.value,
+            }
+            for m in entry.members
+        ],
+        "state": entry.state.value,
+        "reason": entry.reason,
+        "stale": entry.stale,
+        "proposals": [_outline(entry)] if entry.proposal else [],
+        "deliverables": [
+            {"path": d.path.decode("utf-8", "backslashreplace"), "sha256": d.sha256, "recipe": d.recipe}
+            for d in entry.delivered
+        ],
+        "kind": subject.kind if subject else None,
+        "rating": entry.rating,
+        "label": entry.label,
+        "arrived_at": entry.arrived_at.isoformat(),
+        "captured_at": exposure.captured_at.isoformat() if exposure.captured_at else None,
+        "camera": exposure.camera,
+        "serial": exposure.serial,
+        "preview": entry.previewed,
+        "revision": entry.revision,
+        "tier": entry.proposal.tier.value if entry.proposal else None,
+    }
+
+
+def detail(entry: Entry, decisions: list[Decision], proxy_scale: float) -> Json:
+    """One capture with everything the loupe shows."""
+    subject = entry.subject
+    return row(entry) | {
+        "proposal": _proposal(entry, proxy_scale) if entry.proposal else None,
+        "subject": {
+            "kind": subject.kind,
+            "sure": subject.sure,
+            "reason": subject.reason,
+            "faces": [_corners(f.roi) for f in subject.faces],
+            "zones": subject.fractions,
+            "decided_by": subject.decided_by,
+        }
+        if subject
+        else None,
+        "base": {"kind": entry.base.kind, "notes": list(entry.base.notes), "profile": entry.base.profile_name}
+        if entry.base
+        else None,
+        "decisions": [d.model_dump(mode="json") for d in decisions],
+        "members": [{"path": m.shown, "role": m.role.value, "bytes": m.size_bytes} for m in entry.members],
+    }
+
+
+def guard(result: GuardResult) -> Json:
+    return result.model_dump(mode="json")
+
+
+def shown(proposal: Proposal) -> Json:
+    """What one set of switches amounts to: ``proposal`` in full, with these switches."""
+    return {
+        "shown_hash": proposal.shown_hash(),
+        "canvas": _corners(proposal.canvas),
+        "guards": [guard(g) for g in proposal.guards if g.edit is None or g.edit in proposal.enabled],
+        "passed": proposal.passed,
+        "tier": proposal.tier.value,
+    }
+
+
+def _outline(entry: Entry) -> Json:
+    proposal = entry.proposal
+    assert proposal is not None and entry.proposal_hash is not None
+    return {
+        "id": entry.proposal_hash[:12],
+        "hash": entry.proposal_hash,
+        "tier": proposal.tier.value,
+        "edits": [
+            {"name": p.edit, "version": p.version, "params": p.params, "engine": p.engine}
+            for p in proposal.plans
+            if p.edit in proposal.enabled
+        ],
+        "guards": [guard(g) for g in proposal.guards],
+    }
+
+
+def _proposal(entry: Entry, proxy_scale: float) -> Json:
+    proposal = entry.proposal
+    assert proposal is not None
+    return {
+        "hash": entry.proposal_hash,
+        "shown_hash": entry.proposal_hash,
+        "tier": proposal.tier.value,
+        "canvas": _corners(proposal.canvas),
+        "base": [proposal.base_extent.height, proposal.base_extent.width],
+        "proxy_scale": proxy_scale,
+        "edits": [_edit(p, p.edit in proposal.enabled) for p in proposal.plans],
+        "guards": [guard(g) for g in proposal.guards],
+        "passed": proposal.passed,
+    }
+
+
+def _edit(plan: Plan, enabled: bool) -> Json:
+    return {
+        "name": plan.edit,
+        "title": EDITS[plan.edit].title if plan.edit in EDITS else plan.edit,
+        "version": plan.version,
+        "engine": plan.engine,
+        "tier": plan.tier.value,
+        "enabled": enabled,
+        "changes": plan.changes,
+        "params": plan.params,
+        "refusals": [{"where": r.where, "reason": r.reason} for r in plan.refusals],
+        "notes": list(plan.notes),
+    }
+
+
+def _corners(roi: Roi) -> list[int]:
+    return [roi.y0, roi.x0, roi.y1, roi.x1]

@@ -1,0 +1,228 @@
+"""One picture without a session: `studio edit` and `studio mask`."""
+
+from __future__ import annotations
+
+import io
+import struct
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from studio_pipeline.deliver import publish
+from studio_pipeline.edits import EDITS, stack
+from studio_pipeline.errors import Refused
+from studio_pipeline.pipeline.delivery import check_master
+from studio_pipeline.pixels.color import Codes, RgbEncoding
+from studio_pipeline.pixels.frame import Frame, plan_scale
+from studio_pipeline.pixels.masks import Mask, Zone, inside
+from studio_pipeline.records.capture import Role
+from studio_pipeline.records.plan import Tier
+from studio_pipeline.records.preset import EditSpec, Preset
+from studio_pipeline.subject.reading import Reading
+
+ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+
+
+@dataclass
+class Stopwatch:
+    """Seconds by stage, in order."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+
+
+def edit(source: Path, out: Path, preset: Preset, specs: tuple[EditSpec, ...]) -> dict[str, Any]:
+    """Edit one picture and write it as the ending of ``out`` says. Returns `studio edit --json`.
+
+    Raises Refused (nothing is written) when an edit touches skin, every change is refused, or a guard fails.
+    """
+    from studio_pipeline import develop
+
+    check_ending(out)
+    _refuse_skin(specs)
+    stack.check(specs)
+    watch = Stopwatch()
+    with watch.stage("develop"):
+        frame, _ = develop.develop(source, role_of(source), preset.develop, half=False)
+    with watch.stage("subject"):
+        small, reading = read(frame)
+    with watch.stage("plan"):
+        plans = stack.plan_all(small, reading, specs)
+        refused = [f"{p.edit}, {r.where}: {r.reason}" for p in plans for r in p.refusals]
+        if specs and refused and not any(p.changes for p in plans):
+            raise Refused("; ".join(refused))
+    with watch.stage("render"):
+        from studio_pipeline.pipeline import stages
+
+        after, rendered = stages.rendered(plans, frame, reading)
+    with watch.stage("guards"):
+        guards = check_master(rendered, preset.guards)
+    with watch.stage("write"):
+        write(out, after, frame.encoding)
+    return {
+        "out": str(out),
+        "edits": [
+            {
+                "name": p.edit,
+                "version": p.version,
+                "params": p.params,
+                "engine": p.engine,
+                "changes": p.changes,
+                "refusals": [r.model_dump(mode="json") for r in p.refusals],
+                "notes": list(p.notes),
+            }
+            for p in plans
+        ],
+        "guards": [g.model_dump(mode="json") for g in guards],
+        "seconds": watch.seconds,
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def mask(source: Path, out: Path, preset: Preset, what: str) -> dict[str, Any]:
+    """Write one mask as an 8-bit PNG (255 = inside; for ``protect``: may not change). Returns the JSON."""
+    from studio_pipeline import develop
+    from studio_pipeline.subject import zone_fractions
+
+    if out.suffix.lower() != ".png":
+        raise Refused(f"a mask is written as PNG, not {out.suffix or 'a file without an ending'}")
+    frame, record = develop.develop(source, role_of(source), preset.develop, half=True)
+    from studio_pipeline import subject
+
+    reading = subject.read_subject(frame, record.extent)
+    picture = _mask(reading, what)
+    _write_whole(out, _png(picture, None))
+    return {
+        "out": str(out),
+        "faces": [
+            {"box": [f.roi.y0, f.roi.x0, f.roi.y1, f.roi.x1], "score": f.score} for f in reading.record.faces
+        ],
+        "zones": zone_fractions(reading.zones),
+        "sure": reading.record.sure,
+        "reason": reading.record.reason,
+    }
+
+
+def read(frame: Frame) -> tuple[Frame, Reading]:
+    """The plan-scale copy of a full-size frame, and its subject."""
+    from studio_pipeline import subject
+
+    small = frame.at_scale(plan_scale(frame.extent))
+    return small, subject.read_subject(small, frame.extent)
+
+
+def role_of(source: Path) -> Role:
+    """By the ending: what is no TIFF, JPEG or PNG is taken for a RAW, and LibRaw has the last word."""
+    ending = source.suffix.lower()
+    if ending in (".tif", ".tiff", ".png"):
+        return Role.TIFF
+    return Role.JPEG if ending in (".jpg", ".jpeg") else Role.RAW
+
+
+def check_ending(out: Path) -> None:
+    if out.suffix.lower() not in ENDINGS:
+        raise Refused(f"cannot write {out.name!r}: the ending must be one of {', '.join(ENDINGS)}")
+
+
+def write(out: Path, codes: Codes, encoding: RgbEncoding) -> None:
+    """Codes ``(h, w, 3)`` at their own depth (JPEG: 8 bits) with their profile; whole or not at all."""
+    ending = out.suffix.lower()
+    if ending == ".png":
+        data = _png(codes[..., ::-1], encoding.icc_profile)
+    elif ending in (".jpg", ".jpeg"):
+        data = _jpeg(codes, encoding)
+    else:
+        data = _tiff(codes, encoding)
+    _write_whole(out, data)
+
+
+def peak_memory_mb() -> float | None:
+    """The largest resident size of this process so far; None where the system does not say."""
+    try:
+        import resource
+        import sys
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+    except ImportError:
+        import psutil
+
+        return round(getattr(psutil.Process().memory_info(), "peak_wset", 0) / (1 << 20), 1) or None
+
+
+def _refuse_skin(specs: tuple[EditSpec, ...]) -> None:
+    for spec in specs:
+        if spec.name in EDITS and EDITS[spec.name].tier is Tier.BOUNDED_RETOUCH:
+            raise Refused(
+                f"{spec.name} touches skin: it needs a session and a person's approval, spot by spot"
+            )
+
+
+def _mask(reading: Reading, what: str) -> Mask | np.ndarray[Any, Any]:
+    zones = reading.zones
+    if what == "protect":
+        return np.where(inside(zones, Zone.BACKDROP), 0, 255).astype(np.uint8)
+    if what == "skin":
+        return np.where(inside(zones, Zone.HEALABLE), 255, 0).astype(np.uint8)
+    if what == "matte":
+        return np.asarray(
+            cv2.resize(reading.matte, zones.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8
+        )
+    if what == "face":
+        faces = np.zeros(zones.shape, np.uint8)
+        for face in reading.record.faces:
+            faces[max(0, face.roi.y0) : face.roi.y1, max(0, face.roi.x0) : face.roi.x1] = 255
+        return faces
+    raise Refused(f"no mask {what!r}; there are: protect, face, skin, matte")
+
+
+def _png(values: np.ndarray[Any, Any], icc_profile: bytes | None) -> bytes:
+    """PNG of a grey or BGR array; OpenCV writes 16 bits but no profile, so the iCCP chunk is put in here."""
+    done, encoded = cv2.imencode(".png", np.ascontiguousarray(values))
+    if not done:
+        raise Refused("the picture could not be encoded as PNG")
+    data = encoded.tobytes()
+    if icc_profile is None:
+        return data
+    body = b"iCCP" + b"ICC profile\0\0" + zlib.compress(icc_profile, 9)
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    after_header = 8 + 25  # signature, IHDR
+    return data[:after_header] + chunk + data[after_header:]
+
+
+def _jpeg(codes: Codes, encoding: RgbEncoding) -> bytes:
+    from PIL import Image
+
+    from studio_pipeline.deliver.base import at_depth
+
+    out = io.BytesIO()
+    picture = Image.fromarray(np.asarray(at_depth(codes, 8)))
+    picture.save(out, "JPEG", quality=95, subsampling=0, icc_profile=encoding.icc_profile)
+    return out.getvalue()
+
+
+def _tiff(codes: Codes, encoding: RgbEncoding) -> bytes:
+    import tifffile
+
+    out = io.BytesIO()
+    tifffile.imwrite(out, codes, photometric="rgb", iccprofile=encoding.icc_profile, metadata=None)
+    return out.getvalue()
+
+
+def _write_whole(out: Path, data: bytes) -> None:
+    """Here, unlike in a session, the person named the file: an existing one is replaced."""
+    with publish.temporary(out.parent) as (file, temp):
+        file.write(data)
+        publish.publish(file, temp, out, replace=True)
