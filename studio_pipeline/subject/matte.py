@@ -13,7 +13,7 @@ from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.records.subject import Face
-from studio_pipeline.subject.backdrop import Backdrop, Floats, fill, resized, steepness
+from studio_pipeline.subject.backdrop import Backdrop, Floats, fill, largest, resized, steepness
 from studio_pipeline.subject.evidence import Evidence
 
 _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
@@ -95,8 +95,8 @@ def touching(mask: Mask, person: Mask) -> Mask:
 def _shadow(backdrop: Backdrop, srgb: Floats) -> Mask:
     """Darker than the backdrop, of its colour, and without an edge: light that is missing, not a thing."""
     ratio = (srgb + 0.02) / (backdrop.colour + 0.02)
-    darker = ratio.mean(axis=2)
-    tint = (ratio.max(axis=2) - ratio.min(axis=2)) / np.maximum(darker, 0.05)
+    darker = cv2.transform(ratio, np.full((1, 3), 1 / 3, np.float32))
+    tint = (largest(ratio) + largest(-ratio)) / np.maximum(darker, np.float32(0.05))
     steep = cv2.dilate((steepness(srgb) > 0.012).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     return np.asarray((darker < 1) & (darker > 0.4) & (tint < 0.12) & ~steep, np.bool_)
 
@@ -130,37 +130,45 @@ def solve(frame: Frame, evidence: Evidence, parts: Trimap, backdrop: Backdrop, u
     theirs (linear light is where shares add up); elsewhere the guided filter (He et al. 2010) lays the
     detectors' boundary on the picture's edges. ``parts``, ``evidence`` and ``unit_px`` are of the look.
     """
-    extent = frame.extent
+    extent, spread = frame.extent, backdrop.spread
     linear = frame.linear()
     small = resized(linear, Extent(*parts.person.shape))
     sigma = max(1.5, 0.03 * unit_px)
     front = fill(small, parts.person, sigma)
     back = fill(small, ~(parts.person | parts.unknown), sigma)
-    contrast = np.abs(_tone(front) - _tone(back)).max(axis=2)
-    measured = np.clip((contrast - 4 * backdrop.spread) / (6 * backdrop.spread + 0.06), 0, 1).astype(
-        np.float32
-    )
-    floor = np.clip(6 * backdrop.spread / np.maximum(contrast, 1e-3), 0, 0.5).astype(np.float32)
+    contrast = largest(np.abs(_tone(front) - _tone(back)))
+    measured = np.clip((contrast - 4 * spread) / (6 * spread + np.float32(0.06)), 0, 1)
+    floor = np.clip(6 * spread / np.maximum(contrast, np.float32(1e-3)), 0, 0.5)
 
     person = resized(parts.person.astype(np.float32), extent) > 0.5
     unknown = (resized(parts.unknown.astype(np.float32), extent) > 0) & ~person
     told, likely = resized(measured, extent), resized(evidence.likely, extent)
-    scale = extent.long_edge / max(parts.person.shape)
-    rough = np.where(unknown, likely, person).astype(np.float32)
-    radius = max(2, round(0.04 * unit_px * scale))
-    guided = np.clip(cv2.ximgproc.guidedFilter(_tone(linear), rough, radius, 4e-4), 0, 1)
-    share = _share(linear, resized(front, extent), resized(back, extent))
-    share[share < resized(floor, extent)] = 0
-    alpha = np.where(unknown, told * share + (1 - told) * guided, person).astype(np.float32)
+    share = _share(linear[unknown], resized(front, extent)[unknown], resized(back, extent)[unknown])
+    share[share < resized(floor, extent)[unknown]] = 0
+    alpha = np.where(unknown, likely, person).astype(np.float32)
+    radius = max(2, round(0.04 * unit_px * extent.long_edge / max(parts.person.shape)))
+    guided = _guided(linear, alpha, unknown & (told < 1), radius)[unknown]
+    alpha[unknown] = told[unknown] * share + (1 - told[unknown]) * guided
     return Matte(alpha, told, likely, Trimap(person, unknown))
 
 
 def _share(linear: Linear, front: Linear, back: Linear) -> Floats:
-    """How far a pixel's colour lies from ``back`` towards ``front``, 0..1."""
+    """How far colours ``(n, 3)`` lie from ``back`` towards ``front``, 0..1."""
     span = front - back
-    along = cv2.transform((linear - back) * span, np.ones((1, 3), np.float32))
-    length = cv2.transform(span * span, np.ones((1, 3), np.float32))
-    return np.asarray(np.clip(along / np.maximum(length, 1e-9), 0, 1), np.float32)
+    along, length = np.einsum("nc,nc->n", linear - back, span), np.einsum("nc,nc->n", span, span)
+    return np.asarray(np.clip(along / np.maximum(length, np.float32(1e-9)), 0, 1), np.float32)
+
+
+def _guided(linear: Linear, rough: Floats, wanted: Mask, radius_px: int) -> Floats:
+    """``rough`` laid on the picture's edges where it is ``wanted`` (and around there, to no harm)."""
+    if not wanted.any():
+        return rough
+    x, y, width, height = cv2.boundingRect(wanted.astype(np.uint8))
+    region = Roi(y, x, y + height, x + width).grown(2 * radius_px) & Roi.of(Extent(*rough.shape))
+    part = region.within(Roi.of(Extent(*rough.shape)))
+    out = rough.copy()
+    out[part] = np.clip(cv2.ximgproc.guidedFilter(_tone(linear[part]), rough[part], radius_px, 4e-4), 0, 1)
+    return out
 
 
 def _tone(linear: Linear) -> Floats:

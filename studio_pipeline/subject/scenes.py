@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_pipeline.pixels.masks import Mask
-from studio_pipeline.subject.backdrop import Floats, light_surface, steepness
+from studio_pipeline.subject.backdrop import Floats, largest, light_surface, steepness
 from studio_pipeline.subject.evidence import Evidence
 
 # Shares of the picture.
@@ -39,9 +39,9 @@ def read_scene(srgb: Floats, evidence: Evidence) -> Scene:
     if person_like(evidence):
         return Scene("unsure", "somebody seems to be here, but no face was found: repaint the lock", nothing)
     smooth = cv2.GaussianBlur(srgb, (0, 0), max(1.0, 0.002 * max(srgb.shape)))
-    rest = cv2.absdiff(smooth, light_surface(srgb, ~nothing, order=3)).max(axis=2)
+    rest = largest(np.abs(smooth - light_surface(srgb, ~nothing, order=3)))
     limit = min(max(4 * float(np.median(rest)), _LEAST_STRANGE), _MOST_STRANGE)
-    strange = cv2.medianBlur((rest > limit).astype(np.uint8), 5)
+    strange = np.asarray(cv2.medianBlur((rest > limit).astype(np.uint8), 5), np.uint8)
     card = _find_card(srgb, strange)
     left = (strange > 0) & ~card
     if left.mean() > 1 - _EXPLAINED or _stands_in_the_set(left):

@@ -28,8 +28,9 @@ def draw(matte: Matte, skin: Mask, unit_px: float) -> ZoneMap:
     margin around both is edge.
     """
     told, alpha, likely, unknown = matte.measured > 0.5, matte.alpha, matte.likely, matte.parts.unknown
-    inner = grow(matte.parts.person | unknown, -round(0.1 * unit_px)) & (likely > 0.5)
-    opaque = (alpha >= _OPAQUE) | (~told & (likely > 0.25)) | (inner & (alpha > 0.5))
+    side = 2 * round(0.1 * unit_px) + 1
+    deep = cv2.erode((matte.parts.person | unknown).view(np.uint8), np.ones((side, side), np.uint8)) > 0
+    opaque = (alpha >= _OPAQUE) | (~told & (likely > 0.25)) | (deep & (likely > 0.5) & (alpha > 0.5))
     locked = matte.parts.person | (unknown & opaque)
     soft = _held(unknown & (alpha > _CLEAR), locked, unit_px)
     zones = np.full(alpha.shape, int(Zone.BACKDROP), np.uint8)
