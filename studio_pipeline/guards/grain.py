@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -20,6 +21,8 @@ _BLOCKS_ALONG, _BLOCKS_ACROSS = 24, 2
 _DEPTHS = 3  # near the seam, midway, far from it: an extension that turns soft on its way is found
 _ENOUGH_BLOCKS = 8
 _ENOUGH_PIXELS = 400
+_DITHER = {1: 0.7, 2: 0.003}
+"""Energy (L*) that the gate's dither can add to what it writes, by bytes a code; the base has none."""
 
 
 class Grain:
@@ -56,10 +59,9 @@ def _side_ratios(side: Side) -> Iterator[float]:
     reference = _energy(side, backdrop if len(backdrop) >= _ENOUGH_BLOCKS else blocks)
     edges = np.linspace(-side.new_px, 0, _DEPTHS + 1).astype(int)
     for x0, x1 in pairwise(edges):
-        depth = Roi(0, min(int(x0), int(x1) - block_px - 2), side.roi.y1, int(x1))
-        yield grain_ratio(
-            _energy(side, list(_lattice(depth & side.roi, block_px, _BLOCKS_ACROSS))), reference
-        )
+        depth = Roi(0, min(int(x0), int(x1) - block_px - 2), side.roi.y1, int(x1)) & side.roi
+        energy = _energy(side, list(_lattice(depth, block_px, _BLOCKS_ACROSS)))
+        yield _ratio(energy, reference, side.codes.dtype.itemsize)
 
 
 def _lattice(roi: Roi, block_px: int, across: int) -> Iterator[Roi]:
@@ -95,4 +97,12 @@ def _spots_ratio(rendered: Rendered, plan: SpotsPlan) -> float | None:
         pixels += count
         inner += count * high_frequency_energy(values, healed)
         outer += count * high_frequency_energy(values, ring)
-    return grain_ratio(inner / pixels, outer / pixels) if pixels >= _ENOUGH_PIXELS else None
+    if pixels < _ENOUGH_PIXELS:
+        return None
+    return _ratio(inner / pixels, outer / pixels, rendered.after.dtype.itemsize)
+
+
+def _ratio(energy: float, reference: float, code_bytes: int) -> float:
+    """1 anywhere between the reference and what dither makes of it."""
+    dithered = math.hypot(reference, _DITHER[code_bytes])
+    return grain_ratio(energy, min(max(energy, reference), dithered))

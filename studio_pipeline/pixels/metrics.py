@@ -15,7 +15,7 @@ from studio_pipeline.pixels.masks import Mask
 
 Tone = NDArray[np.float32]
 
-INVISIBLE_GRAIN = 0.3
+INVISIBLE_GRAIN = 1.0
 """High-frequency energy (L*) that no viewer sees, added to both sides of a ratio so that 0/0 is 1."""
 
 INVISIBLE_STEP = {1: 0.25, 4: 0.5}

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from studio_pipeline.geometry import Insets, Roi
 from studio_pipeline.guards.base import Rendered
 from studio_pipeline.guards.grain import Grain
+from studio_pipeline.pixels import noise
 from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.preset import GuardLimits
@@ -23,7 +26,7 @@ def soft(light: Linear) -> Linear:
 
 
 def noisy(light: Linear) -> Linear:
-    return light * (1 + np.random.default_rng(3).normal(0, 0.02, light.shape)).astype(np.float32)
+    return light * (1 + np.random.default_rng(3).normal(0, 0.03, light.shape)).astype(np.float32)
 
 
 @pytest.mark.parametrize("grain", [0.0, 0.005, 0.02, 0.08])
@@ -45,6 +48,17 @@ def test_the_truth_has_the_same_grain(grain: float) -> None:
 def test_a_soft_area_is_found_on_any_side_at_any_depth(area: Roi) -> None:
     (result,) = check(edited(rendered(EVERY_SIDE), area, soft))
     assert not result.passed and result.value < LIMITS.grain_min
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_gates_own_dither_is_not_grain(bits: int) -> None:
+    smooth = rendered(Insets(left=80), grain=0)
+    light = smooth.encoding.decode(smooth.after)
+    base = smooth.encoding.encode(light, bits)
+    written = smooth.encoding.encode(light, bits, noise.uniform(smooth.canvas, 1))
+    base[:, :80] = written[:, :80]
+    (result,) = check(replace(smooth, before=base, after=base))
+    assert result.passed and 0.9 < result.value < 1.1
 
 
 def test_a_noisy_area_is_found() -> None:
