@@ -53,11 +53,12 @@ def _disc(radius_px: int) -> NDArray[np.uint8]:
 
 
 def resize_zones(zones: ZoneMap, height: int, width: int) -> ZoneMap:
-    """Nearest-neighbour when enlarging; when reducing, a cell takes its most protected zone."""
-    if height >= zones.shape[0]:
-        return np.asarray(cv2.resize(zones, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-    out = np.zeros((height, width), np.uint8)
-    for zone in (Zone.EDGE, Zone.HEALABLE, Zone.LOCKED):
-        share = cv2.resize((zones == zone).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-        out[share > 0] = zone
-    return out
+    """Nearest-neighbour where enlarging; where reducing, a cell takes the most protected zone it touches."""
+    reduced = (min(width, zones.shape[1]), min(height, zones.shape[0]))
+    if reduced != (zones.shape[1], zones.shape[0]):
+        out = np.zeros((reduced[1], reduced[0]), np.uint8)
+        for zone in (Zone.EDGE, Zone.HEALABLE, Zone.LOCKED):
+            share = cv2.resize((zones == zone).astype(np.float32), reduced, interpolation=cv2.INTER_AREA)
+            out[share > 0] = zone
+        zones = out
+    return np.asarray(cv2.resize(zones, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)

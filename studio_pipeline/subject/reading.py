@@ -45,5 +45,10 @@ class Reading:
         return resize_zones(self.zones, extent.height, extent.width)
 
     def backdrop_at(self, height: int, width: int) -> Mask:
+        """The readable backdrop at another size; where reducing, a cell is readable when all of it is."""
         size = (width, height)
-        return cv2.resize(self.backdrop.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        if height >= self.backdrop.shape[0]:
+            enlarged = cv2.resize(self.backdrop.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+            return np.asarray(enlarged, np.uint8).view(np.bool_)
+        unread = cv2.resize((~self.backdrop).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        return np.asarray(unread == 0, np.bool_)
