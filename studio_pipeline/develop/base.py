@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from studio_pipeline.develop import embedded, look, match, orientation, pairing, picture, raw, source
+from studio_pipeline.develop.container import check_complete
 from studio_pipeline.geometry import Extent
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.color import Codes, RgbEncoding
@@ -82,6 +83,7 @@ def _develop_raw(
     data: bytes, name: str, settings: DevelopSettings, half: bool, fixed: Look | None
 ) -> tuple[Frame, BaseRecord]:
     encoding = color.named(settings.working_space)
+    check_complete(data, name)
     with raw.opened(data, name) as opened:
         picture.check_extent(opened.extent, name)
         turned = opened.orientation

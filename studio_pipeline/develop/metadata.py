@@ -29,7 +29,7 @@ def describe(path: source.AnyPath) -> Exposure:
     """
     data = source.read(path)
     tags = read_tags(data)
-    extent, turned = _extent(data, tags)
+    extent, turned = _extent(data)
     return Exposure(
         extent=extent,
         captured_at=_captured_at(tags),
@@ -68,15 +68,15 @@ def _tags(data: bytes, maker_notes: bool) -> Tags:
         return {}
 
 
-def _extent(data: bytes, tags: Tags) -> tuple[Extent | None, int]:
+def _extent(data: bytes) -> tuple[Extent | None, int]:
     """Upright, from the decoder's own header: the EXIF of many RAWs gives the preview's size."""
-    turned = orientation.valid(_first(tags, "Image Orientation"))
-    with suppress(StudioError):
-        if picture.is_picture(data):
-            return orientation.upright_extent(picture.stored_extent(data, "the file"), turned), turned
-        with raw.opened(data, "the file") as opened:
+    if source.container(data) not in ("jpeg", "png"):
+        with suppress(StudioError), raw.opened(data, "the file") as opened:
             return orientation.upright_extent(opened.extent, opened.orientation), opened.orientation
-    return None, turned
+    with suppress(StudioError):
+        stored, turned = picture.header(data, "the file")
+        return orientation.upright_extent(stored, turned), turned
+    return None, 1
 
 
 def _captured_at(tags: Tags) -> datetime | None:

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, MpoImagePlugin
 
 from studio_pipeline.develop import orientation
-from studio_pipeline.develop.container import check_complete, pages, parsed
+from studio_pipeline.develop.container import check_complete, main_page, parsed
 from studio_pipeline.develop.source import container
 from studio_pipeline.errors import CannotRead
 from studio_pipeline.geometry import Extent
@@ -27,7 +27,9 @@ SMALLEST_EDGE_PX = 64
 LARGEST_AREA_PX = 500_000_000
 EXPORT_AS = "export it as 8- or 16-bit RGB with an sRGB, Adobe RGB, ProPhoto RGB or Display P3 profile"
 
-_REDUCED, _MASK = 1, 4  # bits of TIFF's NewSubfileType
+# Importing the plug-in registers it: phones and some cameras write their JPEGs as MPO.
+_FORMATS = ("JPEG", MpoImagePlugin.MpoImageFile.format, "PNG")
+_MOSAIC = (32803, 34892)  # colour filter array, linear raw
 _DNG_VERSION, _ICC_PROFILE, _ORIENTATION = 50706, 34675, 274
 _LOSSLESS = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits", 50000: "Zstandard"}
 _EXIF, _INTEROPERABILITY, _COLOR_SPACE = 0x8769, 0xA005, 0xA001
@@ -48,15 +50,6 @@ class Picture:
         return np.ascontiguousarray(orientation.upright(self.codes, self.orientation))
 
 
-def is_picture(data: bytes) -> bool:
-    """A JPEG, a PNG, or a TIFF that is no camera's RAW."""
-    kind = container(data)
-    if kind != "tiff":
-        return kind in ("jpeg", "png")
-    with parsed(data, "the file") as tiff:
-        return not _is_raw(tiff.pages.first)
-
-
 def read(data: bytes, name: str) -> Picture:
     """Decode by what the file is, whatever its ending.
 
@@ -74,14 +67,15 @@ def read(data: bytes, name: str) -> Picture:
     raise CannotRead(f"{name} is no TIFF, JPEG or PNG picture, whatever its name says")
 
 
-def stored_extent(data: bytes, name: str) -> Extent:
-    """The size in the header, not upright. Raises CannotRead."""
+def header(data: bytes, name: str) -> tuple[Extent, int]:
+    """The size as stored, and the orientation, without the pixels. Raises CannotRead."""
     if container(data) == "tiff":
         with parsed(data, name) as tiff:
-            page = _main_page(tiff)
-            return Extent(page.imagelength, page.imagewidth)
+            page = main_page(tiff)
+            turned = orientation.valid(page.tags.valueof(_ORIENTATION))
+            return Extent(page.imagelength, page.imagewidth), turned
     with pillow(data, name) as image:
-        return Extent(image.height, image.width)
+        return Extent(image.height, image.width), orientation.valid(image.getexif().get(_ORIENTATION))
 
 
 @contextmanager
@@ -90,7 +84,7 @@ def pillow(data: bytes, name: str) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # medium format is that large
-            with Image.open(io.BytesIO(data), formats=("JPEG", "MPO", "PNG")) as image:
+            with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
                 yield image
     except Image.DecompressionBombError as error:
         raise CannotRead(f"{name} is too large to be a photograph: {error}") from error
@@ -154,7 +148,7 @@ def _read_png(data: bytes, name: str) -> Picture:
 def _read_tiff(data: bytes, name: str) -> Picture:
     check_complete(data, name)
     with parsed(data, name) as tiff:
-        page = _main_page(tiff)
+        page = main_page(tiff)
         _check_tiff(page, name)
         check_extent(Extent(page.imagelength, page.imagewidth), name)
         stored = page.asarray()
@@ -175,24 +169,8 @@ def _read_tiff(data: bytes, name: str) -> Picture:
         raise CannotRead(f"{name}: its colour profile cannot be used ({error}); {EXPORT_AS}") from error
 
 
-def _is_raw(page: Any) -> bool:
-    return (
-        _DNG_VERSION in page.tags
-        or page.photometric in (32803, 34892)
-        or bool(page.subfiletype & _REDUCED and page.subifds)
-    )
-
-
-def _main_page(tiff: tifffile.TiffFile) -> tifffile.TiffPage:
-    """The first page of full size: not a thumbnail, not a mask."""
-    candidates = [page for page in pages(tiff) if not page.subfiletype & (_REDUCED | _MASK)]
-    candidates = candidates or list(pages(tiff))
-    largest = max(page.imagelength * page.imagewidth for page in candidates)
-    return next(page for page in candidates if page.imagelength * page.imagewidth == largest)
-
-
 def _check_tiff(page: tifffile.TiffPage, name: str) -> None:
-    if _is_raw(page):
+    if _DNG_VERSION in page.tags or page.photometric in _MOSAIC:
         raise CannotRead(f"{name} is a RAW file named as a TIFF; give it its own ending back")
     if page.photometric not in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.MINISBLACK):
         kind = getattr(page.photometric, "name", str(page.photometric))

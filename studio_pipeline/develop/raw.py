@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from studio_pipeline.develop import orientation
 from studio_pipeline.develop.container import check_complete, is_camera_raw
+from studio_pipeline.develop.source import container
 from studio_pipeline.errors import CannotRead, NeedsTiff
 from studio_pipeline.geometry import Extent
 from studio_pipeline.pixels.frame import plan_scale
@@ -130,6 +131,7 @@ def opened(data: bytes, name: str) -> Iterator[RawFile]:
         CannotRead: damaged, or no RAW at all.
         NeedsTiff: a camera's RAW whose format or compression this LibRaw does not know.
     """
+    no_raw = f"{name} is not a RAW file; look at what it is, and rename or remove it"
     try:
         with rawpy.imread(io.BytesIO(data)) as libraw:
             sizes = libraw.sizes
@@ -144,14 +146,14 @@ def opened(data: bytes, name: str) -> Iterator[RawFile]:
     ) as error:
         check_complete(data, name)
         if not is_camera_raw(data):
-            raise CannotRead(
-                f"{name} is not a RAW file; look at what it is, and rename or remove it"
-            ) from error
+            raise CannotRead(no_raw) from error
         raise NeedsTiff(
             f"{name}: LibRaw {LIBRAW_VERSION} cannot read this kind of RAW; the file is safe. Export a "
             "16-bit TIFF of it from your own converter into the session"
         ) from error
     except rawpy.LibRawError as error:
         check_complete(data, name)
+        if container(data) == "other" and not is_camera_raw(data):
+            raise CannotRead(no_raw) from error
         said = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
         raise CannotRead(f"{name} is damaged ({said}); copy it from the camera again") from error
