@@ -1,4 +1,4 @@
-"""A desk in memory, for the app's and the page's own contract: real picture bytes, no pipeline behind them."""
+"""A desk in memory, for the app's and the page's own contract: real picture bytes, no pipeline behind."""
 
 from __future__ import annotations
 
@@ -68,10 +68,15 @@ class MemoryDesk:
             row["tier"] = "backdrop only" if state in _WITH_PROPOSAL else None
             self._touch(capture_id)
 
-    def new_export(self, capture_id: str) -> None:
-        """As when a new TIFF export becomes the base: what is shown has another hash now."""
+    def new_export(self, capture_id: str, *, silently: bool = False) -> None:
+        """As when a new TIFF export becomes the base: what is shown has another hash now.
+
+        ``silently``: before anybody heard of it.
+        """
         with self._condition:
             self._versions[capture_id] = self._versions.get(capture_id, 0) + 1
+            if silently:
+                return
             self.rows[capture_id].update(state="proposed", reason="a new export arrived: look again")
             self._touch(capture_id)
 
@@ -116,9 +121,7 @@ class MemoryDesk:
         self.calls.append(("tile", layer, enabled, level, col, row))
         return self.picture.tile(self._canvas(enabled), layer, HEAL in enabled, level, col, row)
 
-    def approve(
-        self, capture_id: str, shown_hash: str, enabled: tuple[str, ...], user: str, via: str
-    ) -> Row:
+    def approve(self, capture_id: str, shown_hash: str, enabled: tuple[str, ...], user: str, via: str) -> Row:
         with self._condition:
             self._row(capture_id)
             if shown_hash != self._proposal(capture_id, enabled)["shown_hash"]:
@@ -252,5 +255,11 @@ def _guard(
 ) -> Row:
     passed = low <= value <= limit
     return {
-        "name": name, "edit": edit, "value": value, "limit": limit, "low": low, "passed": passed, "unit": unit,
-    }  # fmt: skip
+        "name": name,
+        "edit": edit,
+        "value": value,
+        "limit": limit,
+        "low": low,
+        "passed": passed,
+        "unit": unit,
+    }

@@ -39,15 +39,13 @@ class Canvas(NamedTuple):
 class StudioPicture:
     """A portrait on a grey backdrop. ``extended`` adds backdrop above and on both sides."""
 
-    def __init__(self, height: int = 1500, width: int = 1200) -> None:
+    def __init__(self, height: int = 1200, width: int = 960) -> None:
         self.base = Canvas(0, 0, height, width)
         self.extended = Canvas(-height // 10, -width // 8, height, width + width // 8)
         rng = np.random.default_rng(7)
         self.dust_yx = [
             (int(y), int(x))
-            for y, x in zip(
-                rng.integers(20, height // 5, 9), rng.integers(20, width - 20, 9), strict=True
-            )
+            for y, x in zip(rng.integers(20, height // 5, 9), rng.integers(20, width - 20, 9), strict=True)
         ]
         backdrop = _backdrop(self.extended, rng)
         alpha, person = _person(self.base)
@@ -60,6 +58,11 @@ class StudioPicture:
             self._original[y - 3 : y + 4, x - 3 : x + 4] -= 34
         self._locked = alpha > 0.02
         self._cached = cache(self._levels)
+
+    @property
+    def rendered(self) -> Rgb:
+        """The extended, healed picture, ``(h, w, 3)`` sRGB."""
+        return self._after
 
     def preview(self, long_edge: int) -> bytes:
         picture = Image.fromarray(self._original)
@@ -81,7 +84,9 @@ class StudioPicture:
         levels = [self._layer(canvas, layer, healed)]
         while max(levels[-1].size) > 1:
             width, height = levels[-1].size
-            levels.append(levels[-1].resize((math.ceil(width / 2), math.ceil(height / 2)), Image.Resampling.BOX))
+            levels.append(
+                levels[-1].resize((math.ceil(width / 2), math.ceil(height / 2)), Image.Resampling.BOX)
+            )
         return levels
 
     def _layer(self, canvas: Canvas, layer: str, healed: bool) -> Image.Image:

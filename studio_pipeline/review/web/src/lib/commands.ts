@@ -36,12 +36,20 @@ function inLoupe(command: Command, desk: Desk): boolean {
   if (command === 'original') view.compare('before');
   else if (command === 'side' || command === 'split') view.compare(command);
   else if (command === 'mask') view.mask = !view.mask;
-  else if (command === 'zoom') view.toggleZoom?.();
+  else if (command === 'zoom') view.stage?.toggleZoom();
   else if (command === 'up') view.step(-1);
   else if (command === 'down') view.step(1);
+  else if (command in PANS) view.stage?.pan(...PANS[command]!);
   else return false;
   return true;
 }
+
+const PANS: Partial<Record<Command, [dx: number, dy: number]>> = {
+  'pan-left': [-0.25, 0],
+  'pan-right': [0.25, 0],
+  'pan-up': [0, -0.25],
+  'pan-down': [0, 0.25],
+};
 
 function inGrid(command: Command, { view }: Desk): boolean {
   // In the grid a frame is too small to be approved: Enter opens it.

@@ -15,6 +15,10 @@ export type Command =
   | 'split'
   | 'mask'
   | 'zoom'
+  | 'pan-left'
+  | 'pan-right'
+  | 'pan-up'
+  | 'pan-down'
   | 'fullscreen'
   | 'escape'
   | 'help';
@@ -35,6 +39,7 @@ export const SHEET: { group: string; rows: [keys: string, does: string][] }[] = 
     group: 'Look',
     rows: [
       ['Z', 'fit, or 100% at the pointer'],
+      ['Shift ← → ↑ ↓', 'look around'],
       ['\\', 'original'],
       ['Y', 'before and after, side by side'],
       ['Shift Y', 'before and after, split: drag the line, or ← → on it'],
@@ -74,6 +79,14 @@ const PLAIN: Record<string, Command> = {
   '?': 'help',
 };
 
+const SHIFTED: Record<string, Command> = {
+  y: 'split',
+  arrowleft: 'pan-left',
+  arrowright: 'pan-right',
+  arrowup: 'pan-up',
+  arrowdown: 'pan-down',
+};
+
 /** The command of a key press, or null when the key belongs to the browser or to what has the focus. */
 export function commandOf(event: KeyboardEvent): Command | null {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return null;
@@ -81,6 +94,6 @@ export function commandOf(event: KeyboardEvent): Command | null {
   const target = event.target as HTMLElement;
   if (key === 'enter' && target.closest('button, a, summary')) return null;
   if (target.closest('dialog') || (key.startsWith('arrow') && target.closest('[role="slider"]'))) return null;
-  if (key === 'y' && event.shiftKey) return 'split';
+  if (event.shiftKey && key in SHIFTED) return SHIFTED[key]!;
   return PLAIN[key] ?? null;
 }

@@ -6,7 +6,7 @@ export type Connection = 'connecting' | 'live' | 'lost' | 'refused';
 
 const RETRY_MS = 2000;
 
-/** The session as the server's events tell it. Captures stand in order of arrival and are never re-sorted. */
+/** The session as the server's events tell it. */
 export class Live {
   readonly captures = new SvelteMap<string, Capture>();
   session = $state('');

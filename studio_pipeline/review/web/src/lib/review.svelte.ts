@@ -14,6 +14,8 @@ export class Review {
   /** As the person set the switches; `shown` follows when the server has answered. */
   enabled = $state.raw<string[]>([]);
   shown = $state.raw<Shown | null>(null);
+  /** The hash of the render that has been on the screen whole. */
+  seen = $state<string | null>(null);
   busy = $state(false);
   notice = $state('');
   said = $state('');
@@ -25,9 +27,11 @@ export class Review {
     this.#live = live;
   }
 
-  /** Whether what is shown is what the switches say, so that it can be approved. */
+  /** Whether what the switches say has been on the screen, so that it can be approved. */
   readonly settled: boolean = $derived(
-    this.shown !== null && this.shown.enabled.join() === this.enabled.join(),
+    this.shown !== null &&
+      this.shown.enabled.join() === this.enabled.join() &&
+      this.seen === this.shown.shown_hash,
   );
 
   /** Show a capture. Another proposal than before resets the switches; the same one keeps them. */

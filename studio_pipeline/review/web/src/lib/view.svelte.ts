@@ -1,6 +1,8 @@
 import type { Live } from './live.svelte';
 import type { Capture, Comparison, State } from './types';
 
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
 /** What the person is looking at. */
 export class View {
   mode = $state<'grid' | 'loupe'>('grid');
@@ -13,14 +15,16 @@ export class View {
   autoAdvance = $state(false);
   /** Columns of the grid as it is laid out now. */
   columns = 1;
-  /** Fit or 100% at the pointer; the loupe sets it while it is open. */
-  toggleZoom: (() => void) | null = null;
+  /** The picture in the loupe, while that is open. Panning is in parts of the pane. */
+  stage: { toggleZoom(): void; pan(dx: number, dy: number): void } | null = null;
 
   constructor(private readonly live: Live) {}
 
   /** The captures of the filter; in the loupe also the selected one, until the person moves on. */
   readonly listed: Capture[] = $derived.by(() => {
-    const all = [...this.live.captures.values()];
+    const all = [...this.live.captures.values()].sort(
+      (a, b) => compare(a.arrived_at, b.arrived_at) || compare(a.name, b.name),
+    );
     if (this.filter === 'all') return all;
     return all.filter(
       (capture) => capture.state === this.filter || (this.mode === 'loupe' && capture.id === this.selected),

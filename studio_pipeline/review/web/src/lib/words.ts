@@ -1,17 +1,17 @@
 import type { Guard, State } from './types';
 
-/** How each state is called on the page, in the order of a frame's way. */
+/** How each state is called on the page, those that want a person first. */
 export const STATE_WORDS: Record<State, string> = {
-  'taken-in': 'Taken in',
-  developed: 'Developed',
   proposed: 'To review',
   'needs-a-person': 'Needs a person',
-  'waiting-for-tiff': 'Waiting for TIFF',
   approved: 'Approved',
   delivered: 'Delivered',
   rejected: 'Rejected',
-  withdrawn: 'Withdrawn',
   quarantined: 'Set aside',
+  'waiting-for-tiff': 'Waiting for TIFF',
+  developed: 'Developed',
+  'taken-in': 'Taken in',
+  withdrawn: 'Withdrawn',
 };
 
 export const STATES = Object.keys(STATE_WORDS) as State[];
@@ -47,9 +47,9 @@ export function figure(value: number, unit = ''): string {
 }
 
 export function limits({ low, limit, unit }: Guard): string {
-  if (low === limit) return `must be ${figure(limit, unit)}`;
-  if (low !== 0) return `within ${figure(low)}–${figure(limit, unit)}`;
-  return limit === 0 ? 'must be 0' : `at most ${figure(limit, unit)}`;
+  if (low === limit) return `must be ${figure(limit)}`;
+  if (low !== 0) return `within ${figure(low)}–${figure(limit)}`;
+  return `at most ${figure(limit, unit === '%' ? unit : '')}`;
 }
 
 export function age(seconds: number): string {

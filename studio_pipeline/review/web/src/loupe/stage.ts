@@ -9,14 +9,29 @@ const MOST_MAGNIFIED = 8;
 const SWAP_AFTER_MS = 4000; // an older render is taken away by then, even if tiles of the newer one are missing
 const { Point, Rect } = OpenSeadragon;
 
+// OpenSeadragon adds an inline style for touch screens, which the page's security policy forbids, unless it finds
+// this mark. app.css has the rule instead.
+const mark = document.createElementNS(null, 'style');
+mark.setAttribute('data-openseadragon-mobile-css', '');
+document.head.append(mark);
+
 /** What a pane shows. World coordinates: the base is one unit wide, its first pixel at the origin. */
 export interface Picture {
   id: string;
-  previewUrl: string;
+  previewUrl: string | null;
   /** Null while there is only a preview. */
   tiles: { hash: string; enabled: string[]; canvas: Roi; base: [height: number, width: number] } | null;
   /** Where to look first at 100%. */
   faces: Roi[];
+}
+
+export interface StageEvents {
+  /** The view moved or zoomed. */
+  moved?: () => void;
+  /** The edited picture of this hash is on the screen, every tile of it that the view shows. */
+  seen?: (hash: string) => void;
+  /** A tile could not be loaded. */
+  failed?: () => void;
 }
 
 type Layers = Partial<Record<Layer | 'preview', OpenSeadragon.TiledImage>>;
@@ -30,11 +45,13 @@ export class Stage {
   #splitAt: number | null = null;
   #fitted = true;
   #following = false;
+  #failed = false;
   #shows = 0;
+  #smooths = true;
 
   constructor(
     element: HTMLElement,
-    readonly onMove: () => void,
+    readonly events: StageEvents,
     calm: boolean,
   ) {
     this.viewer = OpenSeadragon({
@@ -47,6 +64,8 @@ export class Stage {
       blendTime: 0,
       immediateRender: false,
       imageLoaderLimit: 4, // leaves the browser a connection for decisions
+      tileRetryMax: 3,
+      tileRetryDelay: 1500,
       smoothTileEdgesMinZoom: Infinity,
       minZoomImageRatio: 0.5,
       maxZoomPixelRatio: MOST_MAGNIFIED,
@@ -60,6 +79,10 @@ export class Stage {
     viewer.addHandler('resize', () => this.#fitted && requestAnimationFrame(() => this.fit(true)));
     for (const event of ['canvas-drag', 'canvas-scroll', 'canvas-pinch'] as const)
       viewer.addHandler(event, () => (this.#fitted = false));
+    viewer.addHandler('tile-load-failed', ({ tiledImage }) => {
+      if (tiledImage === this.#layers.after) this.#failed = true;
+      if (tiledImage !== this.#layers.preview) this.events.failed?.();
+    });
     viewer.addHandler('canvas-double-click', (event) => this.toggleZoom(event.position));
   }
 
@@ -73,13 +96,14 @@ export class Stage {
     const before = this.#layers;
     this.#picture = picture;
     this.#layers = {};
+    this.#failed = false;
     const turn = ++this.#shows;
     if (!same) this.#remove(before);
-    if (!same || !picture.tiles) this.#addPreview(picture, turn);
+    if (picture.previewUrl && (!same || !picture.tiles)) this.#addPreview(picture.previewUrl, turn);
     if (picture.tiles) {
       for (const layer of ['before', 'after', 'mask'] as const) this.#addTiles(picture, layer, turn, same ? before : {});
       if (same) setTimeout(() => this.#remove(before), SWAP_AFTER_MS);
-      if (this.#fitted || !same) this.#frame(same);
+      if (this.#fitted) this.fit(!same); // else the same place and magnification as on the frame before
     }
   }
 
@@ -105,6 +129,15 @@ export class Stage {
     if (at) return void viewport.zoomTo(this.#zoomOf(1), viewport.pointFromPixel(at));
     if (face) viewport.panTo(this.#world([(face[0] + face[2]) / 2, (face[1] + face[3]) / 2]));
     viewport.zoomTo(this.#zoomOf(1));
+  }
+
+  /** Move the view by parts of the pane. */
+  pan(dx: number, dy: number): void {
+    const { viewport } = this.viewer;
+    const { width, height } = viewport.getBounds();
+    this.#fitted = false;
+    viewport.panBy(new Point(dx * width, dy * height));
+    viewport.applyConstraints();
   }
 
   toggleZoom(at?: OpenSeadragon.Point): void {
@@ -187,13 +220,8 @@ export class Stage {
     return new Rect(corner.x, corner.y, size.x, size.y);
   }
 
-  /** After another picture came on: fitted as before, or at the same place and magnification. */
-  #frame(same: boolean): void {
-    if (this.#fitted) this.fit(!same);
-  }
-
-  #addPreview(picture: Picture, turn: number): void {
-    const tileSource = { type: 'image', url: picture.previewUrl, buildPyramid: false };
+  #addPreview(url: string, turn: number): void {
+    const tileSource = { type: 'image', url, buildPyramid: false };
     this.#add({ tileSource, x: 0, y: 0, width: 1, index: 0 }, turn, (item) => {
       this.#layers.preview = item;
       if (this.#fitted) this.fit(true);
@@ -220,10 +248,20 @@ export class Stage {
       this.#layers[layer] = item;
       this.#clip();
       item.addHandler('fully-loaded-change', ({ fullyLoaded }) => {
-        const top = this.#visible.findLast((seen) => seen !== 'mask');
-        if (fullyLoaded && layer === top) this.#remove(older);
+        if (!fullyLoaded || !this.#visible.includes(layer)) return;
+        // Not from within OpenSeadragon's own walk over the layers.
+        setTimeout(() => turn === this.#shows && this.#complete(layer, hash, older));
       });
     });
+  }
+
+  /** A layer is on the screen as far as the view reaches. */
+  #complete(layer: Layer, hash: string, older: Layers): void {
+    if (layer !== this.#visible.findLast((seen) => seen !== 'mask')) return;
+    this.#remove(older);
+    if (layer !== 'after') return;
+    this.#layers.before?.setPreload(true); // so that the original is there at a key's press
+    if (!this.#failed) this.events.seen?.(hash);
   }
 
   /** Add a layer above the others, unless another picture has come on before it is there. */
@@ -250,10 +288,8 @@ export class Stage {
     const magnification = this.magnification;
     // Above 100% a pixel is a square, so that nothing on the screen is invented.
     this.#smooth(magnification === null || magnification < 1.01);
-    if (!this.#following) this.onMove();
+    if (!this.#following) this.events.moved?.();
   }
-
-  #smooths = true;
 
   #smooth(smooth: boolean): void {
     if (smooth === this.#smooths) return;

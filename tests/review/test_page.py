@@ -1,0 +1,326 @@
+"""The built page in a real Chromium, on a desk in memory."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from studio_pipeline.review.server import serve
+from tests.review.conftest import Open
+from tests.review.memory_desk import EXTEND, HEAL, MemoryDesk
+from tests.review.studio_picture import TILE_PX
+from tests.support.browser import Watched
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def url(desk: MemoryDesk, built_page: Path) -> Iterator[str]:
+    with serve(desk, user="ada", page=built_page) as server:
+        yield server.url
+
+
+@pytest.fixture
+def window(url: str, watched: Open) -> Watched:
+    return watched(url)
+
+
+@pytest.fixture
+def page(window: Watched) -> Page:
+    return window.page
+
+
+def open_loupe(page: Page, capture: str) -> None:
+    page.get_by_test_id(f"card-{capture}").dblclick()
+    seen(page)
+
+
+def seen(page: Page) -> None:
+    """The render is on the screen: what is shown can be approved."""
+    page.locator("[data-testid=approve]:enabled").wait_for()
+
+
+def state(page: Page, capture: str, wanted: str) -> None:
+    page.locator(f"[data-testid=card-{capture}][data-state={wanted}]").wait_for()
+
+
+def panel_state(page: Page, wanted: str) -> None:
+    page.locator(f".panel [data-testid=state][data-state={wanted}]").wait_for()
+
+
+def test_an_empty_session_says_what_to_do(page: Page) -> None:
+    page.get_by_text("/shoots/2026-03-14 Portraits/Capture").wait_for()
+    assert page.get_by_test_id("last-frame").inner_text() == "no frame yet"
+
+
+def test_frames_arrive_live_and_move_nothing(page: Page, desk: MemoryDesk) -> None:
+    first = desk.arrive("DSC_0001.NEF", "taken-in")
+    state(page, first, "taken-in")
+    before = page.get_by_test_id(f"card-{first}").bounding_box()
+    desk.set_state(first, "needs-a-person", "no face was found, but somebody stands there")
+    second = desk.arrive("DSC_0002.NEF")
+    state(page, second, "proposed")
+    state(page, first, "needs-a-person")
+    assert page.get_by_test_id(f"card-{first}").bounding_box() == before
+    assert page.get_by_test_id("count-all").inner_text() == "2"
+    assert re.fullmatch(r"last frame (just now|\d s ago)", page.get_by_test_id("last-frame").inner_text())
+    picture = page.get_by_test_id(f"card-{second}").locator("img")
+    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=picture.element_handle())
+
+
+def test_frames_of_one_state(page: Page, desk: MemoryDesk) -> None:
+    desk.arrive("1.NEF")
+    odd = desk.arrive("2.CR2", "quarantined", "this is text, not a RAW file")
+    state(page, odd, "quarantined")
+    page.get_by_test_id("filter-quarantined").click()
+    assert page.get_by_test_id("grid").locator("button").count() == 1
+    assert "This is text, not a RAW file" in page.get_by_test_id(f"card-{odd}").inner_text()
+    page.get_by_test_id("filter-delivered").click()
+    assert "Delivered" in page.get_by_test_id("empty").inner_text()
+
+
+def test_switches_an_edit_and_approves_what_is_shown(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    open_loupe(page, capture)
+    with_both = page.get_by_test_id("loupe").get_attribute("data-shown")
+    page.get_by_test_id(f"switch-{EXTEND}").click()
+    page.wait_for_function(
+        "old => document.querySelector('[data-testid=loupe]').dataset.shown !== old", arg=with_both
+    )
+    shown = page.get_by_test_id("loupe").get_attribute("data-shown")
+    seen(page)
+    page.get_by_test_id("approve").click()
+    panel_state(page, "approved")
+    assert ("approve", capture, shown, (HEAL,), "ada", "review page") in desk.calls
+    page.get_by_test_id("revoke").click()
+    panel_state(page, "proposed")
+
+
+def test_a_render_that_was_not_seen_cannot_be_approved(
+    window: Watched, page: Page, desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bytes:
+        return b"not a picture"
+
+    window.expect("failed to load")
+    monkeypatch.setattr(desk, "tile", broken)
+    capture = desk.arrive("DSC_0001.NEF")
+    page.get_by_test_id(f"card-{capture}").dblclick()
+    page.get_by_test_id("loupe").wait_for()
+    page.wait_for_timeout(500)
+    assert page.get_by_test_id("approve").is_disabled()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(200)
+    assert desk.rows[capture]["state"] == "proposed"
+
+
+def test_a_conflict_shows_its_reason_and_the_new_proposal(
+    window: Watched, page: Page, desk: MemoryDesk
+) -> None:
+    window.expect("409")
+    capture = desk.arrive("DSC_0001.NEF")
+    open_loupe(page, capture)
+    old = page.get_by_test_id("loupe").get_attribute("data-shown")
+    desk.new_export(capture, silently=True)
+    page.keyboard.press("Enter")
+    page.get_by_text("look again, then approve").wait_for()
+    page.wait_for_function(
+        "old => document.querySelector('[data-testid=loupe]').dataset.shown !== old", arg=old
+    )
+    assert desk.rows[capture]["state"] == "proposed"
+    seen(page)
+    page.keyboard.press("Enter")
+    panel_state(page, "approved")
+
+
+def test_at_100_percent_each_pixel_of_the_picture_is_one_of_the_screen(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    open_loupe(page, capture)
+    page.get_by_test_id("zoom100").click()
+    page.get_by_text("100%", exact=True).first.wait_for()
+    seen(page)
+    page.wait_for_timeout(600)
+    pane = page.locator(".pane").bounding_box()
+    assert pane is not None
+    # Between the tags and the pane's borders; wider than a tile, so a border of two tiles lies within.
+    top, left = round(pane["y"]) + 60, round(pane["x"]) + 60
+    screen = rgb(page.screenshot())[top : top + 480, left : left + 600]
+    tiles = tiled(desk, (EXTEND, HEAL), capture)
+    _, _, (x, y), _ = cv2.minMaxLoc(cv2.matchTemplate(tiles, screen, cv2.TM_SQDIFF))
+    difference = np.abs(tiles[y : y + 480, x : x + 600].astype(int) - screen)
+    assert difference.max() <= 2  # between two JPEG decoders
+    assert difference.mean() < 0.1
+
+
+def rgb(content: bytes) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+def tiled(desk: MemoryDesk, enabled: tuple[str, ...], capture: str) -> NDArray[np.uint8]:
+    """The tiles of the full size, put together: ``(h, w, 3)``."""
+    canvas = desk.picture.extended
+    level = math.ceil(math.log2(max(canvas.height, canvas.width)))
+    rows, cols = math.ceil(canvas.height / TILE_PX), math.ceil(canvas.width / TILE_PX)
+    tiles = [
+        [rgb(desk.tile(capture, "after", enabled, level, col, row)) for col in range(cols)]
+        for row in range(rows)
+    ]
+    return np.vstack([np.hstack(row) for row in tiles])
+
+
+def test_before_and_after_beside_each_other_and_split(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    open_loupe(page, capture)
+    page.keyboard.press("Shift+Y")
+    divider = page.get_by_test_id("divider")
+    divider.focus()
+    page.keyboard.press("ArrowRight")
+    assert divider.get_attribute("aria-valuenow") == "52"
+    page.keyboard.press("y")
+    assert page.locator(".pane").count() == 2
+    page.keyboard.press("\\")
+    page.get_by_text("Original", exact=True).last.wait_for()
+    page.keyboard.press("o")
+    page.wait_for_timeout(400)
+    layers = {call[1] for call in desk.calls if call[0] == "tile"}
+    assert layers == {"before", "after", "mask"}
+
+
+def test_the_whole_review_by_keys(page: Page, desk: MemoryDesk) -> None:
+    first, second, third = (desk.arrive(f"DSC_000{n}.NEF") for n in (1, 2, 3))
+    state(page, third, "proposed")
+    for key in ("e", "x", "ArrowRight"):
+        page.keyboard.press(key)
+    panel_state(page, "proposed")
+    seen(page)
+    page.keyboard.press("Enter")
+    panel_state(page, "approved")
+    page.keyboard.press("g")
+    state(page, first, "rejected")
+    state(page, second, "approved")
+    page.keyboard.press("u")
+    state(page, second, "proposed")
+    page.keyboard.press("?")
+    assert page.get_by_test_id("help").is_visible()
+    page.keyboard.press("Escape")
+    assert page.get_by_test_id("help").is_hidden()
+
+
+def test_caps_lock_goes_on_by_itself(page: Page, desk: MemoryDesk) -> None:
+    first, second = desk.arrive("DSC_0001.NEF"), desk.arrive("DSC_0002.NEF")
+    open_loupe(page, first)
+    press_with_caps_lock(page, "X")
+    page.get_by_role("heading", name="DSC_0002.NEF").wait_for()
+    assert page.get_by_test_id("auto-advance").is_visible()
+    assert (desk.rows[first]["state"], desk.rows[second]["state"]) == ("rejected", "proposed")
+
+
+def press_with_caps_lock(page: Page, key: str) -> None:
+    # A lock's state belongs to the machine, which the driver cannot change.
+    page.evaluate(
+        "key => document.body.dispatchEvent(new KeyboardEvent('keydown', "
+        "{key, modifierCapsLock: true, bubbles: true, cancelable: true}))",
+        key,
+    )
+
+
+def test_nobody_here_asks_once_more(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF", "needs-a-person", "no face was found")
+    page.get_by_test_id(f"card-{capture}").dblclick()
+    assert "No face was found." in page.get_by_test_id("needs-person").inner_text()
+    page.get_by_test_id("nobody-here").click()
+    page.get_by_test_id("nobody-here-cancel").click()
+    assert desk.calls == [call for call in desk.calls if call[0] == "tile"]
+    page.get_by_test_id("nobody-here").click()
+    page.get_by_test_id("nobody-here-confirm").click()
+    panel_state(page, "proposed")
+    assert ("nobody_here", capture, "ada") in desk.calls
+
+
+def test_an_outline_is_sent_in_master_pixels(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF", "needs-a-person", "no face was found")
+    open_loupe(page, capture)
+    page.get_by_test_id("draw-outline").click()
+    pane = page.locator(".pane").bounding_box()
+    assert pane is not None
+    shown = desk.picture.extended
+    scale = min(pane["height"] / shown.height, pane["width"] / shown.width) / 1.06
+    centre = (pane["x"] + pane["width"] / 2, pane["y"] + pane["height"] / 2)
+    corners = [(300.0, 300.0), (300.0, 900.0), (1190.0, 900.0)]
+    for y, x in corners:
+        dx, dy = x - (shown.x0 + shown.x1) / 2, y - (shown.y0 + shown.y1) / 2
+        page.mouse.click(centre[0] + dx * scale, centre[1] + dy * scale)
+        page.wait_for_timeout(350)  # two quick clicks are a zoom
+    page.get_by_test_id("outline-send").click()
+    panel_state(page, "proposed")
+    ((_, _, polygons, user),) = [call for call in desk.calls if call[0] == "repaint"]
+    assert user == "ada"
+    np.testing.assert_allclose(np.array(polygons[0]), np.array(corners), atol=2 / scale)
+
+
+def test_an_outline_by_keys_alone(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF", "needs-a-person", "no face was found")
+    open_loupe(page, capture)
+    page.get_by_test_id("draw-outline").press("Enter")
+    page.get_by_test_id("outline").wait_for()
+    page.evaluate("document.activeElement.blur()")
+    for key in ("ArrowLeft", " ", "Shift+ArrowRight", " ", "Shift+ArrowDown", " ", "Enter"):
+        page.keyboard.press(key)
+    page.get_by_test_id("outline-send").press("Enter")
+    panel_state(page, "proposed")
+    ((_, _, polygons, _),) = [call for call in desk.calls if call[0] == "repaint"]
+    assert len(polygons[0]) == 3
+
+
+def test_what_is_wrong_stands_in_the_health_line(page: Page, desk: MemoryDesk) -> None:
+    desk.warnings.append("The vault's drive is not there: connect it")
+    page.get_by_text("The vault's drive is not there").wait_for()
+
+
+def test_without_its_key_the_page_says_where_to_get_it(url: str, watched: Open) -> None:
+    window = watched(url.split("?")[0])
+    window.expect("403")
+    window.page.get_by_test_id("refused").wait_for()
+
+
+def test_a_lost_program_is_told_and_a_new_run_wants_its_own_address(
+    desk: MemoryDesk, built_page: Path, watched: Open
+) -> None:
+    with serve(desk, user="ada", page=built_page) as server:
+        window = watched(server.url)
+        window.expect("403|ERR_")
+        desk.arrive("DSC_0001.NEF")
+        window.page.get_by_text("DSC_0001.NEF").wait_for()
+    window.page.get_by_text("The program does not answer").wait_for()
+    port = int(server.url.split(":")[2].split("/")[0])
+    with serve(desk, port=port, user="ada", page=built_page):
+        window.page.get_by_test_id("refused").wait_for()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080)])
+def test_fits_its_window(url: str, desk: MemoryDesk, watched: Open, width: int, height: int) -> None:
+    for number in range(20):
+        desk.arrive(f"DSC_{number:04d}.NEF")
+    page = watched(url, width, height).page
+    page.get_by_text("DSC_0000.NEF").first.dblclick()
+    seen(page)
+    size = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    assert size == [width, height]
+    for name in ("approve", "reject", "revoke", "zoom100"):
+        box = page.get_by_test_id(name).bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height
