@@ -10,9 +10,12 @@ Stands alone: no pixels, no other package of this repository.
 """
 
 from hot_folder.errors import HotFolderError, JournalBusy, JournalTooNew, JournalUnusable
-from hot_folder.intake import SESSION_FOLDERS, Describe, Intake, Problem, Report, Settings, Settling
-from hot_folder.journal import Event, EventKind, FileRow, FileState, Journal
+from hot_folder.events import Event, EventKind, FileRow, FileState
+from hot_folder.gate import Describe
+from hot_folder.intake import SESSION_FOLDERS, Intake
+from hot_folder.journal import Journal
 from hot_folder.records import ExposureHints, FileKey, Hint, Place, Role
+from hot_folder.report import Problem, Report, Settings, Settling
 
 __all__ = [
     "SESSION_FOLDERS",

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hot_folder.digest import Digest
+from hot_folder.events import Event, EventKind, FileRow, FileState
 from hot_folder.grouping import differ, group_members, primary
-from hot_folder.journal import Event, EventKind, FileRow, FileState, Journal
+from hot_folder.journal import Journal
 from hot_folder.names import role_of, split, stem_of
 from hot_folder.records import ExposureHints, FileKey, Place, Role, shown
 
@@ -32,19 +33,17 @@ class Arrival:
         return role_of(split(self.path)[1])
 
 
-StillThere = Callable[[FileRow], bool]
+IsApart = Callable[[FileRow], bool]
+"""Whether a row's file lies on disk as the row remembers it, and is another one than the arrival."""
 
 
-def account_for(journal: Journal, arrival: Arrival, still_there: StillThere) -> list[Event]:
-    """Record an arrival; returns the events it caused, none when its bytes are known at its path.
-
-    still_there says whether a row's file lies on disk as the row remembers it.
-    """
+def account_for(journal: Journal, arrival: Arrival, is_apart: IsApart) -> list[Event]:
+    """Record an arrival; returns the events it caused, none when its bytes are known at its path."""
     current = journal.at(arrival.path)
     if current is not None and current.sha256 == arrival.digest.sha256:
         return _seen_again(journal, current, arrival.key)
-    twin = _twin(journal, arrival, still_there)
-    if twin is not None and still_there(twin):
+    twin = _twin(journal, arrival, is_apart)
+    if twin is not None and is_apart(twin):
         return _copied(journal, current, twin, arrival)
     if current is not None and _continues(journal, current, arrival):
         return _changed(journal, current, twin, arrival)
@@ -71,7 +70,7 @@ def set_aside(
 def note_vanished(journal: Journal, row: FileRow) -> list[Event]:
     """Record that a file is gone. When a copy of it is left, the copy takes its place."""
     for copy in journal.duplicates_of(row.id)[:1]:
-        return [_promote(journal, row, copy)]
+        return _promote(journal, row, copy)
     return [
         journal.add_event(
             EventKind.VANISHED, journal.update_file(row.id, state=FileState.VANISHED, reason="")
@@ -85,13 +84,13 @@ def _seen_again(journal: Journal, current: FileRow, key: FileKey) -> list[Event]
     return [] if current.state is state else [journal.add_event(EventKind.RESTORED, row)]
 
 
-def _twin(journal: Journal, arrival: Arrival, still_there: StillThere) -> FileRow | None:
+def _twin(journal: Journal, arrival: Arrival, is_apart: IsApart) -> FileRow | None:
     """The file that has or had these bytes. Two sidecars may well say the same: they must share a name."""
     twins = journal.with_bytes(arrival.digest.sha256)
     if arrival.role is not Role.SIDECAR:
         return next(iter(twins), None)
     name = split(arrival.path)[1]
-    return next((twin for twin in twins if split(twin.path)[1] == name and not still_there(twin)), None)
+    return next((twin for twin in twins if split(twin.path)[1] == name and not is_apart(twin)), None)
 
 
 def _copied(journal: Journal, current: FileRow | None, twin: FileRow, arrival: Arrival) -> list[Event]:
@@ -153,14 +152,25 @@ def _changed(journal: Journal, current: FileRow, twin: FileRow | None, arrival: 
 
 
 def _arrived(journal: Journal, current: FileRow | None, arrival: Arrival) -> list[Event]:
-    events = _give_up_name(journal, current)
-    row = journal.add_file(
-        *(FileState.PRESENT, arrival.place, arrival.path, arrival.key),
-        sha256=arrival.digest.sha256,
-        head_sha256=arrival.digest.head_sha256,
-        hints=arrival.hints,
-    )
+    events: list[Event] = []
+    columns: dict[str, Any] = {
+        "sha256": arrival.digest.sha256,
+        "head_sha256": arrival.digest.head_sha256,
+        "hints": arrival.hints,
+        "reason": "",
+    }
+    if current is not None and current.sha256 is None:  # it was set aside unread, and is whole now
+        row = journal.update_file(current.id, state=FileState.PRESENT, key=arrival.key, **columns)
+    else:
+        events = _give_up_name(journal, current)
+        row = journal.add_file(FileState.PRESENT, arrival.place, arrival.path, arrival.key, **columns)
     row, regrouped = _regroup(journal, row)
+    if arrival.place is Place.OUTPUT and len(journal.members(row.group_id)) == 1:
+        reason = (
+            f"{shown(arrival.path)} could belong to several frames: put it beside the one it was made from"
+        )
+        row = journal.update_file(row.id, state=FileState.QUARANTINED, reason=reason)
+        return [*events, journal.add_event(EventKind.QUARANTINED, row), *regrouped]
     return [*events, journal.add_event(EventKind.ARRIVED, row), *regrouped]
 
 
@@ -191,27 +201,27 @@ def _give_up_name(journal: Journal, current: FileRow | None) -> list[Event]:
     """Another file has taken this one's name."""
     if current is None:
         return []
-    if current.sha256 is None:  # it was set aside unread: the events remember it
-        journal.remove_file(current.id)
-        return []
     for copy in journal.duplicates_of(current.id)[:1]:
-        return [_promote(journal, current, copy)]
-    if current.group_id is not None and current.duplicate_of is None and _is_primary(journal, current):
+        return _promote(journal, current, copy)
+    is_original = current.sha256 is not None and current.duplicate_of is None
+    if is_original and _is_primary(journal, current):
         journal.close_capture(current.group_id)
     reason = f"another file took the name {shown(current.path)}"
     row = journal.update_file(current.id, state=FileState.REPLACED, reason=reason)
     return [journal.add_event(EventKind.REPLACED, row)]
 
 
-def _promote(journal: Journal, row: FileRow, copy: FileRow) -> Event:
-    journal.remove_file(copy.id)
-    moved = journal.relocate_file(row.id, copy.place, copy.path, copy.key, state=FileState.PRESENT, reason="")
-    for other in journal.duplicates_of(row.id):
-        journal.update_file(other.id, group_id=moved.group_id)
-    kind = (
-        EventKind.WITHDRAWN if copy.place is Place.TRASH and row.place is not Place.TRASH else EventKind.MOVED
+def _promote(journal: Journal, row: FileRow, copy: FileRow) -> list[Event]:
+    """The original is gone: its copy's place becomes its own."""
+    reason = f"it is what is left of {shown(row.path)}"
+    copy = journal.update_file(copy.id, state=FileState.REPLACED, reason=reason)
+    replaced = journal.add_event(EventKind.REPLACED, copy)
+    row_now = journal.relocate_file(
+        row.id, copy.place, copy.path, copy.key, state=FileState.PRESENT, reason=""
     )
-    return journal.add_event(kind, moved, previous_path=row.path)
+    is_withdrawn = copy.place is Place.TRASH and row.place is not Place.TRASH
+    kind = EventKind.WITHDRAWN if is_withdrawn else EventKind.MOVED
+    return [replaced, journal.add_event(kind, row_now, previous_path=row.path)]
 
 
 def _regroup(journal: Journal, row: FileRow) -> tuple[FileRow, list[Event]]:
@@ -235,7 +245,8 @@ def _regroup(journal: Journal, row: FileRow) -> tuple[FileRow, list[Event]]:
                 continue
             changed = journal.update_file(member.id, group_id=group_id)
             for copy in journal.duplicates_of(member.id):
-                journal.update_file(copy.id, group_id=group_id)
+                copy = journal.update_file(copy.id, group_id=group_id)
+                events.append(journal.add_event(EventKind.REGROUPED, copy))
             if member.id == row.id:
                 row = changed
             else:

@@ -10,7 +10,8 @@ import os
 from collections.abc import Set
 
 from hot_folder.accession import note_vanished
-from hot_folder.journal import Event, Journal
+from hot_folder.events import Event
+from hot_folder.journal import Journal
 from hot_folder.names import split
 from hot_folder.records import FileKey, shown
 

@@ -39,17 +39,13 @@ _SYSTEM_FOLDERS: Final = frozenset(
         b"@recently-snapshot",
     }
 )
-_SYSTEM_FILES: Final = frozenset({b"thumbs.db", b"ehthumbs.db", b"desktop.ini", b"icon\r"})
-_UNFINISHED_ENDINGS: Final = (
-    b".part",
-    b".partial",
-    b".filepart",
-    b".tmp",
-    b".temp",
-    b".crdownload",
-    b".download",
+_IGNORED_FILES: Final = re.compile(
+    rb"[.~].*"
+    rb"|.*\.(?:part|partial|filepart|tmp|temp|crdownload|download)"
+    rb"|tmpfile[0-9a-z]{6}"  # gphoto2, while it downloads
+    rb"|(?:eh)?thumbs\.db|desktop\.ini|icon\r",
+    re.IGNORECASE | re.DOTALL,
 )
-_GPHOTO2_TEMP: Final = re.compile(rb"tmpfile[0-9A-Za-z]{6}")
 
 # What Capture One, Lightroom, Finder and Explorer put after a name that is taken:
 # `IMG_0001 1`, `IMG_0001-2`, `IMG_0001-Edit`, `IMG_0001-Edit-2`, `IMG_0001 copy 2`, `IMG_0001 (1)`.
@@ -97,13 +93,7 @@ def reexport_base_of(name: bytes) -> bytes | None:
 
 def is_ignored_file(name: bytes) -> bool:
     """Hidden, temporary, unfinished or the system's own: not a file that has landed."""
-    lowered = name.lower()
-    return (
-        lowered.startswith((b".", b"~"))
-        or lowered.endswith(_UNFINISHED_ENDINGS)
-        or lowered in _SYSTEM_FILES
-        or _GPHOTO2_TEMP.fullmatch(name) is not None
-    )
+    return _IGNORED_FILES.fullmatch(name) is not None
 
 
 def is_ignored_folder(name: bytes) -> bool:

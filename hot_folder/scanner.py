@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hot_folder.names import is_ignored_file, is_ignored_folder, role_of
 from hot_folder.records import FileKey, Role, shown
@@ -18,8 +19,7 @@ from hot_folder.records import FileKey, Role, shown
 ScanDir = Callable[[bytes], AbstractContextManager[Iterable["os.DirEntry[bytes]"]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A regular file. path is relative to the session, with forward slashes."""
 
     path: bytes
@@ -80,13 +80,18 @@ def scan(
         waiting.extend(sub for sub in sorted(subfolders, reverse=True) if sub not in skip)
 
 
+def is_ignored(path: bytes) -> bool:
+    """Whether a scan would pass a path over, because of its own name or that of a folder above it."""
+    *folders, name = path.split(b"/")
+    return is_ignored_file(name) or any(map(is_ignored_folder, folders))
+
+
 def look(session: bytes, path: bytes) -> Found | None:
     """One file as a scan would find it, None when it is not there, not regular, or not to be looked at.
 
     Raises OSError when the disk does not answer.
     """
-    *folders, name = path.split(b"/")
-    if is_ignored_file(name) or any(map(is_ignored_folder, folders)):
+    if is_ignored(path):
         return None
     try:
         status = os.lstat(os.path.join(session, path))
@@ -101,10 +106,11 @@ def _list(session: bytes, folder: bytes, scandir: ScanDir) -> tuple[Listing, lis
     unsure: set[bytes] = set()
     subfolders: list[bytes] = []
     is_empty = True
+    prefix = folder + b"/"
     with scandir(os.path.join(session, folder)) as entries:
         for entry in entries:
             is_empty = False
-            path = folder + b"/" + entry.name
+            path = prefix + entry.name
             try:
                 if entry.is_dir(follow_symlinks=False) and not _is_junction(entry):
                     if not is_ignored_folder(entry.name):

@@ -177,6 +177,15 @@ def test_what_is_no_picture_is_remembered_and_left_alone(shoot: Shoot) -> None:
     assert shoot.news() == [("unsupported", "Capture/clip.mov")]
 
 
+def test_a_name_that_is_no_pictures_yet_is_waited_for(shoot: Shoot) -> None:
+    shoot.put("Capture/a.NEF.uploading", raw(1), age_s=0)
+    shoot.intake.step()
+    os.rename(shoot.session / "Capture/a.NEF.uploading", shoot.session / "Capture/a.NEF")
+    shoot.pass_time(1)
+    shoot.pass_time(3)
+    assert shoot.news() == [("arrived", "Capture/a.NEF")]
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user whom rights bind")
 def test_a_file_that_may_not_be_read_is_a_problem_that_passes(shoot: Shoot) -> None:
     path = shoot.put("Capture/a.NEF", raw(1))
@@ -317,7 +326,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken_in(
         return digest
 
     with monkeypatch.context() as racing:
-        racing.setattr("hot_folder.intake.read_through", read_and_append)
+        racing.setattr("hot_folder.gate.read_through", read_and_append)
         report = shoot.intake.step()
     assert not report.events
     assert report.settling
@@ -470,6 +479,28 @@ def test_a_copy_is_said_to_be_one_and_takes_over_when_the_original_goes(shoot: S
     assert len(shoot.journal.live_files()) == 2
 
 
+@pytest.mark.skipif(os.name == "nt", reason="hard links need other rights there")
+def test_a_hard_link_is_a_copy_and_stays_one(shoot: Shoot) -> None:
+    shoot.put("Capture/a.NEF", raw(1))
+    shoot.intake.step()
+    os.link(shoot.session / "Capture/a.NEF", shoot.session / "Selects/a.NEF")
+    for _ in range(4):
+        shoot.pass_time(10)
+    assert shoot.news() == [("arrived", "Capture/a.NEF"), ("duplicate", "Selects/a.NEF")]
+
+
+def test_one_name_in_two_spellings_is_one_file(shoot: Shoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a filesystem that does not tell a.NEF from A.nef: the old name still answers after a rename."""
+    shoot.put("Capture/a.NEF", raw(1))
+    shoot.intake.step()
+    os.rename(shoot.session / "Capture/a.NEF", shoot.session / "Capture/A.nef")
+    real_lstat = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path: real_lstat(path.replace(b"a.NEF", b"A.nef")))
+    for _ in range(3):
+        shoot.pass_time(10)
+    assert shoot.news() == [("arrived", "Capture/a.NEF"), ("moved", "Capture/A.nef")]
+
+
 def test_a_deleted_file_is_remembered_and_may_come_back(shoot: Shoot) -> None:
     shoot.put("Capture/a.NEF", raw(1))
     shoot.put("Capture/b.NEF", raw(2))
@@ -552,6 +583,17 @@ def test_only_exports_of_known_frames_are_taken_from_output(shoot: Shoot) -> Non
     shoot.pass_time(1)
     assert shoot.news() == [("arrived", "Capture/a.NEF"), ("arrived", "Output/a.tif")]
     assert shoot.groups() == {frozenset({"Capture/a.NEF", "Output/a.tif"})}
+
+
+def test_an_export_of_one_of_two_namesakes_asks_for_a_person(shoot: Shoot) -> None:
+    shoot.put("Capture/A/a.NEF", raw(1))
+    shoot.put("Capture/B/a.NEF", raw(2))
+    shoot.put("Output/a.tif", tiff(1))
+    for _ in range(3):
+        shoot.pass_time(1)
+    (event,) = [event for event in shoot.journal.events() if event.place is Place.OUTPUT]
+    assert event.kind is EventKind.QUARANTINED
+    assert "put it beside" in event.reason
 
 
 def test_what_the_program_delivered_is_ignored(tmp_path: Path) -> None:

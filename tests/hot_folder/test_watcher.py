@@ -207,3 +207,16 @@ def test_reports_say_what_is_waited_for(running: Running) -> None:
         file.write(raw(1)[1000:])
     wait_for(lambda: "a.NEF" in running.arrived())
     wait_for(lambda: not running.reports[-1].settling)
+
+
+def test_a_busy_journal_is_reported_and_waited_out(tmp_path: Path) -> None:
+    settings = Settings(quiet_period_s=0.1, rescan_interval_s=0.2, retry_interval_s=0.2)
+    with Running(tmp_path / "session", settings) as running:
+        running.journal._connection.execute("PRAGMA busy_timeout = 20")
+        with Journal.open(tmp_path / "session" / "journal.sqlite") as other, other.transaction():
+            (running.capture / "a.NEF").write_bytes(raw(1))
+            wait_for(lambda: any("tried again" in p.reason for r in running.reports for p in r.problems))
+            before = len(running.reports)
+            time.sleep(0.5)
+            assert len(running.reports) <= before + 1, "it must rest between tries, and not repeat itself"
+        wait_for(lambda: "a.NEF" in running.arrived())
