@@ -138,7 +138,7 @@ def _decide(frame: Frame, readable: Mask, canvas: Roi, seed: int) -> ExtendPlan:
     cell = max(4, round(long_edge / _CELLS))
     grid = _light(tone, usable, cell, frame.scale, canvas)
     residual = tone - grid.at(frame.roi, frame.scale)
-    clean = usable & ~_flaws(residual, usable, long_edge)
+    clean = away & ~_flaws(residual, usable, long_edge)
     target = canvas.scaled(frame.scale)
     rng = np.random.default_rng(seed)
     size = max(16, round(_WINDOW * long_edge))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from studio_pipeline.geometry import Extent, Insets
-from studio_pipeline.pixels.masks import Mask, Zone, inside
+from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.records.plan import Refusal
 from studio_pipeline.subject.reading import Reading
 
 SIDES = ("top", "left", "bottom", "right")
+_CUT_SHARE = 0.006  # of a side's length; less is a sleeve's edge that the matte blurs
 _OPPOSITE = {"top": "bottom", "bottom": "top", "left": "right", "right": "left"}
 
 
@@ -26,9 +28,9 @@ class Wanted:
 
 def blocked(reading: Reading, readable: Mask) -> dict[str, str]:
     """Side to the reason why it may not be extended; a side that is not named is free."""
-    extent = Extent(*readable.shape)
-    zones = reading.zones_at(extent)
-    person = inside(zones, Zone.LOCKED, Zone.HEALABLE, Zone.EDGE)
+    # The matte, not the zones: their safety margin reaches the border where the body does not.
+    size = (readable.shape[1], readable.shape[0])
+    person = cv2.resize(reading.matte, size, interpolation=cv2.INTER_AREA) > 127
     out = {}
     for side in SIDES:
         strip_of_person = _strip(person, side)
@@ -37,7 +39,7 @@ def blocked(reading: Reading, readable: Mask) -> dict[str, str]:
         if not reading.record.sure:
             if strip_of_backdrop.mean() < 0.98:
                 out[side] = "it is not sure that only backdrop touches this side"
-        elif cut.mean() > 0.002:
+        elif cut.mean() > _CUT_SHARE:
             where = np.flatnonzero(cut) / len(cut)
             span = f"{where[0]:.0%} to {where[-1]:.0%}"
             out[side] = f"the frame cuts the person here ({span} of the side); a body is never invented"
