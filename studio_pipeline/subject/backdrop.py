@@ -16,6 +16,8 @@ Floats = NDArray[np.float32]
 # In sRGB code values over 255. Paper, muslin and out-of-focus walls stay below; foliage and curtains do not.
 PLAIN_SPREAD = 0.022
 PLAIN_SET_SHARE = 0.6
+_LEAST_THING, _MOST_THING = 0.03, 0.08
+_STEEP = 0.008  # a pixel, in code values over 1
 _SMOOTHING = 0.012  # of the long edge
 _CREEP_STEPS = 3
 _FIT_STEPS = 10
@@ -64,7 +66,7 @@ def model(srgb: Floats, known: Mask, forbidden: Mask) -> Backdrop:
     """
     half = Extent((known.shape[0] + 1) // 2, (known.shape[1] + 1) // 2)
     small = resized(srgb, half)
-    seen = resized(known.astype(np.float32), half) > 0.999
+    seen = _without_things(small, resized(known.astype(np.float32), half) > 0.999)
     barred = resized(forbidden.astype(np.float32), half) > 0
     sigma = max(1.0, _SMOOTHING * half.long_edge)
     reach = np.ones((2 * round(2 * sigma) + 1,) * 2, np.uint8)
@@ -73,6 +75,36 @@ def model(srgb: Floats, known: Mask, forbidden: Mask) -> Backdrop:
         near = cv2.dilate(seen.astype(np.uint8), reach) > 0
         seen = seen | (near & rough.explains(small) & ~barred)
     return _enlarged(_fit(small, seen, sigma), srgb, 4 * sigma)
+
+
+def _without_things(srgb: Floats, known: Mask) -> Mask:
+    """On a set that one light surface explains, leave out what stands in it: chairs, stands, paper edges.
+
+    They would else be learnt as backdrop, and be no part of a person who sits on them.
+    """
+    if not known.any():
+        return known
+    away = largest(np.abs(srgb - light_surface(srgb, known)))
+    limit = min(max(4 * float(np.median(away[known])), _LEAST_THING), _MOST_THING)
+    thing = hard_edged(known & (away > limit), srgb, known)
+    return known & ~thing if thing.sum() < (1 - PLAIN_SET_SHARE) * known.sum() else known
+
+
+def hard_edged(mask: Mask, srgb: Floats, beside: Mask) -> Mask:
+    """The connected parts of a mask whose border, as far as it lies ``beside`` it, is an edge in the picture.
+
+    Light and shade end softly, things do not. A part with no such border at all counts as a thing.
+    """
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    spreading = cv2.dilate(labels.astype(np.float32), np.ones((5, 5), np.uint8))
+    ring = (spreading > 0) & ~mask & beside
+    steep = cv2.dilate((steepness(srgb) > _STEEP).astype(np.uint8), np.ones((5, 5), np.uint8))
+    owner = spreading[ring].astype(np.int64)
+    border = np.bincount(owner, minlength=count)
+    edges = np.bincount(owner, weights=steep[ring], minlength=count)
+    hard = edges >= 0.5 * border
+    hard[0] = False
+    return np.asarray(hard[labels], np.bool_)
 
 
 def _fit(srgb: Floats, known: Mask, sigma_px: float) -> Backdrop:

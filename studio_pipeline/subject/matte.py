@@ -13,7 +13,7 @@ from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.records.subject import Face
-from studio_pipeline.subject.backdrop import Backdrop, Floats, fill, largest, resized, steepness
+from studio_pipeline.subject.backdrop import Backdrop, Floats, fill, hard_edged, largest, resized, steepness
 from studio_pipeline.subject.evidence import Evidence
 
 _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
@@ -21,10 +21,14 @@ _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no 
 
 @dataclass(frozen=True, eq=False)
 class Trimap:
-    """Three exclusive parts: ``person`` for certain, ``unknown``, and the rest, backdrop for certain."""
+    """Three exclusive parts: ``person`` for certain, ``unknown``, and the rest, backdrop for certain.
+
+    ``held``: what cannot be the plain backdrop and touches the person, wherever it lies.
+    """
 
     person: Mask
     unknown: Mask
+    held: Mask
 
 
 def possible_person(evidence: Evidence, faces: Sequence[Face], unit_px: float) -> Mask:
@@ -60,16 +64,18 @@ def trimap(
     core = grow((evidence.likely > 0.85) & possible, -round(0.04 * unit_px))
     outer = grow(possible, max(2, round(0.04 * unit_px)))
     outer |= grow(possible, round(0.14 * unit_px)) & _heads(faces, possible.shape)
+    held = np.zeros_like(core)
     if backdrop.is_plain_set:
-        thing = backdrop.differs(srgb)
-        held = thing & touching(thing & ~_shadow(backdrop, srgb), possible)
+        thing = backdrop.differs(srgb) & ~_shadow(backdrop, srgb)
+        thing = (thing & possible) | hard_edged(thing & ~possible, srgb, ~possible)
+        held = thing & touching(thing, possible)
         core |= grow(held, -max(2, round(0.02 * unit_px)))
         outer |= grow(held, max(2, round(0.02 * unit_px)))
         # Only whole stretches of backdrop narrow the band: a gap of a few pixels may lie between hairs.
         seen_through = backdrop.explains(srgb) & (evidence.likely < 0.5) & ~held
         outer &= ~opened(seen_through, max(1, round(0.02 * unit_px)))
     enclosed = _enclosed_by(core, outer)
-    return Trimap(core | enclosed, outer & ~core & ~enclosed)
+    return Trimap(core | enclosed, outer & ~core & ~enclosed, held)
 
 
 def opened(mask: Mask, radius_px: int) -> Mask:
@@ -142,20 +148,27 @@ def solve(frame: Frame, evidence: Evidence, parts: Trimap, backdrop: Backdrop, u
 
     person = resized(parts.person.astype(np.float32), extent) > 0.5
     unknown = (resized(parts.unknown.astype(np.float32), extent) > 0) & ~person
+    held = unknown & (resized(parts.held.astype(np.float32), extent) > 0.5)
     told, likely = resized(measured, extent), resized(evidence.likely, extent)
-    share = _share(linear[unknown], resized(front, extent)[unknown], resized(back, extent)[unknown])
-    share[share < resized(floor, extent)[unknown]] = 0
     alpha = np.where(unknown, likely, person).astype(np.float32)
     radius = max(2, round(0.04 * unit_px * extent.long_edge / max(parts.person.shape)))
     guided = _guided(linear, alpha, unknown & (told < 1), radius)[unknown]
+
+    seen, behind = linear[unknown], resized(back, extent)[unknown]
+    span = resized(front, extent)[unknown] - behind
+    share = _share(seen - behind, span)
+    # A colour of neither side, in something that is held: a strap, a stem, the brim of a hat.
+    foreign = np.abs(_tone(seen) - _tone(behind + share[:, None] * span)).max(axis=1)
+    foreign_limit = np.float32(0.03) + 8 * resized(spread, extent)[unknown]
+    share[share < resized(floor, extent)[unknown]] = 0
     alpha[unknown] = told[unknown] * share + (1 - told[unknown]) * guided
-    return Matte(alpha, told, likely, Trimap(person, unknown))
+    alpha[unknown] = np.where(held[unknown] & (foreign > foreign_limit), 1, alpha[unknown])
+    return Matte(alpha, told, likely, Trimap(person, unknown, held))
 
 
-def _share(linear: Linear, front: Linear, back: Linear) -> Floats:
-    """How far colours ``(n, 3)`` lie from ``back`` towards ``front``, 0..1."""
-    span = front - back
-    along, length = np.einsum("nc,nc->n", linear - back, span), np.einsum("nc,nc->n", span, span)
+def _share(away: Linear, span: Linear) -> Floats:
+    """How far colours ``(n, 3)``, given from the backdrop's, lie along the ``span`` to the person's, 0..1."""
+    along, length = np.einsum("nc,nc->n", away, span), np.einsum("nc,nc->n", span, span)
     return np.asarray(np.clip(along / np.maximum(length, np.float32(1e-9)), 0, 1), np.float32)
 
 
