@@ -73,13 +73,9 @@ def test_nothing_in_the_session_is_written(shoot: Shoot) -> None:
 
 
 def test_names_are_bytes(shoot: Shoot) -> None:
-    names = [
-        b"\xff\xfe latin \xe9.NEF",
-        "🦊 fox.NEF".encode(),
-        b"two  spaces .NEF",
-        b"new\nline.NEF",
-        b"x" * 251 + b".NEF",
-    ]
+    names = ["🦊 fox.NEF".encode(), b"two  spaces .NEF"]
+    if sys.platform == "linux":  # other systems refuse such names themselves
+        names += [b"\xff\xfe latin \xe9.NEF", b"new\nline.NEF", b"x" * 251 + b".NEF"]
     for seed, name in enumerate(names):
         shoot.put(b"Capture/" + name, raw(seed))
     shoot.intake.step()
@@ -153,6 +149,7 @@ def test_a_folder_named_like_a_picture_is_a_folder(shoot: Shoot) -> None:
     assert "x.NEF is a folder" in problem.reason
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes need other rights there")
 def test_a_link_out_of_the_folder_is_named_and_not_followed(shoot: Shoot, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
