@@ -24,7 +24,8 @@ from studio_pipeline.review.desk import Desk, Json
 WAIT_S = 0.5  # how long one wait for a change lasts; also how soon a stream notices that the server stops
 RETRY_MS = 1000
 MOST_ROWS = 64  # beyond this a snapshot is cheaper than the rows one by one
-HEALTH_EVERY_S = 15.0
+HEALTH_ASKED_EVERY_S = 2.0
+HEALTH_TOLD_EVERY_S = 15.0  # at the latest, even when it says nothing new
 
 _Answer = TypeVar("_Answer")
 
@@ -58,7 +59,7 @@ class _Watch:
         self._desk = desk
         self._limiter = anyio.CapacityLimiter(1)
         self._health: Json | None = None
-        self._health_at_s = 0.0
+        self._health_asked_s = self._health_told_s = 0.0
         self.revision = 0
 
     async def ask(self, call: Callable[..., _Answer], *args: object) -> _Answer:
@@ -77,15 +78,20 @@ class _Watch:
         return self._event("change", {"captures": rows, "gone": gone}, revision)
 
     async def news_of_health(self) -> ServerSentEvent | None:
+        now_s = anyio.current_time()
+        if now_s < self._health_asked_s + HEALTH_ASKED_EVERY_S:
+            return None
+        self._health_asked_s = now_s
         health = await self.ask(self._desk.health)
         known = self._health and _without_age(self._health)
-        if _without_age(health) == known and anyio.current_time() - self._health_at_s < HEALTH_EVERY_S:
+        if _without_age(health) == known and now_s < self._health_told_s + HEALTH_TOLD_EVERY_S:
             return None
         self._remember(health)
         return self._event("health", health)
 
     def _remember(self, health: Json) -> None:
-        self._health, self._health_at_s = health, anyio.current_time()
+        self._health = health
+        self._health_asked_s = self._health_told_s = anyio.current_time()
 
     def _rows(self, ids: list[str]) -> tuple[list[Json], list[str]]:
         rows, gone = [], []

@@ -91,7 +91,7 @@ class MemoryDesk:
         with self._condition:
             rows = [self._row(capture_id) for capture_id in self.rows]
             return {
-                "session": "2026-03-14 Portraits",
+                "session": "/shoots/2026-03-14 Portraits",
                 "captures": rows,
                 "counts": self._counts(),
                 "last_frame_age_s": self._age_s(),
@@ -102,6 +102,7 @@ class MemoryDesk:
             row = self._row(capture_id)
             row["proposal"] = self._proposal(capture_id) if row["state"] in _WITH_PROPOSAL else None
             row["members"] = row["files"]
+            row["base"] = {"kind": "raw", "notes": ["developed from the RAW, look neutral"]}
             row["subject"] = self._subject(row)
             return row
 
@@ -111,8 +112,8 @@ class MemoryDesk:
             return {key: proposal[key] for key in ("shown_hash", "canvas", "guards", "passed", "tier")}
 
     def preview(self, capture_id: str, long_edge: int) -> bytes:
-        self._row(capture_id)
-        return self.picture.preview(long_edge)
+        proposed = self._row(capture_id)["state"] in _WITH_PROPOSAL
+        return self.picture.preview(long_edge, proposed=proposed)
 
     def tile(
         self, capture_id: str, layer: Layer, enabled: tuple[str, ...], level: int, col: int, row: int
@@ -148,7 +149,7 @@ class MemoryDesk:
             return {
                 "last_frame_age_s": self._age_s(),
                 "warnings": list(self.warnings),
-                "session": "/shoots/2026-03-14 Portraits",
+                "session": "2026-03-14 Portraits",
                 "preset": "headshot-4x5",
                 "jobs": {"running": [], "queued": 0},
                 "counts": self._counts(),
@@ -200,6 +201,7 @@ class MemoryDesk:
             _guard("seam", EXTEND, 1.08, 1.6),
             _guard("grain", EXTEND, 0.97, 1.25, low=0.8),
             _guard("new_faces", EXTEND, 0, 0),
+            _guard("new_area", EXTEND, 0.36, 1.5),
             _guard("healed_area", HEAL, 0.0006, 0.02),
         ]
         edits = [

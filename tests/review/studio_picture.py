@@ -64,8 +64,8 @@ class StudioPicture:
         """The extended, healed picture, ``(h, w, 3)`` sRGB."""
         return self._after
 
-    def preview(self, long_edge: int) -> bytes:
-        picture = Image.fromarray(self._original)
+    def preview(self, long_edge: int, *, proposed: bool = False) -> bytes:
+        picture = Image.fromarray(self._after if proposed else self._original)
         picture.thumbnail((long_edge, long_edge))
         return _jpeg(picture)
 

@@ -114,7 +114,8 @@ def test_a_capture_that_is_gone_is_named(desk: MemoryDesk) -> None:
     follow(desk, 0, story)
 
 
-def test_health_is_told_when_it_says_something_new(desk: MemoryDesk) -> None:
+def test_health_is_told_when_it_says_something_new(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "HEALTH_ASKED_EVERY_S", 0.05)
     desk.arrive("1.NEF")
 
     async def story(next_event: Callable[[], Awaitable[Event]]) -> None:

@@ -69,7 +69,7 @@ function decideCurrent(verb: 'approve' | 'reject' | 'revoke', desk: Desk): boole
 /** Whether a decision makes sense in a capture's state; the server has the last word. */
 export function may(verb: 'approve' | 'reject' | 'revoke', { state, proposal }: Capture): boolean {
   if (verb === 'approve') return !!proposal && ['proposed', 'needs-a-person', 'rejected'].includes(state);
-  if (verb === 'reject') return ['developed', 'proposed', 'needs-a-person'].includes(state);
+  if (verb === 'reject') return ['proposed', 'needs-a-person'].includes(state);
   return ['approved', 'delivered', 'rejected'].includes(state);
 }
 

@@ -9,6 +9,7 @@ const RETRY_MS = 2000;
 /** The session as the server's events tell it. */
 export class Live {
   readonly captures = new SvelteMap<string, Capture>();
+  /** The session's folder, whole. */
   session = $state('');
   health = $state.raw<Health | null>(null);
   connection = $state<Connection>('connecting');
@@ -55,6 +56,7 @@ export class Live {
       this.#heard(health);
     });
     on<{ captures: Capture[]; gone: string[] }>('change', ({ captures, gone }) => {
+      if (captures.some(({ id }) => !this.captures.has(id))) this.lastFrameAtMs = Date.now();
       captures.forEach((capture) => this.put(capture));
       gone.forEach((id) => this.captures.delete(id));
     });

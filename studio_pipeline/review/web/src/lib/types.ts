@@ -93,9 +93,12 @@ export interface Capture {
   proposal?: Proposal | null;
   subject?: Subject | null;
   decisions?: Decision[];
+  /** What edits start from: the developed RAW, an exported TIFF, a JPEG. */
+  base?: { kind: string; notes: string[] } | null;
 }
 
 export interface Status {
+  /** The session's folder, whole. */
   session: string;
   captures: Capture[];
 }
@@ -103,7 +106,6 @@ export interface Status {
 export interface Health {
   last_frame_age_s: number | null;
   warnings: string[];
-  session: string;
   preset: string;
   jobs: { running: unknown[]; queued: number };
   counts: Partial<Record<State, number>>;

@@ -34,6 +34,9 @@ const GUARD_WORDS: Record<string, string> = {
   healed_area: 'Healed area',
 };
 
+/** Figures that are parts of the base's area. */
+const FRACTIONS = new Set(['new_area', 'healed_area']);
+
 export const guardTitle = (name: string) => GUARD_WORDS[name] ?? sentence(name);
 
 export function figure(value: number, unit = ''): string {
@@ -46,10 +49,15 @@ export function figure(value: number, unit = ''): string {
   return unit ? `${text} ${unit}` : text;
 }
 
-export function limits({ low, limit, unit }: Guard): string {
+const percent = (value: number) => `${figure(value * 100)}%`;
+
+export const guardFigure = ({ name, value, unit }: Guard) =>
+  FRACTIONS.has(name) ? percent(value) : figure(value, unit);
+
+export function limits({ name, low, limit }: Guard): string {
   if (low === limit) return `must be ${figure(limit)}`;
   if (low !== 0) return `within ${figure(low)}–${figure(limit)}`;
-  return `at most ${figure(limit, unit === '%' ? unit : '')}`;
+  return `at most ${FRACTIONS.has(name) ? percent(limit) : figure(limit)}`;
 }
 
 export function age(seconds: number): string {

@@ -6,6 +6,7 @@ import { ExactDrawer } from './exactDrawer';
 const TILE_PX = 512;
 const MARGIN = 0.03; // free surround about the picture when it is fitted, of its longer side
 const MOST_MAGNIFIED = 8;
+const PATIENCE_MS = 120_000; // the first tile at 100% waits for the RAW to be developed in full
 const SWAP_AFTER_MS = 4000; // an older render is taken away by then, even if tiles of the newer one are missing
 const { Point, Rect } = OpenSeadragon;
 
@@ -30,6 +31,8 @@ export interface StageEvents {
   moved?: () => void;
   /** The edited picture of this hash is on the screen, every tile of it that the view shows. */
   seen?: (hash: string) => void;
+  /** Whether tiles of what is to be seen are still on their way. */
+  waits?: (waiting: boolean) => void;
   /** A tile could not be loaded. */
   failed?: () => void;
 }
@@ -64,6 +67,7 @@ export class Stage {
       blendTime: 0,
       immediateRender: false,
       imageLoaderLimit: 4, // leaves the browser a connection for decisions
+      timeout: PATIENCE_MS,
       tileRetryMax: 3,
       tileRetryDelay: 1500,
       smoothTileEdgesMinZoom: Infinity,
@@ -99,7 +103,9 @@ export class Stage {
     this.#failed = false;
     const turn = ++this.#shows;
     if (!same) this.#remove(before);
-    if (picture.previewUrl && (!same || !picture.tiles)) this.#addPreview(picture.previewUrl, turn);
+    else if (before.preview) this.#place(before.preview);
+    else if (picture.tiles && !before.after && picture.previewUrl) this.#addPreview(picture.previewUrl, turn);
+    if (picture.previewUrl && !same) this.#addPreview(picture.previewUrl, turn);
     if (picture.tiles) {
       for (const layer of ['before', 'after', 'mask'] as const) this.#addTiles(picture, layer, turn, same ? before : {});
       if (same) setTimeout(() => this.#remove(before), SWAP_AFTER_MS);
@@ -224,8 +230,22 @@ export class Stage {
     const tileSource = { type: 'image', url, buildPyramid: false };
     this.#add({ tileSource, x: 0, y: 0, width: 1, index: 0 }, turn, (item) => {
       this.#layers.preview = item;
+      this.#place(item);
       if (this.#fitted) this.fit(true);
     });
+  }
+
+  /** Lay a preview where it belongs: it may show the base, or the canvas of the proposal. */
+  #place(preview: OpenSeadragon.TiledImage): void {
+    const tiles = this.#picture?.tiles;
+    if (!tiles) return;
+    const [height, width] = tiles.base;
+    const { x, y } = preview.getContentSize();
+    const unlike = ([y0, x0, y1, x1]: Roi) => Math.abs(Math.log((x / y) * ((y1 - y0) / (x1 - x0))));
+    const base: Roi = [0, 0, height, width];
+    const bounds = this.#bounds(unlike(tiles.canvas) < unlike(base) ? tiles.canvas : base);
+    preview.setPosition(bounds.getTopLeft(), true);
+    preview.setWidth(bounds.width, true);
   }
 
   #addTiles(picture: Picture, layer: Layer, turn: number, older: Layers): void {
@@ -248,7 +268,9 @@ export class Stage {
       this.#layers[layer] = item;
       this.#clip();
       item.addHandler('fully-loaded-change', ({ fullyLoaded }) => {
-        if (!fullyLoaded || !this.#visible.includes(layer)) return;
+        if (!this.#visible.includes(layer)) return;
+        if (layer === 'after') this.events.waits?.(!fullyLoaded);
+        if (!fullyLoaded) return;
         // Not from within OpenSeadragon's own walk over the layers.
         setTimeout(() => turn === this.#shows && this.#complete(layer, hash, older));
       });
