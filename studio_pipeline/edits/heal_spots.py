@@ -22,8 +22,9 @@ from studio_pipeline.records.plan import Plan, Refusal, Tier
 from studio_pipeline.records.spots import Spot, SpotsPlan
 from studio_pipeline.subject.reading import Reading
 
-_MIN_OUTLIER = 2.5
+_MIN_OUTLIER = 3.5  # at 2 the strongest grain of a whole frame begins to count
 _MIN_CONTRAST = 2.0  # L*
+_LEAST_RADIUS_PX = 3.0  # at plan scale; smaller limits, in small pictures, cannot be told apart
 _SOURCE_DIRECTIONS = 16
 _LOOK_WEIGHTS = np.array([0.05, 1.0, 0.5])  # healing mends light, so it weighs little
 _TEXTURE_SIGMA_PX = 3.0
@@ -37,7 +38,10 @@ class HealSpotsParams(Record):
         0.006, gt=0, le=0.02, description="Largest spot's radius, as a fraction of the long edge."
     )
     sensitivity: float = Field(
-        1.0, ge=0.25, le=2.0, description="2 finds spots half as strong; 0.5 only those twice as strong."
+        1.0,
+        ge=0.25,
+        le=1.5,
+        description="1.5 finds spots two thirds as strong, 0.5 only those twice as strong.",
     )
     max_count: int = Field(200, ge=0, le=2000, description="Most spots in one frame; the strongest are kept.")
     person_margin: float = Field(
@@ -123,7 +127,7 @@ def _find_spots(frame: Frame, plain: Mask, params: HealSpotsParams) -> tuple[tup
     blobs = find(
         lab,
         plain,
-        max_radius_px=params.max_radius * frame.extent.long_edge,
+        max_radius_px=max(_LEAST_RADIUS_PX, params.max_radius * frame.extent.long_edge),
         min_outlier=_MIN_OUTLIER / params.sensitivity,
         min_contrast=_MIN_CONTRAST / params.sensitivity,
     )
@@ -154,7 +158,7 @@ def _source(
     """Offset (dy, dx) of the disc nearby whose texture and light are most like those around the spot."""
     y, x, reach = round(blob.y), round(blob.x), math.ceil(blob.radius_px) + 2
     height, width = room.shape
-    if min(y, x, height - 1 - y, width - 1 - x) < reach + _BORDER_PX:
+    if min(y, x, height - 1 - y, width - 1 - x) < blob.radius_px + _BORDER_PX:
         return None
     around = Roi(y, x, y + 1, x + 1).grown(2 * reach) & Roi(0, 0, height, width)
     rows, columns = around.within(Roi(0, 0, height, width))

@@ -23,6 +23,7 @@ _CANDIDATE = 5.0  # in mean absolute responses; anything weaker is not even look
 _MOST_CANDIDATES = 2000
 _ENOUGH_SURROUNDINGS = 0.4  # of the ring around a spot must be plain, to judge it at all
 _CORE_SHARE = 0.35  # of the peak: what belongs to the spot's core
+_SKIRT_PX = 2.0  # how far a soft edge may reach beyond the core
 _SKIRT_SHARE = 0.05  # of the peak: where its skirt ends
 _ROUND_ENOUGH = 0.3  # area over that of the enclosing disc; a thread has less
 
@@ -59,7 +60,7 @@ def find(
     Args:
         lab: ``(h, w, 3)`` float32 CIELAB.
         plain: ``(h, w)``, True where spots may be and what they are compared with.
-        max_radius_px: larger ones are no dust.
+        max_radius_px: larger ones are no dust; the radius found may be a soft edge's width more.
         min_outlier: how many times stronger than the strongest percent of its surroundings a spot must be.
         min_contrast: distance from its surroundings that makes it worth a heal, in L*; chroma counts a third.
     """
@@ -150,16 +151,17 @@ def _measure(
 
     All from one signal: the difference from the surroundings along the flaw's own colour.
     """
-    reach = 2 * max_radius_px + 4
+    most_px = max_radius_px + _SKIRT_PX
+    reach = 2 * most_px + 4
     window = _window(plain.shape, y, x, reach)
     distance = _distance(window, y, x)
-    ring = (distance > max_radius_px + 1) & (distance <= reach) & plain[window]
-    patch = cv2.GaussianBlur(lab[window], (0, 0), 0.5 * scale.sigma_px)
+    ring = (distance > most_px + 1) & (distance <= reach) & plain[window]
     if np.count_nonzero(ring) < 16:
         return None
-    difference = patch - np.median(patch[ring], axis=0)
-    colour = difference[distance <= 1.5].mean(axis=0)
-    signal = difference @ (colour / max(float(np.linalg.norm(colour)), 1e-6))
+    difference = lab[window] - np.median(lab[window][ring], axis=0)
+    colour = difference[distance <= scale.sigma_px].mean(axis=0)
+    sharp = difference @ (colour / max(float(np.linalg.norm(colour)), 1e-6))
+    signal = cv2.GaussianBlur(sharp, (0, 0), 0.5 * scale.sigma_px)
     peak, noise = float(signal[distance <= 1.5].max()), float(signal[ring].std())
 
     _, parts = cv2.connectedComponents((signal > max(_CORE_SHARE * peak, 2 * noise)).astype(np.uint8))
@@ -171,10 +173,10 @@ def _measure(
     cy, cx = float(rows.mean()) + window[0].start, float(columns.mean()) + window[1].start
     distance = _distance(window, cy, cx)
     core_px = float(distance[core].max()) + 0.5
-    if np.count_nonzero(core) < _ROUND_ENOUGH * np.pi * core_px**2:
+    if core_px > max_radius_px or np.count_nonzero(core) < _ROUND_ENOUGH * np.pi * core_px**2:
         return None
-    radius_px = _skirt(signal, distance, core_px, peak, noise)
-    if radius_px > max_radius_px or not plain[window][distance <= radius_px + 1].all():
+    radius_px = _skirt(sharp, distance, core_px, peak, float(sharp[ring].std()))
+    if radius_px > most_px or not plain[window][distance <= radius_px + 1].all():
         return None
     return cy, cx, radius_px, peak
 
