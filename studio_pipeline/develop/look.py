@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_pipeline.pixels.color import Codes, Linear, RgbEncoding, sqrt_steps
+from studio_pipeline.pixels import color
+from studio_pipeline.pixels.color import Codes, Linear, RgbEncoding
 from studio_pipeline.records.develop import Look
 
 VERSION = 1
 CURVE_SAMPLES = 257
 NEUTRAL_SLOPE = 2.0
 _TABLE_STEPS = 1 << 18
-_STRIP_PX = 1 << 17
+_STRIP_PX = 1 << 16
 
 
 def rolloff(light: NDArray[np.float64], slope: float) -> NDArray[np.float64]:
@@ -49,8 +50,7 @@ def apply(sensor: NDArray[np.uint16], look: Look, encoding: RgbEncoding) -> Code
     codes = np.empty(sensor.shape, np.uint16)
     rows = max(1, _STRIP_PX // sensor.shape[1])
     for top in range(0, len(sensor), rows):
-        strip = np.ascontiguousarray(sensor[top : top + rows]).astype(np.float32)
-        codes[top : top + rows] = encoding.encode(_rendered(strip, matrix, table), 16)
+        codes[top : top + rows] = encoding.encode(_rendered(sensor[top : top + rows], matrix, table), 16)
     return codes
 
 
@@ -59,9 +59,10 @@ def render(light: Linear, look: Look) -> Linear:
     return _rendered(light * np.float32(65535), _matrix(look), _table(look))
 
 
-def _rendered(sensor: Linear, matrix: NDArray[np.float32], table: NDArray[np.float32]) -> Linear:
-    light = np.asarray(cv2.transform(sensor, matrix), np.float32)
-    return np.take(table, sqrt_steps(light, _TABLE_STEPS))
+def _rendered(sensor: NDArray[Any], matrix: NDArray[np.float32], table: NDArray[np.float32]) -> Linear:
+    light = color.mix(color.planes(sensor.reshape(-1, 3)), matrix)
+    rendered = np.take(table, color.sqrt_steps(light, _TABLE_STEPS))
+    return np.ascontiguousarray(rendered.T).reshape(sensor.shape)
 
 
 def _matrix(look: Look) -> NDArray[np.float32]:

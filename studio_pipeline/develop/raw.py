@@ -46,26 +46,16 @@ class RawFile:
         return self._postprocess(settings, half_size=False)
 
     def linear_reduced(self, settings: DevelopSettings) -> tuple[NDArray[np.uint16], Extent]:
-        """The same at plan scale, from one pixel for each cell of the mosaic; and the master's extent.
-
-        The last row or column of a sensor with an odd size has no whole cell and is left out.
-        """
-        full = self.extent
-        stretched = self.libraw.sizes.pixel_aspect != 1
+        """The same at plan scale, from one pixel for each cell of the mosaic; and the master's extent."""
+        full, stretched = self.extent, self.libraw.sizes.pixel_aspect != 1
         half = self._postprocess(settings, half_size=True)
-        if stretched or Extent(*half.shape[:2]) != Extent((full.height + 1) // 2, (full.width + 1) // 2):
+        if stretched or Extent(*half.shape[:2]) != full.scaled(0.5):
             # No mosaic (a linear DNG), or LibRaw turns or stretches the sensor's grid: reduce the full size.
             half = self.linear(settings)
             full = Extent(*half.shape[:2])
         else:
-            half = half[: max(1, full.height // 2), : max(1, full.width // 2)]
-        target = full.scaled(plan_scale(full))
-        if Extent(*half.shape[:2]) != target:
-            size = (target.width, target.height)
-            half = np.asarray(
-                cv2.resize(np.ascontiguousarray(half), size, interpolation=cv2.INTER_AREA), np.uint16
-            )
-        return half, full
+            _repeat_whole_cells(half, full)
+        return _resized(half, full.scaled(plan_scale(full))), full
 
     def clipped(self, full: Extent) -> NDArray[np.bool_]:
         """Where a photosite within one pixel was full, ``(h, w)``; nowhere if ``full`` is not its grid.
@@ -121,6 +111,21 @@ class RawFile:
             highlight_mode=_HIGHLIGHTS[settings.highlights],
         )
         return pixels
+
+
+def _repeat_whole_cells(half: NDArray[np.uint16], full: Extent) -> None:
+    """The last row or column of a sensor with an odd size has no whole cell: it repeats its neighbour."""
+    if full.height % 2:
+        half[-1] = half[-2]
+    if full.width % 2:
+        half[:, -1] = half[:, -2]
+
+
+def _resized(picture: NDArray[np.uint16], target: Extent) -> NDArray[np.uint16]:
+    if Extent(*picture.shape[:2]) == target:
+        return picture
+    size = (target.width, target.height)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint16)
 
 
 @contextmanager

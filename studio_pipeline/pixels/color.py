@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +33,7 @@ _SPACES: dict[
 }
 SPACES = tuple(_SPACES)
 _SQRT_STEPS = 1 << 20
-_CHUNK_PX = 1 << 19
+_CHUNK_PX = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +87,7 @@ class RgbEncoding:
         linear = np.empty(codes.shape, np.float32)
         source, target = codes.reshape(-1, 3), linear.reshape(-1, 3)
         for chunk in _chunks(len(source)):
-            target[chunk] = _transform(_look_up(tables, source[chunk]), self._to_rec2020)
+            target[chunk] = mix(_look_up(tables, source[chunk].T), self._to_rec2020).T
         return linear
 
     def encode(self, linear: Linear, bits: int, dither: NDArray[np.float32] | None = None) -> Codes:
@@ -101,15 +100,33 @@ class RgbEncoding:
         source, target = linear.reshape(-1, 3), codes.reshape(-1, 3)
         noise = None if dither is None else dither.reshape(-1, 3)
         for chunk in _chunks(len(source)):
-            steps = sqrt_steps(_transform(source[chunk], self._from_rec2020), _SQRT_STEPS)
+            steps = sqrt_steps(mix(planes(source[chunk]), self._from_rec2020), _SQRT_STEPS)
             if noise is None:
-                target[chunk] = _look_up(self._code_tables[bits], steps)
+                target[chunk] = _look_up(self._code_tables[bits], steps).T
             else:
-                places = (
-                    _look_up(self._code_places, steps) / np.float32(257 if bits == 8 else 1) + noise[chunk]
-                )
-                target[chunk] = np.rint(np.clip(places, 0, np.iinfo(codes.dtype).max))
+                places = _look_up(self._code_places, steps).T / np.float32(257 if bits == 8 else 1)
+                target[chunk] = np.rint(np.clip(places + noise[chunk], 0, np.iinfo(kind).max))
         return codes
+
+
+def planes(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """``(n, 3)`` of any type as float32 ``(3, n)``, one channel after the other."""
+    return np.ascontiguousarray(pixels.T, np.float32)
+
+
+def mix(light: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``matrix`` (3, 3) times ``light`` ``(3, n)``, by plain products and sums.
+
+    A pixel's result is the same in whatever tile and on whatever machine. OpenCV and BLAS fuse and reorder,
+    so theirs depends on the pixel's place in the array.
+    """
+    out = np.empty_like(light)
+    term = np.empty(light.shape[1], np.float32)
+    for row, target in zip(matrix, out, strict=True):
+        np.multiply(light[0], row[0], out=target)
+        for channel in (1, 2):
+            target += np.multiply(light[channel], row[channel], out=term)
+    return out
 
 
 def sqrt_steps(linear: Linear, steps: int) -> NDArray[np.int32]:
@@ -122,23 +139,19 @@ def sqrt_steps(linear: Linear, steps: int) -> NDArray[np.int32]:
 
 
 def _look_up(tables: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
-    """``tables`` ``(1 or 3, n)`` at ``index`` ``(m, 3)``."""
-    if len(tables) == 1:
-        return np.take(tables[0], index)
-    return np.stack([np.take(table, index[:, channel]) for channel, table in enumerate(tables)], axis=1)
+    """``tables`` ``(1 or 3, n)`` at ``index`` ``(3, m)``."""
+    shared = len(tables) == 1
+    return np.stack([np.take(tables[0 if shared else channel], index[channel]) for channel in range(3)])
 
 
 def _chunks(count: int) -> Iterator[slice]:
-    """Pieces that keep the temporary arrays of a whole picture small."""
+    """Pieces whose temporary arrays stay in the processor's cache."""
     return (slice(start, start + _CHUNK_PX) for start in range(0, count, _CHUNK_PX))
 
 
 def _transform(linear: Linear, matrix: NDArray[np.float32]) -> Linear:
     """A new array of the same shape, every pixel times ``matrix``."""
-    flat = np.ascontiguousarray(linear, np.float32).reshape(-1, 1, 3)
-    if not len(flat):
-        return linear.astype(np.float32)
-    return np.asarray(cv2.transform(flat, matrix), np.float32).reshape(linear.shape)
+    return mix(planes(linear.reshape(-1, 3)), matrix).T.reshape(linear.shape)
 
 
 @cache
@@ -175,9 +188,8 @@ def convert(codes: Codes, source: RgbEncoding, target: RgbEncoding, bits: int) -
 
 def luminance(linear: Linear) -> NDArray[np.float32]:
     """CIE Y of linear Rec.2020, ``(h, w, 3)`` to ``(h, w)``."""
-    return np.asarray(
-        cv2.transform(np.ascontiguousarray(linear), _REC2020[1:2].astype(np.float32)), np.float32
-    )
+    red, green, blue = _REC2020[1].astype(np.float32)
+    return np.asarray(linear[..., 0] * red + linear[..., 1] * green + linear[..., 2] * blue, np.float32)
 
 
 def to_lab(linear: Linear) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""TIFF, JPEG and PNG bases: codes and profile exactly as they stand, or a refusal that says what to export."""
+"""TIFF, JPEG and PNG bases: codes and profile exactly as they stand, or a refusal saying what to export."""
 
 from __future__ import annotations
 
