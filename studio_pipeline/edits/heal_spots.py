@@ -77,7 +77,9 @@ class HealSpots:
             params=params.model_dump(mode="json"),
             changes=bool(spots),
             refusals=refusals,
-            notes=(f"{left_out} more spots were left: no clean backdrop near them",) if left_out else (),
+            notes=(f"spots left, too near the border or with no clean backdrop beside: {left_out}",)
+            if left_out
+            else (),
             body=SpotsPlan(spots=spots).model_dump(mode="json"),
         )
 
