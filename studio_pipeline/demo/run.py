@@ -22,7 +22,7 @@ from studio_pipeline.records.preset import load
 from studio_pipeline.review.shoot import page, stopped_by_signals
 from studio_pipeline.session.folder import Session, create
 
-PRESET = "headshot-4x5"
+PRESET = "banner-16x9"
 SEED = 7
 _HEADLESS_PAUSE_S = 0.2
 _PATIENCE_S = 300.0

@@ -15,25 +15,31 @@ from studio_pipeline.geometry import Extent
 Light = NDArray[np.float32]
 Kind = Literal["portrait", "empty", "card"]
 
-FULL = Extent(2880, 1920)
+FULL = Extent(1920, 2880)
 _SITTER_LIGHT = 0.93  # keeps the helmet's white just below the sensor's full scale
 _GREY_CARD = 0.18
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What stands where: ``pan`` and ``centre_x`` in frame widths, ``size`` as the sitter is enlarged."""
+    """What stands where: ``pan`` and ``centre_x`` in frame widths, ``size`` as the sitter is enlarged.
+
+    ``stand_x``: where a light stand was left in the frame, in frame widths.
+    """
 
     kind: Kind = "portrait"
     pan: float = 0.0
-    centre_x: float = 0.5
+    centre_x: float = 0.63
     size: float = 2.0
     exposure_ev: float = 0.0
+    stand_x: float | None = None
 
 
 def render(scene: Scene, extent: Extent, seed: int) -> tuple[Light, NDArray[np.float32]]:
     """Light at the sensor, upright: linear sRGB ``(h, w, 3)``, and the person's coverage ``(h, w)``, 0..1."""
     light = studio.view(extent, scene.pan, seed)
+    if scene.stand_x is not None:
+        studio.put_stand(light, scene.stand_x)
     alpha = np.zeros((extent.height, extent.width), np.float32)
     if scene.kind == "portrait":
         _put_sitter(light, alpha, scene)
@@ -63,20 +69,19 @@ def _cast_shadow(light: Light, alpha: Light) -> None:
     """She stands well before the paper: her shadow is wide, faint, and falls away from the key."""
     height, width = alpha.shape
     small = cv2.resize(alpha, (width // 8, height // 8), interpolation=cv2.INTER_AREA)
-    move = np.array([[1, 0, 0.115 * width / 8], [0, 1, 0.04 * width / 8]], np.float32)
+    move = np.array([[1, 0, 0.077 * width / 8], [0, 1, 0.027 * width / 8]], np.float32)
     moved = cv2.warpAffine(small, move, (small.shape[1], small.shape[0]), borderMode=cv2.BORDER_REPLICATE)
-    soft = cv2.GaussianBlur(moved, (0, 0), 0.055 * width / 8)
+    soft = cv2.GaussianBlur(moved, (0, 0), 0.037 * width / 8)
     light *= (1 - 0.17 * cv2.resize(soft, (width, height), interpolation=cv2.INTER_CUBIC))[..., None]
 
 
 def _put_card(light: Light) -> None:
     """An 18 % card with a white and a black strip, clipped to a stand where the sitter will be."""
-    height, width = light.shape[:2]
-    middle, size = np.array([0.5, 1.03]) * width, np.array([0.34, 0.42]) * width
-    middle[1] = min(middle[1], height - 0.35 * width)
+    width = light.shape[1]
+    middle, size = np.array([0.60, 0.36]) * width, np.array([0.20, 0.25]) * width
     tilt = np.deg2rad(-1.4)
     turn = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
-    pole = np.array([[-0.006, 0.5], [0.006, 0.5], [0.006, 9], [-0.006, 9]]) * [width, size[1]]
+    pole = np.array([[-0.004, 0.5], [0.004, 0.5], [0.004, 9], [-0.004, 9]]) * [width, size[1]]
     _fill(light, pole + middle, 0.012)
     parts = (
         ((-0.5, -0.5, 0.5, 0.5), _GREY_CARD),

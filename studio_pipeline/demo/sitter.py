@@ -19,24 +19,22 @@ from studio_pipeline.pixels import color
 
 Light = NDArray[np.float32]
 
-HEIGHT, WIDTH = 476, 512  # below this row the matte ends: the frame cuts her here
+SIZE_PX = 512  # the picture is square, and her lower edge is the picture's own
 LARGEST_SCALE = 2.0
 _SPREAD_PX = 4.0
 
 
 @cache
 def _cutout() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Her own colours, sRGB-encoded 0..1 ``(476, 512, 3)``, and her coverage ``(476, 512)``.
+    """Her own colours, sRGB-encoded 0..1 ``(512, 512, 3)``, and her coverage ``(512, 512)``.
 
     Edge pixels hold some of the old background; the colour that is hers alone is estimated by blurred
     fusion (Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021).
     """
     import skimage
 
-    codes = _read(Path(skimage.__file__).parent / "data" / "astronaut.png", cv2.IMREAD_COLOR)[..., ::-1]
-    matte = _read(Path(str(files(__package__).joinpath("sitter_matte.png"))), cv2.IMREAD_GRAYSCALE)
-    mixed = codes[:HEIGHT].astype(np.float32) / 255
-    alpha = matte[:HEIGHT].astype(np.float32)[..., None] / 255
+    mixed = _read(Path(skimage.__file__).parent / "data" / "astronaut.png", "RGB")
+    alpha = _read(Path(str(files(__package__).joinpath("sitter_matte.png"))), "L")[..., None]
     hers = _spread(mixed * alpha) / np.maximum(_spread(alpha), 1e-4)
     behind = _spread(mixed * (1 - alpha)) / np.maximum(_spread(1 - alpha), 1e-4)
     hers = np.clip(hers + alpha * (mixed - alpha * hers - (1 - alpha) * behind), 0, 1)
@@ -52,7 +50,7 @@ def at_scale(scale: float) -> tuple[Light, Light]:
     if not 0 < scale <= LARGEST_SCALE:
         raise ValueError(f"the sitter may be enlarged up to {LARGEST_SCALE} times, not {scale}")
     hers, alpha = _cutout()
-    size = (round(WIDTH * scale), round(HEIGHT * scale))
+    size = (round(SIZE_PX * scale), round(SIZE_PX * scale))
     how = cv2.INTER_LANCZOS4 if scale > 1 else cv2.INTER_AREA
     shown = np.clip(cv2.resize(hers, size, interpolation=how), 0, 1)
     coverage = np.clip(cv2.resize(alpha, size, interpolation=how), 0, 1)
@@ -65,6 +63,9 @@ def _spread(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(blurred.reshape(picture.shape), np.float32)
 
 
-def _read(path: Path, flags: int) -> NDArray[np.uint8]:
-    # From a buffer: OpenCV's own file access fails on paths that are not plain text on some systems.
-    return np.asarray(cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags), np.uint8)
+def _read(path: Path, mode: str) -> NDArray[np.float32]:
+    """A picture's codes, 0..1. By Pillow: libpng warns on the terminal of the portrait's old profile."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image.convert(mode), np.float32) / np.float32(255)

@@ -8,11 +8,12 @@ import rawpy
 from PIL import Image
 
 from studio_pipeline.demo import shoot
-from studio_pipeline.demo.shoot import TAKES, DemoFrame, render_frames, write_shoot
+from studio_pipeline.demo.scene import Scene
+from studio_pipeline.demo.shoot import TAKES, DemoFrame, Take, render_frames, write_shoot
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Extent
 
-SMALL = Extent(576, 384)
+SMALL = Extent(384, 576)
 SEED = 7
 
 
@@ -43,6 +44,24 @@ def test_every_frame_is_a_raw_that_libraw_opens_upright(frames: list[DemoFrame])
             assert red_over_blue[inside].mean() > 20 + red_over_blue[~inside].mean(), "the suit is orange"
 
 
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_a_camera_held_turned_records_the_same_picture(orientation: int) -> None:
+    still, turned = render_frames(
+        SEED, SMALL, (Take(Scene(), 0.0), Take(Scene(), 0.0, orientation=orientation))
+    )
+    with rawpy.imread(io.BytesIO(still.dng)) as a, rawpy.imread(io.BytesIO(turned.dng)) as b:
+        upright = orientation == 3
+        assert (b.raw_image.shape == a.raw_image.shape) == upright
+        with Image.open(io.BytesIO(b.extract_thumb().data)) as thumb:
+            assert (thumb.width > thumb.height) == upright, "the preview lies as the sensor does"
+        first, second = (
+            raw.postprocess(half_size=True, use_camera_wb=True, no_auto_bright=True).astype(float)
+            for raw in (a, b)
+        )
+    assert np.abs(first - second).mean() < 5, "of 255: noise, and edges on other sites of the mosaic"
+    assert np.abs(first - second[:, ::-1]).mean() > 15
+
+
 def test_times_are_distinct_and_in_order(frames: list[DemoFrame]) -> None:
     times = []
     for frame in frames:
@@ -58,7 +77,7 @@ def test_raw_and_jpeg_of_a_pair_tell_of_one_exposure(frames: list[DemoFrame]) ->
     same = ("EXIF DateTimeOriginal", "EXIF SubSecTimeOriginal", "EXIF BodySerialNumber", "Image Orientation")
     assert [str(raw[name]) for name in same] == [str(jpeg[name]) for name in same]
     with Image.open(io.BytesIO(pair.jpeg)) as image:
-        assert image.size == (SMALL.height, SMALL.width), "as the sensor lay, turned by its orientation"
+        assert image.size == (SMALL.width, SMALL.height)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_another(frames: list[DemoFrame]) -> None:
@@ -68,7 +87,18 @@ def test_the_same_seed_gives_the_same_bytes_and_another_another(frames: list[Dem
     assert all(a.dng != b.dng for a, b in zip(once, other, strict=True))
 
 
-@pytest.mark.parametrize("extent", [Extent(575, 384), Extent(3000, 2000)])
+def test_cycling_goes_on_with_numbers_and_times_and_repeats_no_file() -> None:
+    frames = list(render_frames(SEED, SMALL, TAKES[1:3], cycles=2))
+    assert [frame.name for frame in frames] == [f"STP_{n:04d}" for n in range(1, 5)]
+    assert [frame.kind for frame in frames] == ["empty", "portrait"] * 2
+    times = [
+        str(exifread.process_file(io.BytesIO(f.dng), details=False)["EXIF DateTimeOriginal"]) for f in frames
+    ]
+    assert times == sorted(set(times))
+    assert len({frame.dng for frame in frames}) == 4
+
+
+@pytest.mark.parametrize("extent", [Extent(384, 575), Extent(2000, 3000)])
 def test_sizes_a_mosaic_cannot_have_are_refused(extent: Extent) -> None:
     with pytest.raises(ValueError, match="even size"):
         next(render_frames(SEED, extent))
@@ -104,8 +134,8 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_full_size_is_about_six_megapixels_and_needs_more_width_for_4x5() -> None:
+def test_full_size_is_about_six_megapixels_and_needs_more_width_for_16x9() -> None:
     full = shoot.scene.FULL
     assert 5.5e6 <= full.area <= 6.5e6
-    assert full.width / full.height < 4 / 5
+    assert 1.4 < full.width / full.height < 16 / 9
     assert np.gcd(full.width, full.height) % 2 == 0
