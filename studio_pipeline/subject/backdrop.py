@@ -17,6 +17,7 @@ Floats = NDArray[np.float32]
 PLAIN_SPREAD = 0.022
 PLAIN_SET_SHARE = 0.6
 _LEAST_THING, _MOST_THING = 0.03, 0.08
+_GRAIN_LEFT = 0.006
 _STEEP = 0.008  # a pixel, in code values over 1
 _SMOOTHING = 0.012  # of the long edge
 _CREEP_STEPS = 3
@@ -55,6 +56,21 @@ class Backdrop:
     def is_plain_set(self) -> bool:
         """Whether most of what is seen of the backdrop is plain, so that its model may judge other pixels."""
         return float(self.plain[self.known].mean() if self.known.any() else 0.0) > PLAIN_SET_SHARE
+
+
+def grain_of(srgb: Floats) -> float:
+    """Standard deviation of the grain, from the median of a Laplacian (Immerkaer 1996), channels averaged."""
+    grey = cv2.transform(srgb, np.full((1, 3), 1 / 3, np.float32))
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    return float(np.median(np.abs(cv2.filter2D(grey, -1, kernel)))) / 0.6745 / 6
+
+
+def without_grain(srgb: Floats, grain: float) -> Floats:
+    """Averaged just as far as strong grain needs, so that a plain backdrop still looks plain."""
+    if grain < _GRAIN_LEFT:
+        return srgb
+    sigma = min(grain / _GRAIN_LEFT / 3.5, 2.0)  # a Gaussian of sigma leaves 1 / (3.5 sigma) of white noise
+    return np.asarray(cv2.GaussianBlur(srgb, (0, 0), max(sigma, 0.6)), np.float32)
 
 
 def model(srgb: Floats, known: Mask, forbidden: Mask) -> Backdrop:

@@ -73,6 +73,8 @@ def trimap(
         outer |= grow(held, max(2, round(0.02 * unit_px)))
         # Only whole stretches of backdrop narrow the band: a gap of a few pixels may lie between hairs.
         seen_through = backdrop.explains(srgb) & (evidence.likely < 0.5) & ~held
+        # One that the person encloses must be denied by every model: it may be a reflection.
+        seen_through &= touching(seen_through, ~outer) | (evidence.likely < 0.1)
         outer &= ~opened(seen_through, max(1, round(0.02 * unit_px)))
     enclosed = _enclosed_by(core, outer)
     return Trimap(core | enclosed, outer & ~core & ~enclosed, held)
@@ -129,14 +131,15 @@ class Matte:
     parts: Trimap
 
 
-def solve(frame: Frame, evidence: Evidence, parts: Trimap, backdrop: Backdrop, unit_px: float) -> Matte:
+def solve(frame: Frame, evidence: Evidence, parts: Trimap, spread: Floats, unit_px: float) -> Matte:
     """Solve coverage in the trimap's band, at the frame's own size.
 
     Where person and backdrop differ clearly, the share of each is read from the pixel's colour between
     theirs (linear light is where shares add up); elsewhere the guided filter (He et al. 2010) lays the
-    detectors' boundary on the picture's edges. ``parts``, ``evidence`` and ``unit_px`` are of the look.
+    detectors' boundary on the picture's edges. ``parts``, ``evidence``, ``spread`` (how far the backdrop
+    and the grain stray, sRGB 0..1) and ``unit_px`` are of the look.
     """
-    extent, spread = frame.extent, backdrop.spread
+    extent = frame.extent
     linear = frame.linear()
     small = resized(linear, Extent(*parts.person.shape))
     sigma = max(1.5, 0.03 * unit_px)

@@ -35,10 +35,14 @@ Kind = Literal["portrait", "empty-set", "grey-card", "unsure"]
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """All that was seen of a frame, at the look's scale."""
+    """All that was seen of a frame, at the look's scale.
+
+    ``srgb``: the look in 0..1, strong grain averaged out; ``grain``: what it was, in the same units.
+    """
 
     look: Look
     srgb: Floats
+    grain: float
     faces: tuple[Face, ...]
     evidence: Evidence
     unit_px: float
@@ -74,7 +78,9 @@ def _see(frame: Frame, detectors: Detectors) -> _Seen:
     evidence = gather(detectors, look.picture, faces)
     heights = [face.roi.extent.height for face in faces]
     unit_px = float(np.median(heights)) if heights else _UNIT_WITHOUT_FACE * look.extent.long_edge
-    return _Seen(look, look.picture.astype(np.float32) / np.float32(255), faces, evidence, unit_px)
+    srgb = look.picture.astype(np.float32) / np.float32(255)
+    grain = backdrop.grain_of(srgb)
+    return _Seen(look, backdrop.without_grain(srgb, grain), grain, faces, evidence, unit_px)
 
 
 def _contradiction(seen: _Seen) -> str:
@@ -105,7 +111,7 @@ def _portrait(frame: Frame, master: Extent, seen: _Seen, detectors: Detectors) -
             )
     model = _backdrop_model(seen, possible)
     parts = matte.trimap(seen.evidence, possible, model, seen.srgb, seen.faces, unit_px)
-    solved = matte.solve(frame, seen.evidence, parts, model, unit_px)
+    solved = matte.solve(frame, seen.evidence, parts, model.spread + np.float32(seen.grain), unit_px)
     skin = _enlarged(healable_skin(detectors, seen.look.picture, seen.faces), frame.extent)
     unit_px /= seen.look.scale
     at_plan = zones.draw(solved, skin, unit_px)
@@ -133,7 +139,8 @@ def _all_locked(frame: Frame, master: Extent, seen: _Seen, reason: str) -> Readi
     model = _backdrop_model(seen, near)
     readable = np.zeros_like(near)
     if model.is_plain_set:
-        readable = matte.touching(model.explains(seen.srgb) & ~near, _border(seen.look.extent)) & ~near
+        calm = model.plain & ~model.differs(seen.srgb) & ~near
+        readable = calm & matte.touching(calm, calm & _border(seen.look.extent))
         readable = matte.opened(readable, max(2, round(0.05 * seen.unit_px)))
     record = _record(master, _faces_on(master, seen), "unsure", reason)
     likely = np.rint(255 * resized(seen.evidence.likely, frame.extent)).astype(np.uint8)
