@@ -90,7 +90,7 @@ class ExtendBackground:
         outcome: dict[str, Any] = {"changes": False, "refusals": wanted.refusals, "notes": wanted.notes}
         if wanted.insets.any:
             canvas = Roi.of(master).grown(wanted.insets)
-            body = _decide(frame, readable, canvas, seed)
+            body = _decide(frame, readable, Roi.of(master), canvas, seed)
             outcome |= {"changes": True, "canvas": canvas, "body": body.model_dump(mode="json")}
         return Plan(
             edit=self.name,
@@ -105,7 +105,7 @@ class ExtendBackground:
     def render(self, plan: Plan, base: Frame, roi: Roi) -> Patch:
         body = ExtendPlan.model_validate(plan.body)
         grid = LightGrid(body.light.array(), body.light_y0, body.light_x0, body.cell_px)
-        pieces = [texture.Piece.of_row(row).scaled(base.scale) for row in body.pieces.array()]
+        pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in body.pieces.array()]
 
         def residual(part: Roi) -> Tone:
             return light.to_tone(base.linear(part)) - grid.at(part, base.scale)
@@ -128,7 +128,7 @@ def _positive(text: str) -> bool:
         return False
 
 
-def _decide(frame: Frame, readable: Mask, canvas: Roi, seed: int) -> ExtendPlan:
+def _decide(frame: Frame, readable: Mask, master: Roi, canvas: Roi, seed: int) -> ExtendPlan:
     long_edge = frame.extent.long_edge
     tone = light.to_tone(frame.linear())
     away = ~grow(~readable, round(_MARGIN * long_edge))
@@ -144,7 +144,7 @@ def _decide(frame: Frame, readable: Mask, canvas: Roi, seed: int) -> ExtendPlan:
     size = max(16, round(_WINDOW * long_edge))
     pieces = texture.choose_pieces(residual, clean, target, frame.roi, size, rng)
     pieces += texture.mirror_band(clean, target, frame.roi, max(3, round(_BAND * long_edge)))
-    rows = np.array([p.scaled(1 / frame.scale).row() for p in pieces], np.float32).reshape(-1, 11)
+    rows = np.array([p.scaled(1 / frame.scale, master).row() for p in pieces], np.float32).reshape(-1, 11)
     return ExtendPlan(
         light=Grid.of(grid.values),
         light_y0=grid.y0,

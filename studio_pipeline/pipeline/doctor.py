@@ -80,10 +80,10 @@ def _opencv() -> Finding:
 
 def _rawpy() -> Finding:
     try:
-        import rawpy
+        from studio_pipeline.develop.raw import LIBRAW_VERSION
     except ImportError as error:
         return Finding("LibRaw", str(error), "pip install rawpy", broken=True)
-    return Finding("LibRaw", ".".join(map(str, rawpy.libraw_version)))
+    return Finding("LibRaw", LIBRAW_VERSION)
 
 
 def _mediapipe() -> Finding:

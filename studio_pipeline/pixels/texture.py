@@ -48,16 +48,21 @@ class Piece:
         flip_y, flip_x, on_top = bool(flags & 1), bool(flags & 2), bool(flags & 4)
         return cls(Roi(y0, x0, y1, x1), Point(sy, sx), flip_y, flip_x, (top, left, bottom, right), on_top)
 
-    def scaled(self, scale: float) -> Piece:
-        if scale == 1:
-            return self
+    def scaled(self, scale: float, base: Roi) -> Piece:
+        """At another scale, where the picture is ``base``. A mirrored piece keeps its axis on the border pixel."""
         top, left, bottom, right = (round(v * scale) for v in self.ramps)
         roi = self.roi.scaled(scale)
         source = Point(round(self.source.y * scale), round(self.source.x * scale))
+        if self.on_top:
+            source = _mirrored(roi, base, self.flip_x)
         return Piece(roi, source, self.flip_y, self.flip_x, (top, left, bottom, right), self.on_top)
 
-    def source_roi(self) -> Roi:
-        return Roi.of(self.roi.extent, self.source)
+
+def _mirrored(roi: Roi, base: Roi, across: bool) -> Point:
+    """Where the mirror image of ``roi`` starts: reflect-101, the border pixel itself is not repeated."""
+    if across:
+        return Point(roi.y0, base.x0 + 1 if roi.x1 <= base.x0 else base.x1 - 1 - roi.extent.width)
+    return Point(base.y0 + 1 if roi.y1 <= base.y0 else base.y1 - 1 - roi.extent.height, roi.x0)
 
 
 def lay(pieces: list[Piece], roi: Roi, residual: Residual, available: Roi) -> Tone:
@@ -237,11 +242,10 @@ def _mirror_left(clean: Mask, room: int, width: int, base: Roi, canvas: Roi, rig
         top = 0 if y0 == canvas.y0 else ramp
         bottom = 0 if y1 == canvas.y1 else ramp
         if right:
-            roi, source = Roi(y0, base.x1, y1, base.x1 + depth), Point(y0, base.x1 - 1 - depth)
-            pieces.append(Piece(roi, source, False, True, (top, 0, bottom, depth), True))
+            roi, ramps = Roi(y0, base.x1, y1, base.x1 + depth), (top, 0, bottom, depth)
         else:
-            roi, source = Roi(y0, base.x0 - depth, y1, base.x0), Point(y0, base.x0 + 1)
-            pieces.append(Piece(roi, source, False, True, (top, depth, bottom, 0), True))
+            roi, ramps = Roi(y0, base.x0 - depth, y1, base.x0), (top, depth, bottom, 0)
+        pieces.append(Piece(roi, _mirrored(roi, base, across=True), False, True, ramps, True))
     return pieces
 
 
