@@ -75,7 +75,7 @@ def embedded_preview(path: source.AnyPath, role: Role, long_edge_px: int = 2048)
         sensor, _ = opened.linear_reduced(DevelopSettings())
         turned = opened.orientation
     working = color.named("ProPhoto")
-    codes = look.apply(orientation.upright(sensor, turned), look.neutral(), working)
+    codes = orientation.upright(look.apply(sensor, look.neutral(), working), turned)
     return _srgb_jpeg(embedded.reduced(codes, long_edge_px), working)
 
 
@@ -95,7 +95,9 @@ def _develop_raw(
             sensor = opened.linear(settings)
             full = Extent(*sensor.shape[:2])
             clipped = opened.clipped(full)
-    codes = look.apply(orientation.upright(sensor, turned), fixed, encoding)
+    codes = look.apply(sensor, fixed, encoding)
+    del sensor  # a master's worth of memory, before the turned copy is made
+    codes = orientation.upright(codes, turned)
     clipped = orientation.upright(clipped, turned) | clipped_in_file(codes)
     extent = orientation.upright_extent(full, turned)
     record = BaseRecord(

@@ -40,7 +40,7 @@ def read(opened: RawFile, long_edge_px: int) -> Embedded | None:
         scale = min(1.0, long_edge_px / max(image.size))
         image.draft("RGB", (int(image.width * scale), int(image.height * scale)))
         codes = np.asarray(image.convert("RGB"))
-        return Embedded(reduced(orientation.upright(codes, turned), long_edge_px), encoding)
+        return Embedded(orientation.upright(reduced(codes, long_edge_px), turned), encoding)
     return None
 
 

@@ -42,7 +42,7 @@ def matched(matrix: NDArray[np.float64], curve: NDArray[np.float64]) -> Look:
 
 
 def apply(sensor: NDArray[np.uint16], look: Look, encoding: RgbEncoding) -> Codes:
-    """Linear Rec.2020 from LibRaw, uint16 ``(h, w, 3)`` in any memory order, as 16-bit codes of ``encoding``.
+    """Linear Rec.2020 from LibRaw, uint16 ``(h, w, 3)``, as 16-bit codes of ``encoding``.
 
     Works in strips, so that the temporary arrays stay small and in the processor's cache.
     """

@@ -47,7 +47,7 @@ class Picture:
 
     @property
     def upright(self) -> Codes:
-        return np.ascontiguousarray(orientation.upright(self.codes, self.orientation))
+        return orientation.upright(self.codes, self.orientation)
 
 
 def read(data: bytes, name: str) -> Picture:
