@@ -1,4 +1,4 @@
-"""`studio demo`: a shoot rendered as real DNG files, tethered into a session, proposed, reviewed, delivered."""
+"""`studio demo`: a shoot rendered as real DNG files, tethered in, proposed, reviewed, delivered."""
 
 from __future__ import annotations
 

@@ -75,8 +75,8 @@ class ExtendBackground:
     version = 1
     tier = Tier.BACKDROP_ONLY
     engine = "classical"
-    writes = (Zone.NEW,)
-    params = ExtendParams
+    writes: tuple[Zone, ...] = (Zone.NEW,)
+    params: type[Record] = ExtendParams
 
     def plan(self, frame: Frame, reading: Reading, params: ExtendParams, seed: int) -> Plan:
         master = reading.record.extent
@@ -155,7 +155,7 @@ def _decide(frame: Frame, readable: Mask, master: Roi, canvas: Roi, seed: int) -
 
 
 def _light(tone: Tone, usable: Mask, cell: int, scale: float, canvas: Roi) -> LightGrid:
-    """The light over the whole canvas: seen cells, the person's place filled, then each new side continued."""
+    """The light over the whole canvas: seen cells, the person's place filled, then each side continued."""
     cells, weights = light.read_cells(tone, usable, cell)
     cells = _fine_detail_out(cells, weights)
     surface = light.fit_surface(cells, weights, 2, Roi.of(Extent(*weights.shape)))

@@ -95,7 +95,7 @@ def render_into(
     canvas: Roi,
     progress: Callable[[float], None] | None = None,
 ) -> None:
-    """Fill ``out`` (an array or memory map of ``canvas``) tile by tile; memory does not grow with the picture."""
+    """Fill ``out`` (an array or memory map of ``canvas``) by tiles; memory does not grow with the picture."""
     done = 0
     for tile in canvas.tiles(TILE_PX):
         out[tile.within(canvas)] = render(plans, base, reading, tile)

@@ -289,7 +289,7 @@ class Conductor:
     def _delivered(self, entry: Entry, outcome: Outcome) -> dict[str, Any]:
         made: tuple[Delivered, ...] = outcome.value
         if entry.approved_hash != outcome.job.arguments["order"].proposal.shown_hash():
-            # Revoked or approved anew while it was rendered: what was published is recorded, so that it can go.
+            # Revoked or approved anew meanwhile: what was published is recorded, so that it can go.
             return {"delivered": made}
         again = {one.recipe for one in made}
         delivered = (*(one for one in entry.delivered if one.recipe not in again), *made)

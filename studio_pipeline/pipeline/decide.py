@@ -1,4 +1,4 @@
-"""A person's word: approve, reject, revoke, and the two doors for an unsure reading. Shared by page and shell."""
+"""A person's word: approve, reject, revoke, and the doors for an unsure reading. Page and shell share it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Decisions:
         return self._catalog.decide(decision, state=State.REJECTED, approved_hash=None)
 
     def revoke(self, capture_id: str, user: str, now: datetime) -> Entry:
-        """Take back an approval or a rejection. Deliverables that are still as they were written go with it."""
+        """Take back an approval or a rejection; deliverables that are still as they were written go too."""
         entry = self._entry(capture_id)
         if entry.state not in (State.APPROVED, State.DELIVERED, State.REJECTED):
             raise Refused(f"{entry.name} is {entry.state.value}: there is no decision to revoke")
@@ -76,7 +76,7 @@ class Decisions:
         return self._open_door(capture_id, Door(kind="nobody", user=user, host=self._host, said_at=now))
 
     def repaint(self, capture_id: str, polygons: list[list[Point]], user: str, now: datetime) -> Entry:
-        """The person says what is locked; corners are master pixels. Raises Refused for what is no polygon."""
+        """The person says what is locked, in master pixels. Raises Refused for what is no polygon."""
         if not polygons or any(len(polygon) < 3 for polygon in polygons):
             raise Refused("a painted lock needs at least one outline of three corners")
         outlines = tuple(tuple(polygon) for polygon in polygons)
@@ -142,7 +142,7 @@ class Decisions:
 
 
 def find(catalog: Catalog, wanted: str) -> Entry:
-    """A capture by the start of its id (6 digits or more) or by its name. Raises Refused unless it is exactly one."""
+    """A capture by its name or the first 6 or more digits of its id. Raises Refused unless it is just one."""
     entries = catalog.entries()
     found = [e for e in entries if e.name == wanted] or [
         e for e in entries if len(wanted) >= 6 and e.id.startswith(wanted.lower())

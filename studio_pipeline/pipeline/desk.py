@@ -1,4 +1,4 @@
-"""The page's counterpart: everything a person may ask of a session at work. Called from the server's threads."""
+"""The page's counterpart: all a person may ask of a session at work. Called from the server's threads."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Desk:
         }
 
     def changes(self, since: int, timeout_s: float) -> tuple[int, list[str]]:
-        """Wait for a change after revision ``since``; the catalog itself is asked, for commands write it too."""
+        """Wait for a change after ``since``; the catalog itself is asked, for commands write it too."""
         until = time.monotonic() + timeout_s
         while True:
             newest, changed = self._catalog.changed_since(since)
@@ -151,7 +151,7 @@ class Desk:
     def tile(
         self, capture_id: str, layer: str, enabled: tuple[str, ...], level: int, col: int, row: int
     ) -> bytes:
-        """One deep-zoom tile; see ``review.desk.Desk``. Levels above plan scale are rendered from the master."""
+        """One deep-zoom tile, as ``review.desk.Desk`` says. Levels above plan scale come from the master."""
         entry = self._entry(capture_id)
         proposal = self._proposal(entry, enabled)
         top = math.ceil(math.log2(max(2, proposal.canvas.extent.long_edge)))

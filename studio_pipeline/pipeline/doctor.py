@@ -1,4 +1,4 @@
-"""`studio doctor`: what is installed, what is missing, and how to mend it. Imports nothing heavy it need not."""
+"""`studio doctor`: what is installed, what is missing, how to mend it. Imports nothing it need not."""
 
 from __future__ import annotations
 

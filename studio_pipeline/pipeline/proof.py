@@ -30,14 +30,14 @@ _MAGIC = b"studio changes 1\n"
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """Every canvas pixel that the edits wrote: where, ``(h, w)`` over ``canvas``, and its codes ``(n, 3)``."""
+    """Every canvas pixel that the edits wrote: where (``mask`` over ``canvas``), and its codes ``(n, 3)``."""
 
     canvas: Roi
     mask: Mask
     values: Codes
 
     def apply(self, null_render: Codes) -> Codes:
-        """The master: the null render of ``canvas`` with the changes laid in. Raises ValueError on another size."""
+        """The null render of ``canvas`` with the changes laid in. Raises ValueError on another size."""
         if null_render.shape[:2] != self.mask.shape or null_render.dtype != self.values.dtype:
             raise ValueError("the recorded changes belong to a picture of another size or depth")
         master = null_render.copy()

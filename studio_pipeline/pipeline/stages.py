@@ -1,4 +1,4 @@
-"""The stages of a frame, one function each. Workers run them; arguments and results pickle, pixels lie in files.
+"""The stages of a frame, one function each, run by workers: arguments pickle, pixels lie in files.
 
 Every stage may be repeated: it finds what an earlier run left under its key and goes on from there.
 """
@@ -203,7 +203,9 @@ def to_jpeg(codes: Codes, encoding: RgbEncoding, long_edge_px: int, quality: int
     extent = Extent(*codes.shape[:2])
     if extent.long_edge > long_edge_px:
         small = extent.scaled(long_edge_px / extent.long_edge)
-        codes = cv2.resize(codes, (small.width, small.height), interpolation=cv2.INTER_AREA)
+        codes = np.asarray(
+            cv2.resize(codes, (small.width, small.height), interpolation=cv2.INTER_AREA), codes.dtype
+        )
     shown = color.convert(codes, encoding, color.named("sRGB"), 8)
     out = io.BytesIO()
     Image.fromarray(np.asarray(shown)).save(

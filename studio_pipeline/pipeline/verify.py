@@ -154,7 +154,7 @@ def _compare(
 
 
 def _develop_again(session: Session, record: DeliveryRecord, originals: dict[str, bytes]) -> Frame:
-    """The base from the original file, with the recorded settings. Raises Refused where that proves nothing."""
+    """The base from the original, as recorded. Raises Refused where that would prove nothing."""
     from studio_pipeline.develop import develop
 
     for sha256, what in ((record.capture_id, "the original"), (record.base.member_sha256, "the base's file")):

@@ -1,4 +1,4 @@
-"""Imported by a worker before its first job, so that the first frame does not wait for libraries and models."""
+"""Imported by a worker before its first job, so that the first frame does not wait for models."""
 
 from studio_pipeline import guards
 from studio_pipeline.edits import stack

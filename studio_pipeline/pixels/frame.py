@@ -12,6 +12,9 @@ from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels.color import Codes, Linear, RgbEncoding
 
 
+_TOP_LEFT = Point(0, 0)
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """Code values ``(height, width, 3)`` uint8 or uint16 (an array or a memory map), in ``encoding``.
@@ -24,7 +27,7 @@ class Frame:
     codes: Codes
     encoding: RgbEncoding
     clipped: NDArray[np.bool_]
-    origin: Point = Point(0, 0)
+    origin: Point = _TOP_LEFT
     scale: float = 1.0
 
     def __post_init__(self) -> None:

@@ -31,7 +31,7 @@ def from_tone(tone: Tone) -> Linear:
 
 @dataclass(frozen=True, eq=False)
 class LightGrid:
-    """Tone ``(rows, columns, 3)`` at cell centres; cell (0, 0) has its centre at ``(y0, x0)`` master pixels."""
+    """Tone ``(rows, columns, 3)``; the centre of cell (0, 0) lies at ``(y0, x0)`` master pixels."""
 
     values: Tone
     y0: float
@@ -173,11 +173,11 @@ def _border_weight(weights: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _nearness(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.exp(-np.arange(min(6, weights.shape[1])) / 0.8).astype(np.float32)
+    return np.asarray(np.exp(-np.arange(min(6, weights.shape[1])) / 0.8), np.float32)
 
 
 def _border_colours(cells: Tone, weights: NDArray[np.float32]) -> Tone:
-    """One colour a row at the left border, ``(rows, 3)``: nearest columns first, unseen rows from neighbours."""
+    """One colour a row at the left border, ``(rows, 3)``; unseen rows are filled from neighbours."""
     near = _nearness(weights)
     w = weights[:, : len(near)] * near
     mean = (cells[:, : len(near)] * w[..., None]).sum(axis=1) / np.maximum(w.sum(axis=1), 1e-6)[:, None]

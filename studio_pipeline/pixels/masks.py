@@ -18,7 +18,7 @@ _LARGEST_KERNEL_PX = 20
 
 
 class Zone(IntEnum):
-    """Every canvas pixel is in exactly one. ``NEW`` lies outside the base: there is nothing to protect yet."""
+    """Every canvas pixel is in exactly one. ``NEW`` lies outside the base, where there is nothing yet."""
 
     BACKDROP = 0
     EDGE = 1

@@ -49,7 +49,7 @@ class Piece:
         return cls(Roi(y0, x0, y1, x1), Point(sy, sx), flip_y, flip_x, (top, left, bottom, right), on_top)
 
     def scaled(self, scale: float, base: Roi) -> Piece:
-        """At another scale, where the picture is ``base``. A mirrored piece keeps its axis on the border pixel."""
+        """At another scale, where the picture is ``base``. A mirror keeps its axis on the border pixel."""
         top, left, bottom, right = (round(v * scale) for v in self.ramps)
         roi = self.roi.scaled(scale)
         source = Point(round(self.source.y * scale), round(self.source.x * scale))

@@ -72,7 +72,7 @@ PRIMARY_ORDER = (Role.RAW, Role.TIFF, Role.JPEG)
 
 
 def primary(members: list[Member]) -> Member | None:
-    """The member whose SHA-256 is the capture's id: the RAW, else a TIFF, else a JPEG; None if only sidecars."""
+    """The member whose SHA-256 is the capture's id: RAW, else TIFF, else JPEG; None if only sidecars."""
     for role in PRIMARY_ORDER:
         for member in members:
             if member.role is role:

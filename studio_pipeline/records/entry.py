@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from studio_pipeline.geometry import Point
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.capture import Exposure, Member, State
@@ -58,7 +60,7 @@ class Entry(Record):
     approved_hash: str | None = None
     stale: bool = False
     delivered: tuple[Delivered, ...] = ()
-    failures: dict[str, int] = {}
+    failures: dict[str, int] = Field({}, description="Stage to failed tries.")
     revision: int = 0
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from studio_pipeline.geometry import Roi
 from studio_pipeline.records.base import Record
@@ -63,4 +63,4 @@ class Plan(Record):
     changes: bool = True
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
-    body: dict[str, JsonValue] = {}
+    body: dict[str, JsonValue] = Field({}, description="The edit's own frozen model.")

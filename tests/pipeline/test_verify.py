@@ -32,9 +32,7 @@ def check(finished: Finished, root: Path, name: str) -> verify.Verdict:
 
 @pytest.mark.parametrize("name", ["STP_0003.tif", "STP_0003.jpg"])
 def test_a_deliverable_as_it_was_written_is_proved(finished: Finished, name: str) -> None:
-    verdict = verify.verify(
-        finished.session.output / name, finished.session, finished.originals()
-    )
+    verdict = verify.verify(finished.session.output / name, finished.session, finished.originals())
     assert verdict.reasons == []
     assert verdict.valid
     assert verdict.locked_pixels_changed == 0

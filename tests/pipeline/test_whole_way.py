@@ -22,8 +22,8 @@ from tests.support import shoots
 
 
 def test_every_frame_ends_where_it_belongs(finished: Finished) -> None:
-    states = {name: (e.state.value, e.subject.kind if e.subject else None) for name, e in finished.entries.items()}
-    assert states == {
+    ends = {n: (e.state.value, e.subject.kind if e.subject else None) for n, e in finished.entries.items()}
+    assert ends == {
         "STP_0001": ("developed", "grey-card"),
         "STP_0002": ("developed", "empty-set"),
         "STP_0003": ("delivered", "portrait"),
@@ -164,6 +164,6 @@ def test_a_session_has_one_worker(finished: Finished) -> None:
     from studio_pipeline.errors import Refused
     from studio_pipeline.session.folder import open_session
 
-    with finished.session.locked(), pytest.raises(Refused, match="already being worked on"):
-        with open_session(finished.session.root).locked():
-            pass
+    again = open_session(finished.session.root)
+    with finished.session.locked(), pytest.raises(Refused, match="already being worked on"), again.locked():
+        pass
