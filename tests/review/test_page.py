@@ -199,6 +199,37 @@ def test_before_and_after_beside_each_other_and_split(page: Page, desk: MemoryDe
     assert layers == {"before", "after", "mask"}
 
 
+def test_outside_the_base_the_original_shows_the_surround(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    open_loupe(page, capture)
+    pane = page.locator(".pane").bounding_box()
+    assert pane is not None
+    y, x = round(pane["y"] + pane["height"] * 0.06), round(pane["x"] + pane["width"] / 2)
+    surround = rgb(page.screenshot())[round(pane["y"]) + 3, round(pane["x"]) + 3]
+    assert rgb(page.screenshot())[y, x].min() > surround.max() + 20  # backdrop that was added
+    page.keyboard.press("\\")
+    page.wait_for_timeout(600)
+    np.testing.assert_array_equal(rgb(page.screenshot())[y, x], surround)
+
+
+def test_switching_to_and_fro_leaves_no_older_render_behind(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    open_loupe(page, capture)
+    whole = rgb(page.locator(".pane").screenshot())
+    for _ in range(4):
+        page.get_by_test_id(f"switch-{EXTEND}").click()
+    page.wait_for_timeout(300)
+    seen(page)
+    page.wait_for_timeout(600)
+    np.testing.assert_array_equal(rgb(page.locator(".pane").screenshot()), whole)
+
+
+def test_the_next_frame_is_made_ready(page: Page, desk: MemoryDesk) -> None:
+    first, second = desk.arrive("DSC_0001.NEF"), desk.arrive("DSC_0002.NEF")
+    with page.expect_response(lambda answer: f"{second}/tiles/after" in answer.url):
+        open_loupe(page, first)
+
+
 def test_the_whole_review_by_keys(page: Page, desk: MemoryDesk) -> None:
     first, second, third = (desk.arrive(f"DSC_000{n}.NEF") for n in (1, 2, 3))
     state(page, third, "proposed")
@@ -245,6 +276,8 @@ def test_nobody_here_asks_once_more(page: Page, desk: MemoryDesk) -> None:
     page.get_by_test_id("nobody-here-cancel").click()
     assert desk.calls == [call for call in desk.calls if call[0] == "tile"]
     page.get_by_test_id("nobody-here").click()
+    desk.set_state(capture, "needs-a-person", "still no face was found")  # news do not answer the question
+    page.get_by_text("Still no face was found").wait_for()
     page.get_by_test_id("nobody-here-confirm").click()
     panel_state(page, "proposed")
     assert ("nobody_here", capture, "ada") in desk.calls

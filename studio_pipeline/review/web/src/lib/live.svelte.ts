@@ -16,7 +16,7 @@ export class Live {
   /** When the last frame landed, on this browser's clock. */
   lastFrameAtMs = $state<number | null>(null);
   #source: EventSource | null = null;
-  #retry: number | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
 
   /** Follow the session while the page is visible: an idle tab must not hold one of the few connections. */
   start(): () => void {

@@ -45,7 +45,9 @@ export function figure(value: number, unit = ''): string {
     ? value.toLocaleString('en')
     : size >= 100
       ? Math.round(value).toLocaleString('en')
-      : String(Number(value.toPrecision(size < 0.1 ? 2 : 3)));
+      : size >= 0.1
+        ? String(Number(value.toFixed(size < 10 ? 2 : 1)))
+        : String(Number(value.toPrecision(2)));
   return unit ? `${text} ${unit}` : text;
 }
 

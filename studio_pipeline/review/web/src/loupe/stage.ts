@@ -1,13 +1,12 @@
 import OpenSeadragon from 'openseadragon';
 import { tileUrl } from '../lib/api';
+import { firstLevel, TILE_PX, topLevel } from '../lib/pyramid';
 import type { Layer, PointYx, Roi } from '../lib/types';
 import { ExactDrawer } from './exactDrawer';
 
-const TILE_PX = 512;
 const MARGIN = 0.03; // free surround about the picture when it is fitted, of its longer side
 const MOST_MAGNIFIED = 8;
 const PATIENCE_MS = 120_000; // the first tile at 100% waits for the RAW to be developed in full
-const SWAP_AFTER_MS = 4000; // an older render is taken away by then, even if tiles of the newer one are missing
 const { Point, Rect } = OpenSeadragon;
 
 // OpenSeadragon adds an inline style for touch screens, which the page's security policy forbids, unless it finds
@@ -44,6 +43,8 @@ export class Stage {
   readonly viewer: OpenSeadragon.Viewer;
   #picture: Picture | null = null;
   #layers: Layers = {};
+  /** Layers of renders shown before, seen until the newest is whole. */
+  #older: OpenSeadragon.TiledImage[] = [];
   #visible: Layer[] = ['after'];
   #splitAt: number | null = null;
   #fitted = true;
@@ -84,7 +85,10 @@ export class Stage {
     for (const event of ['canvas-drag', 'canvas-scroll', 'canvas-pinch'] as const)
       viewer.addHandler(event, () => (this.#fitted = false));
     viewer.addHandler('tile-load-failed', ({ tiledImage }) => {
-      if (tiledImage === this.#layers.after) this.#failed = true;
+      if (tiledImage === this.#layers.after) {
+        this.#failed = true;
+        this.#clearOlder(); // or it would pass for the newer
+      }
       if (tiledImage !== this.#layers.preview) this.events.failed?.();
     });
     viewer.addHandler('canvas-double-click', (event) => this.toggleZoom(event.position));
@@ -98,17 +102,17 @@ export class Stage {
   show(picture: Picture): void {
     const same = this.#picture?.id === picture.id;
     const before = this.#layers;
+    this.#older.push(...Object.values(before));
     this.#picture = picture;
     this.#layers = {};
     this.#failed = false;
     const turn = ++this.#shows;
-    if (!same) this.#remove(before);
-    else if (before.preview) this.#place(before.preview);
-    else if (picture.tiles && !before.after && picture.previewUrl) this.#addPreview(picture.previewUrl, turn);
-    if (picture.previewUrl && !same) this.#addPreview(picture.previewUrl, turn);
+    if (!same) this.#clearOlder();
+    if (same && before.preview) this.#place(before.preview);
+    else if (picture.previewUrl && !(same && before.after)) this.#addPreview(picture.previewUrl, turn);
     if (picture.tiles) {
-      for (const layer of ['before', 'after', 'mask'] as const) this.#addTiles(picture, layer, turn, same ? before : {});
-      if (same) setTimeout(() => this.#remove(before), SWAP_AFTER_MS);
+      for (const layer of ['before', 'after', 'mask'] as const) this.#addTiles(picture, layer, turn);
+      this.events.waits?.(true);
       if (this.#fitted) this.fit(!same); // else the same place and magnification as on the frame before
     }
   }
@@ -248,17 +252,16 @@ export class Stage {
     preview.setWidth(bounds.width, true);
   }
 
-  #addTiles(picture: Picture, layer: Layer, turn: number, older: Layers): void {
+  #addTiles(picture: Picture, layer: Layer, turn: number): void {
     const { hash, enabled, canvas } = picture.tiles!;
     const [height, width] = [canvas[2] - canvas[0], canvas[3] - canvas[1]];
-    const maxLevel = Math.ceil(Math.log2(Math.max(height, width)));
     const tileSource = {
       width,
       height,
       tileSize: TILE_PX,
       tileOverlap: 0,
-      minLevel: Math.min(maxLevel, Math.log2(TILE_PX)),
-      maxLevel,
+      minLevel: firstLevel(canvas),
+      maxLevel: topLevel(canvas),
       getTileUrl: (level: number, col: number, row: number) =>
         tileUrl(picture.id, layer, enabled, hash, level, col, row),
     };
@@ -272,15 +275,18 @@ export class Stage {
         if (layer === 'after') this.events.waits?.(!fullyLoaded);
         if (!fullyLoaded) return;
         // Not from within OpenSeadragon's own walk over the layers.
-        setTimeout(() => turn === this.#shows && this.#complete(layer, hash, older));
+        setTimeout(() => turn === this.#shows && this.#complete(layer, hash));
       });
     });
   }
 
   /** A layer is on the screen as far as the view reaches. */
-  #complete(layer: Layer, hash: string, older: Layers): void {
+  #complete(layer: Layer, hash: string): void {
     if (layer !== this.#visible.findLast((seen) => seen !== 'mask')) return;
-    this.#remove(older);
+    const { preview } = this.#layers;
+    if (preview) this.#older.push(preview);
+    delete this.#layers.preview;
+    this.#clearOlder();
     if (layer !== 'after') return;
     this.#layers.before?.setPreload(true); // so that the original is there at a key's press
     if (!this.#failed) this.events.seen?.(hash);
@@ -300,9 +306,9 @@ export class Stage {
     this.viewer.addTiledImage({ ...options, success });
   }
 
-  #remove(layers: Layers): void {
+  #clearOlder(): void {
     const { world } = this.viewer;
-    for (const item of Object.values(layers)) if (world?.getIndexOfItem(item) >= 0) world.removeItem(item);
+    for (const item of this.#older.splice(0)) if (world?.getIndexOfItem(item) >= 0) world.removeItem(item);
   }
 
   #moved(): void {
@@ -320,7 +326,13 @@ export class Stage {
   }
 
   #clip(): void {
-    const { after } = this.#layers;
+    const { before, after } = this.#layers;
+    const tiles = this.#picture?.tiles;
+    if (before && tiles) {
+      // Outside the base there is no "before": the surround, not whatever the tiles hold there.
+      const [y0, x0] = tiles.canvas;
+      before.setClip(new Rect(-x0, -y0, tiles.base[1], tiles.base[0]));
+    }
     if (!after) return;
     if (this.#splitAt === null) return after.setClip(null);
     const { x: width, y: height } = after.getContentSize();
