@@ -6,7 +6,6 @@ import hashlib
 import io
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,7 +15,7 @@ from studio_pipeline.develop.container import check_complete
 from studio_pipeline.geometry import Extent
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.color import Codes, RgbEncoding
-from studio_pipeline.pixels.frame import Frame, clipped_in_file, plan_scale
+from studio_pipeline.pixels.frame import Frame, any_reduced, clipped_in_file, plan_scale
 from studio_pipeline.records.capture import Role
 from studio_pipeline.records.develop import BaseRecord, DevelopSettings, Look
 from studio_pipeline.versions import deciding_versions
@@ -89,7 +88,7 @@ def _develop_raw(
         turned = opened.orientation
         if half or fixed is None:
             sensor, full = opened.linear_reduced(settings)
-            clipped = _any_reduced(opened.clipped(full), Extent(*sensor.shape[:2]))
+            clipped = any_reduced(opened.clipped(full), Extent(*sensor.shape[:2]))
             fixed = fixed or _look(opened, settings, sensor, clipped)
         if not half:
             sensor = opened.linear(settings)
@@ -152,13 +151,6 @@ def _look(
         )
     except pairing.BadMatch as reason:
         return look.neutral(headroom, f"neutral look: {reason}")
-
-
-def _any_reduced(mask: NDArray[np.bool_], extent: Extent) -> NDArray[np.bool_]:
-    """True where any of the pixels that become one is."""
-    size = (extent.width, extent.height)
-    shares = cv2.resize(mask.astype(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
-    return np.asarray(shares > 0, np.bool_)
 
 
 def _origin(data: bytes, settings: DevelopSettings, encoding: RgbEncoding) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from studio_pipeline.develop import orientation
+from studio_pipeline.develop import metadata, orientation
 from studio_pipeline.develop.picture import jpeg_encoding, pillow
 from studio_pipeline.develop.raw import RawFile
 from studio_pipeline.errors import CannotRead
@@ -33,9 +33,10 @@ def read(opened: RawFile, long_edge_px: int) -> Embedded | None:
         return None
     with suppress(CannotRead), pillow(jpeg, "the embedded JPEG") as image:
         turned = _orientation(Extent(image.height, image.width), image.getexif().get(274), opened)
-        encoding = color.named("sRGB")
-        with suppress(icc.NotMatrixProfile):
-            encoding, _ = jpeg_encoding(image)
+        encoding = color.named(metadata.preview_space(opened.data))
+        if image.info.get("icc_profile"):
+            with suppress(icc.NotMatrixProfile):
+                encoding, _ = jpeg_encoding(image)
         # The decoder reduces by 2, 4 or 8 as it goes: much faster than decoding all of it.
         scale = min(1.0, long_edge_px / max(image.size))
         image.draft("RGB", (int(image.width * scale), int(image.height * scale)))

@@ -14,9 +14,11 @@ from studio_pipeline.develop import orientation, picture, raw, source
 from studio_pipeline.errors import StudioError
 from studio_pipeline.geometry import Extent
 from studio_pipeline.records.capture import Exposure
+from studio_pipeline.records.develop import Space
 
 Tags = dict[str, Any]
 _DNG_SERIAL = "Image Tag 0xC62F"
+_DNG_PREVIEW_SPACES: dict[Any, Space] = {2: "sRGB", 3: "AdobeRGB", 4: "ProPhoto"}
 _SERIALS = ("EXIF BodySerialNumber", _DNG_SERIAL, "MakerNote SerialNumber", "MakerNote InternalSerialNumber")
 _LENSES = ("EXIF LensModel", "MakerNote LensModel", "MakerNote LensType")
 
@@ -48,6 +50,14 @@ def time_and_serial(header: bytes) -> tuple[datetime | None, str | None]:
     """The camera's clock and body serial from the first part of a file; None where it does not say."""
     tags = read_tags(header)
     return _captured_at(tags), _text(tags, *_SERIALS)
+
+
+def preview_space(data: bytes) -> Space:
+    """The space of an embedded JPEG that has no profile: DNG states it, cameras in Adobe RGB mode say R03."""
+    tags = _tags(data, maker_notes=False)
+    stated = _DNG_PREVIEW_SPACES.get(_first(tags, "Image Tag 0xC71A"))
+    index = _text(tags, "Interoperability InteroperabilityIndex")
+    return stated or ("AdobeRGB" if index == "R03" else "sRGB")
 
 
 def read_tags(data: bytes) -> Tags:

@@ -36,6 +36,7 @@ class RawFile:
     """
 
     libraw: Any
+    data: bytes
     extent: Extent
     top: int
     left: int
@@ -142,7 +143,7 @@ def opened(data: bytes, name: str) -> Iterator[RawFile]:
             sizes = libraw.sizes
             turned = orientation.from_libraw(sizes.flip)
             yield RawFile(
-                libraw, Extent(sizes.height, sizes.width), sizes.top_margin, sizes.left_margin, turned
+                libraw, data, Extent(sizes.height, sizes.width), sizes.top_margin, sizes.left_margin, turned
             )
     except (
         rawpy.LibRawFileUnsupportedError,

@@ -61,9 +61,16 @@ class Frame:
         target = self.extent.scaled(ratio)
         size = (target.width, target.height)
         codes = cv2.resize(np.ascontiguousarray(self.codes), size, interpolation=cv2.INTER_AREA)
-        clipped = cv2.resize(self.clipped.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+        clipped = any_reduced(self.clipped, target)
         origin = Point(round(self.origin.y * ratio), round(self.origin.x * ratio))
         return Frame(codes, self.encoding, clipped, origin, scale)  # type: ignore[arg-type]
+
+
+def any_reduced(mask: NDArray[np.bool_], target: Extent) -> NDArray[np.bool_]:
+    """A smaller mask, True where any of the pixels that become one is."""
+    size = (target.width, target.height)
+    shares = cv2.resize(mask.astype(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(shares > 0, np.bool_)
 
 
 def clipped_in_file(codes: Codes) -> NDArray[np.bool_]:

@@ -53,6 +53,12 @@ def test_an_adobe_rgb_jpeg_becomes_srgb(tmp_path: Path) -> None:
     assert_shows(preview(tmp_path, dng), light)
 
 
+def test_a_camera_in_adobe_rgb_mode_says_so_in_the_raw_only(tmp_path: Path) -> None:
+    light = SCENE * 0.5 + 0.1
+    camera = Camera(preview=camera_jpeg(light, space="AdobeRGB"), adobe_rgb=True)
+    assert_shows(preview(tmp_path, bayer_dng(SCENE, camera)), light)
+
+
 def test_without_a_usable_jpeg_the_neutral_look(tmp_path: Path) -> None:
     icon = camera_jpeg(SCENE[:120, :160, ::-1])
     for found in (None, icon, camera_jpeg(SCENE)[:-9000]):

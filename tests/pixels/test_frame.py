@@ -11,7 +11,6 @@ from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.frame import Frame, clipped_in_file, plan_scale
 
-
 CORNER = Point(0, 0)
 
 

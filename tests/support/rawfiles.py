@@ -34,6 +34,7 @@ class Camera:
     offset: str = "+02:00"
     preview: bytes | None = None
     compression: int = 1
+    adobe_rgb: bool = False
 
 
 def bayer_dng(linear: NDArray[np.floating[Any]], camera: Camera = Camera()) -> bytes:
@@ -56,6 +57,7 @@ def _file(codes: NDArray[np.uint16], camera: Camera) -> bytes:
         (0x9011, _ASCII, camera.offset),
         (0x9291, _ASCII, camera.subsecond),
         *([(0xA431, _ASCII, camera.serial)] if camera.serial else []),
+        *([(0xA005, _LONG, ("interoperability",))] if camera.adobe_rgb else []),
         (0xA434, _ASCII, "Test 85mm F1.4"),
     ]
     raw = [
@@ -90,6 +92,8 @@ def _file(codes: NDArray[np.uint16], camera: Camera) -> bytes:
         (50778, _SHORT, (21,)),
     ]
     directories: dict[str, list[tuple[int, int, Any]]] = {"raw": raw, "exif": exif}
+    if camera.adobe_rgb:
+        directories["interoperability"] = [(1, _ASCII, "R03")]
     blobs = {"pixels": codes.tobytes()}
     if camera.preview:
         directories["preview"] = _preview_directory(camera.preview)
