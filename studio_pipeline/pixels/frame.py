@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels.color import Codes, Linear, RgbEncoding
 
-
 _TOP_LEFT = Point(0, 0)
 
 
