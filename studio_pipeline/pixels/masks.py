@@ -43,7 +43,8 @@ def grow(mask: Mask, radius_px: int) -> Mask:
     if radius_px <= _LARGEST_KERNEL_PX:
         return np.asarray(cv2.dilate(mask.view(np.uint8), _disc(radius_px)), np.uint8).view(np.bool_)
     distance = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(distance <= radius_px, np.bool_)
+    # The transform rounds: 7 may come out as 7.0000005. The next distance there is lies 0.5 / radius farther.
+    return np.asarray(distance < radius_px + 0.25 / radius_px, np.bool_)
 
 
 @cache

@@ -21,7 +21,7 @@ _GRAIN_LEFT = 0.006
 _STEEP = 0.008  # a pixel, in code values over 1
 _SMOOTHING = 0.012  # of the long edge
 _CREEP_STEPS = 3
-_FIT_STEPS = 10
+_FIT_STEPS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,22 +140,31 @@ def _enlarged(small: Backdrop, srgb: Floats, sigma_px: float) -> Backdrop:
 
 
 def light_surface(srgb: Floats, known: Mask, order: int = 2) -> Floats:
-    """A polynomial of ``order`` in y and x fitted robustly (Tukey weights) to known pixels; ``(h, w, 3)``."""
+    """A polynomial of ``order`` in y and x fitted robustly to known pixels, ``(h, w, 3)``.
+
+    Least absolute deviations, the order rising from a plane, so that a large foreign area cannot bend the
+    surface to itself; at the end Tukey's biweight.
+    """
     height, width = known.shape
-    small = Extent(min(height, 96), min(width, 96))
+    small = Extent(min(height, 64), min(width, 64))
     values = resized(srgb, small).reshape(-1, 3)
     seen = resized(known.astype(np.float32), small).reshape(-1) > 0.999
     if seen.sum() < 40:
         return np.zeros_like(srgb)
-    terms = _terms(small, order)
+    terms, degrees = _terms(small, order)
     A, b = terms[seen], values[seen].astype(np.float64)
     weights = np.ones(len(b))
+    ridge = 1e-9 * len(b) * np.eye(A.shape[1])  # a narrow strip does not fix every term
+    coefficients = np.zeros((len(degrees), 3))
     for step in range(_FIT_STEPS):
-        root = np.sqrt(weights)[:, None]
-        coefficients = np.linalg.lstsq(A * root, b * root, rcond=None)[0]
+        used = degrees <= max(1, order * (step + 1) // (0.6 * _FIT_STEPS))
+        weighted = A[:, used] * weights[:, None]
+        normal = weighted.T @ A[:, used] + ridge[np.ix_(used, used)]
+        coefficients[used] = np.linalg.solve(normal, weighted.T @ b)
         miss = np.abs(A @ coefficients - b).max(axis=1)
-        if step < _FIT_STEPS // 2:  # least absolute deviations first: a large foreign area must not lead
+        if step < 0.8 * _FIT_STEPS:
             weights = 1 / np.maximum(miss, 1e-3)
+            weights /= weights.mean()
         else:
             weights = np.maximum(0.0, 1 - (miss / max(6 * float(np.median(miss)), 0.01)) ** 2) ** 2
     surface = (terms @ coefficients).reshape(small.height, small.width, 3).astype(np.float32)
@@ -172,10 +181,12 @@ def steepness(srgb: Floats) -> Floats:
     return np.asarray(cv2.magnitude(across, down), np.float32)
 
 
-def _terms(extent: Extent, order: int) -> NDArray[np.float64]:
+def _terms(extent: Extent, order: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Every product of powers of y and x, ``(h * w, terms)`` on -1..1, and each one's degree."""
     axes = np.linspace(-1, 1, extent.height), np.linspace(-1, 1, extent.width)
     y, x = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
-    return np.stack([y**i * x**j for i in range(order + 1) for j in range(order + 1 - i)], axis=1)
+    powers = [(i, degree - i) for degree in range(order + 1) for i in range(degree + 1)]
+    return np.stack([y**i * x**j for i, j in powers], axis=1), np.array([i + j for i, j in powers])
 
 
 def fill(values: Floats, known: Mask, sigma_px: float = 0.0) -> Floats:

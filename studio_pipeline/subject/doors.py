@@ -43,6 +43,7 @@ def repaint(reading: Reading, locked: Mask, by: str) -> Reading:
     # Over the band the person's coverage falls off evenly, at whatever scale the plan is made.
     distance = cv2.distanceTransform((~locked).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     coverage = np.clip(1 - distance / (band_px + 1), 0, 1).astype(np.float32)
+    coverage[drawn == Zone.BACKDROP] = 0
     reason = f"the lock was painted by {by}"
     return _decided(
         reading, drawn, coverage, kind="portrait", reason=reason, by=by, faces=reading.record.faces

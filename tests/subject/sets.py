@@ -12,12 +12,12 @@ from studio_pipeline.demo import sitter
 from studio_pipeline.geometry import Extent, Roi
 
 Light = NDArray[np.float32]
-UPRIGHT, ACROSS = Extent(800, 680), Extent(600, 800)
+UPRIGHT, ACROSS = Extent(680, 600), Extent(480, 640)
 
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
-    """``picture``: sRGB 8 bit. ``alpha``: true coverage of the person and what she holds. ``sitter``: her place."""
+    """``picture``: sRGB 8 bit. ``alpha``: true coverage of her and what she holds. ``sitter``: her place."""
 
     picture: NDArray[np.uint8]
     alpha: Light
@@ -38,7 +38,7 @@ def developed(light: Light, grain: float = 2.0, seed: int = 0) -> NDArray[np.uin
     return np.asarray(np.clip(255 * curve + noise, 0, 255), np.uint8)
 
 
-def sitter_before(light: Light, size: float = 1.1) -> tuple[Light, Light, Roi]:
+def sitter_before(light: Light, size: float = 0.95) -> tuple[Light, Light, Roi]:
     """The sitter at the bottom of a set: light, coverage, and her place. ``light`` is changed."""
     hers, coverage = sitter.at_scale(size)
     height, width = coverage.shape
@@ -65,7 +65,7 @@ def with_chair(extent: Extent = UPRIGHT) -> tuple[Portrait, Roi]:
     """A dark chair behind the sitter, standing out at her side; also its place."""
     light = paper(extent)
     _, _, place = sitter_before(light.copy())
-    chair = Roi(place.y0 + 250, place.x1 - 40, extent.height, place.x1 + 60)
+    chair = Roi(place.y0 + 215, place.x1 - 35, extent.height, place.x1 + 45)
     light[chair.y0 : chair.y1, chair.x0 : chair.x1] = (0.05, 0.04, 0.03)
     light, alpha, place = sitter_before(light)
     alpha[chair.y0 : chair.y1, chair.x0 : chair.x1] = 1
@@ -97,7 +97,7 @@ def with_card(
 ) -> tuple[Light, NDArray[np.bool_]]:
     """An 18 % card on an empty set; also where it lies."""
     light = paper(extent, tone)
-    corners = cv2.boxPoints(((0.45 * extent.width, 0.55 * extent.height), (170.0, 230.0), angle)).astype(
+    corners = cv2.boxPoints(((0.45 * extent.width, 0.55 * extent.height), (140.0, 190.0), angle)).astype(
         np.int32
     )
     mask = np.zeros(light.shape[:2], np.uint8)

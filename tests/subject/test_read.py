@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("models")
 # Places on the astronaut (row, column of the 512 x 512 picture), found by eye.
 HAIR = ((35, 225), (45, 190), (90, 168), (95, 275), (62, 162))
 EARS_AND_NECK = ((124, 179), (130, 271), (183, 225))
-EYES_AND_MOUTH = ((102, 204), (102, 257), (146, 223))
+EYES_AND_MOUTH = ((102, 204), (103, 247), (146, 223))
 SKIN = ((130, 198), (128, 262), (168, 222))
 SUIT_AND_HELMET = ((300, 200), (420, 180), (350, 400), (450, 430), (500, 60))
 BACKDROP = ((20, 330), (60, 120), (120, 330), (200, 340), (200, 500))
