@@ -212,6 +212,19 @@ def test_outside_the_base_the_original_shows_the_surround(page: Page, desk: Memo
     np.testing.assert_array_equal(rgb(page.screenshot())[y, x], surround)
 
 
+def test_beside_each_other_the_left_is_the_original(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    open_loupe(page, capture)
+    page.keyboard.press("y")
+    page.wait_for_timeout(800)
+    left, right = (rgb(pane.screenshot()) for pane in page.locator(".pane").all())
+    # Just inside the canvas: added backdrop on the right, nothing of the original on the left.
+    y, x = left.shape[0] // 2, round(left.shape[1] * 0.06)
+    assert left[y, x].max() < 80 < right[y, x].min()
+    middle = (slice(y, None), slice(left.shape[1] // 3, -left.shape[1] // 3))
+    np.testing.assert_allclose(left[middle].mean((0, 1)), right[middle].mean((0, 1)), atol=2)
+
+
 def test_switching_to_and_fro_leaves_no_older_render_behind(page: Page, desk: MemoryDesk) -> None:
     capture = desk.arrive("DSC_0001.NEF")
     open_loupe(page, capture)

@@ -65,7 +65,7 @@ export class Layers {
   see(visible: Layer[], splitAt: number | null): void {
     this.#visible = visible;
     this.#splitAt = splitAt;
-    for (const layer of TILED) this.#items[layer]?.setOpacity(visible.includes(layer) ? 1 : 0);
+    for (const layer of [...TILED, 'preview'] as const) this.#items[layer]?.setOpacity(this.#opacity(layer));
     this.clip();
   }
 
@@ -92,6 +92,7 @@ export class Layers {
     this.#add({ tileSource, x: 0, y: 0, width: 1, index: 0 }, (item) => {
       this.#items.preview = item;
       this.#place(item);
+      item.setOpacity(this.#opacity('preview'));
       this.onPreview();
     });
   }
@@ -106,9 +107,9 @@ export class Layers {
   #addTiled(layer: Layer): void {
     const { id, render } = this.picture!;
     const turn = this.#shows;
-    const opacity = this.#visible.includes(layer) ? 1 : 0;
-    this.#add({ ...tiledLayer(id, render!, layer), opacity }, (item) => {
+    this.#add({ ...tiledLayer(id, render!, layer), opacity: 0 }, (item) => {
       this.#items[layer] = item;
+      item.setOpacity(this.#opacity(layer));
       this.clip();
       item.addHandler('fully-loaded-change', ({ fullyLoaded }) => {
         if (!this.#visible.includes(layer)) return;
@@ -117,6 +118,12 @@ export class Layers {
         if (fullyLoaded) setTimeout(() => turn === this.#shows && this.#complete(layer));
       });
     });
+  }
+
+  /** A preview stands for the edited picture only: it must never pass for the original. */
+  #opacity(layer: Layer | 'preview'): number {
+    if (layer !== 'preview') return this.#visible.includes(layer) ? 1 : 0;
+    return (this.#visible.includes('after') && this.#splitAt === null) || !this.picture?.render ? 1 : 0;
   }
 
   /** A layer is on the screen as far as the view reaches. */
