@@ -26,13 +26,15 @@ _FIT_STEPS = 30
 
 @dataclass(frozen=True, eq=False)
 class Backdrop:
-    """``colour`` ``(h, w, 3)``: the backdrop's expected sRGB value 0..1; ``spread`` ``(h, w)``: its mean
-    deviation from that, small where the backdrop is plain; ``known``: the pixels both were taken from.
+    """The backdrop as far as it is seen, continued everywhere.
+
+    ``colour`` ``(h, w, 3)``: its expected sRGB value 0..1; ``spread`` ``(h, w)``: its mean deviation from
+    that, small where the backdrop is plain; ``plain_share``: how much of what was taken for backdrop is.
     """
 
     colour: Floats
     spread: Floats
-    known: Mask
+    plain_share: float
 
     @property
     def plain(self) -> Mask:
@@ -54,8 +56,8 @@ class Backdrop:
 
     @property
     def is_plain_set(self) -> bool:
-        """Whether most of what is seen of the backdrop is plain, so that its model may judge other pixels."""
-        return float(self.plain[self.known].mean() if self.known.any() else 0.0) > PLAIN_SET_SHARE
+        """Whether most of what is seen is plain, so that this model may judge other pixels."""
+        return self.plain_share > PLAIN_SET_SHARE
 
 
 def grain_of(srgb: Floats) -> float:
@@ -82,15 +84,21 @@ def model(srgb: Floats, known: Mask, forbidden: Mask) -> Backdrop:
     """
     half = Extent((known.shape[0] + 1) // 2, (known.shape[1] + 1) // 2)
     small = resized(srgb, half)
-    seen = _without_things(small, resized(known.astype(np.float32), half) > 0.999)
+    given = resized(known.astype(np.float32), half) > 0.999
     barred = resized(forbidden.astype(np.float32), half) > 0
+    seen = _without_things(small, given)
     sigma = max(1.0, _SMOOTHING * half.long_edge)
     reach = np.ones((2 * round(2 * sigma) + 1,) * 2, np.uint8)
     for _ in range(_CREEP_STEPS):
-        rough = _fit(small, seen, sigma)
+        rough = Backdrop(*_fit(small, seen, sigma), plain_share=1.0)
         near = cv2.dilate(seen.astype(np.uint8), reach) > 0
         seen = seen | (near & rough.explains(small) & ~barred)
-    return _enlarged(_fit(small, seen, sigma), srgb, 4 * sigma)
+    colour = resized(_fit(small, seen, sigma)[0], Extent(*known.shape))
+    # Spread is measured at the picture's size: averaging had hidden some of the grain.
+    deviation = resized(largest(np.abs(srgb - colour)), half)
+    spread = fill(deviation, seen, 2 * sigma)
+    plain = given & seen & (spread < PLAIN_SPREAD)
+    return Backdrop(colour, resized(spread, Extent(*known.shape)), float(plain.sum() / max(1, given.sum())))
 
 
 def _without_things(srgb: Floats, known: Mask) -> Mask:
@@ -123,20 +131,11 @@ def hard_edged(mask: Mask, srgb: Floats, beside: Mask) -> Mask:
     return np.asarray(hard[labels], np.bool_)
 
 
-def _fit(srgb: Floats, known: Mask, sigma_px: float) -> Backdrop:
+def _fit(srgb: Floats, known: Mask, sigma_px: float) -> tuple[Floats, Floats]:
+    """Expected colour and its spread from the known pixels."""
     surface = light_surface(srgb, known)
     colour = surface + fill(srgb - surface, known, sigma_px)
-    deviation = largest(np.abs(srgb - colour))
-    return Backdrop(colour, fill(deviation, known, 2 * sigma_px), known)
-
-
-def _enlarged(small: Backdrop, srgb: Floats, sigma_px: float) -> Backdrop:
-    """The same at the picture's size, its spread measured there: averaging had hidden some of the grain."""
-    full, half = Extent(*srgb.shape[:2]), Extent(*small.known.shape)
-    colour, known = resized(small.colour, full), resized(small.known.astype(np.float32), full) > 0.5
-    deviation = largest(np.abs(srgb - colour)) * known
-    spread = fill(resized(deviation, half), small.known, sigma_px / 2)
-    return Backdrop(colour, resized(spread, full), known)
+    return colour, fill(largest(np.abs(srgb - colour)), known, 2 * sigma_px)
 
 
 def light_surface(srgb: Floats, known: Mask, order: int = 2) -> Floats:
@@ -172,13 +171,10 @@ def light_surface(srgb: Floats, known: Mask, order: int = 2) -> Floats:
 
 
 def steepness(srgb: Floats) -> Floats:
-    """Slope of the mean of the channels, per pixel, after averaging over grain; ``(h, w)``."""
-    grey = cv2.GaussianBlur(cv2.transform(srgb, np.full((1, 3), 1 / 3, np.float32)), (0, 0), 1.5)
-    across, down = (
-        cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8),
-        cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8),
-    )
-    return np.asarray(cv2.magnitude(across, down), np.float32)
+    """The steepest channel's slope a pixel, ``(h, w)``, after averaging over grain."""
+    smooth = cv2.GaussianBlur(srgb, (0, 0), 1.5)
+    across, down = (cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
+    return np.sqrt(largest(np.asarray(across * across + down * down, np.float32)))
 
 
 def _terms(extent: Extent, order: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

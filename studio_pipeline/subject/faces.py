@@ -126,7 +126,7 @@ def _along(strip: Roi) -> list[Roi]:
 def _union(found: Iterable[FoundFace], whole: Roi, agreed_score: float = _AGREED_SCORE) -> tuple[Face, ...]:
     """Merge what different searches say of one face; keep what one is sure of or two agree on."""
     groups: list[list[FoundFace]] = []
-    for face in sorted(found, key=lambda f: (-f.score, f.roi.y0, f.roi.x0, f.source)):
+    for face in sorted(found, key=lambda f: (-f.score, f.roi.y0, f.roi.x0, f.roi.y1, f.roi.x1, f.source)):
         group = next((g for g in groups if _same(g[0].roi, face.roi)), None)
         if group is None:
             groups.append([face])

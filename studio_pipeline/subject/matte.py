@@ -16,6 +16,7 @@ from studio_pipeline.records.subject import Face
 from studio_pipeline.subject.backdrop import Backdrop, Floats, fill, hard_edged, largest, resized, steepness
 from studio_pipeline.subject.evidence import Evidence
 
+_REACH = 2.0  # face heights: what goes on farther from the person than this is the room
 _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
 
 
@@ -68,7 +69,7 @@ def trimap(
     if backdrop.is_plain_set:
         thing = backdrop.differs(srgb) & ~_shadow(backdrop, srgb)
         thing = (thing & possible) | hard_edged(thing & ~possible, srgb, ~possible)
-        held = thing & touching(thing, possible)
+        held = thing & touching(thing, possible) & grow(possible, round(_REACH * unit_px))
         core |= grow(held, -max(2, round(0.02 * unit_px)))
         outer |= grow(held, max(2, round(0.02 * unit_px)))
         # Only whole stretches of backdrop narrow the band: a gap of a few pixels may lie between hairs.

@@ -29,7 +29,6 @@ _STRONG_FACE = 0.75
 # Where there is no face to measure by, distances are taken from a face of this share of the long edge.
 _UNIT_WITHOUT_FACE = 0.12
 
-
 Kind = Literal["portrait", "empty-set", "grey-card", "unsure"]
 
 
@@ -103,12 +102,10 @@ def _contradiction(seen: _Seen) -> str:
 def _portrait(frame: Frame, master: Extent, seen: _Seen, detectors: Detectors) -> Reading:
     unit_px = seen.unit_px
     possible = matte.possible_person(seen.evidence, seen.faces, unit_px)
+    whole = seen.look.roi
     for face in seen.faces:
-        place = face.roi.within(seen.look.roi)
-        if not possible[place].any():  # a faint one with nobody around it, beside others that are sure
-            possible[(face.roi.grown(face.roi.extent.height // 2) & seen.look.roi).within(seen.look.roi)] = (
-                True
-            )
+        if not possible[face.roi.within(whole)].any():  # a faint one with nobody around it, beside sure ones
+            possible[(face.roi.grown(face.roi.extent.height // 2) & whole).within(whole)] = True
     model = _backdrop_model(seen, possible)
     parts = matte.trimap(seen.evidence, possible, model, seen.srgb, seen.faces, unit_px)
     solved = matte.solve(frame, seen.evidence, parts, model.spread + np.float32(seen.grain), unit_px)

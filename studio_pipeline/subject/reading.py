@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -30,8 +30,7 @@ class Reading:
 
     def canvas_zones(self, roi: Roi, scale: float) -> ZoneMap:
         """Zones of a canvas region at a scale; ``Zone.NEW`` outside the base."""
-        height, width = self.zones.shape
-        base = Roi(0, 0, height, width).scaled(scale)
+        base = Roi.of(self.record.extent).scaled(scale)
         out = np.full((roi.extent.height, roi.extent.width), int(Zone.NEW), np.uint8)
         part = roi & base
         if not part.empty:
@@ -43,6 +42,10 @@ class Reading:
         if self.zones.shape == (extent.height, extent.width):
             return self.zones
         return resize_zones(self.zones, extent.height, extent.width)
+
+    def at_scale(self, scale: float) -> Reading:
+        """The same with its zones brought to a scale once, for who reads them there again and again."""
+        return replace(self, zones=self.zones_at(self.record.extent.scaled(scale)))
 
     def backdrop_at(self, height: int, width: int) -> Mask:
         """The readable backdrop at another size; where reducing, a cell is readable when all of it is."""

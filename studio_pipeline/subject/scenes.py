@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_pipeline.pixels.masks import Mask
-from studio_pipeline.subject.backdrop import Floats, largest, light_surface, steepness
+from studio_pipeline.subject.backdrop import Floats, hard_edged, largest, light_surface, model, steepness
 from studio_pipeline.subject.evidence import Evidence
 
 # Shares of the picture.
 _PERSON_LIKE = 0.003
 _EXPLAINED = 0.85
+_PLAIN = 0.95  # of what is explained
 _LONE_THING = 0.02
 # Of the code range, after averaging over the grain.
 _LEAST_STRANGE, _MOST_STRANGE = 0.04, 0.08
@@ -41,10 +42,12 @@ def read_scene(srgb: Floats, evidence: Evidence) -> Scene:
     smooth = cv2.GaussianBlur(srgb, (0, 0), max(1.0, 0.002 * max(srgb.shape)))
     rest = largest(np.abs(smooth - light_surface(srgb, ~nothing, order=3)))
     limit = min(max(4 * float(np.median(rest)), _LEAST_STRANGE), _MOST_STRANGE)
-    strange = np.asarray(cv2.medianBlur((rest > limit).astype(np.uint8), 5), np.uint8)
-    card = _find_card(srgb, strange)
-    left = (strange > 0) & ~card
-    if left.mean() > 1 - _EXPLAINED or _stands_in_the_set(left):
+    strange = cv2.medianBlur((rest > limit).astype(np.uint8), 5) > 0
+    strange = hard_edged(strange, srgb, ~nothing)  # a pool of light has no edge
+    card = _find_card(srgb, strange.astype(np.uint8))
+    left = strange & ~card
+    plain = model(srgb, ~strange, nothing).plain_share > _PLAIN
+    if left.mean() > 1 - _EXPLAINED or _stands_in_the_set(left) or not plain:
         return Scene("unsure", "nobody was found: say 'nobody here', or repaint the lock", nothing)
     if card.any():
         return Scene("grey-card", "a grey card on an empty set", card)
