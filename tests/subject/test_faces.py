@@ -154,7 +154,7 @@ class TestCounting:
         codes = color.convert(astronaut, SRGB, prophoto, 16)
         assert count_faces(codes, prophoto, whole(astronaut)) == 1
 
-    @pytest.mark.parametrize("seed", range(4))
+    @pytest.mark.parametrize("seed", range(2))
     def test_new_backdrop_has_none(self, seed: int) -> None:
         canvas = grain(700, 500, 8, seed)
         mottle = cv2.GaussianBlur(np.random.default_rng(seed).normal(0, 60, (700, 500)), (0, 0), 12)
