@@ -62,7 +62,7 @@ def by_pixels(asked: Insets, reasons: dict[str, str]) -> Wanted:
 
 
 def by_aspect(extent: Extent, width_over_height: float, preferred: str, reasons: dict[str, str]) -> Wanted:
-    """The two sides that lead to the aspect ratio, half each, or all on ``preferred`` where it is one of them.
+    """The two sides that lead to the aspect ratio, half each, or all on ``preferred`` if it is one of them.
 
     A blocked side's share goes to the other.
     """

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,7 +72,7 @@ class Desk:
         self._session, self._catalog = session, catalog
         self._conductor, self._decisions, self._now = conductor, decisions, now
         self._problems = problems
-        self._proxies: OrderedDict[tuple[str, str], _Canvas] = OrderedDict()
+        self._proxies: OrderedDict[tuple[str, str], Future[_Canvas]] = OrderedDict()
         self._proxies_lock = threading.Lock()
 
     def status(self) -> Json:
@@ -86,8 +87,8 @@ class Desk:
         return report.shown(self._proposal(self._entry(capture_id), enabled))
 
     def health(self) -> Json:
-        status = self.status()
-        quarantined = status["counts"].get(State.QUARANTINED.value, 0)
+        counts, newest = self._catalog.counts(), self._catalog.newest()
+        quarantined = counts.get(State.QUARANTINED.value, 0)
         warnings = list(self._problems())
         if quarantined:
             warnings.append(f"{quarantined} files are set aside; each says why")
@@ -96,8 +97,8 @@ class Desk:
             "preset": self._session.preset_name,
             "warnings": warnings,
             "jobs": self._conductor.jobs,
-            "counts": status["counts"],
-            "last_frame_age_s": status["last_frame_age_s"],
+            "counts": counts,
+            "last_frame_age_s": report.age_s(newest.arrived_at if newest else None, self._now()),
         }
 
     def changes(self, since: int, timeout_s: float) -> tuple[int, list[str]]:
@@ -241,11 +242,8 @@ class Desk:
 
 
 def _render(proposal: Proposal, frame: Frame, reading: Reading) -> _Canvas:
-    canvas = proposal.canvas.scaled(frame.scale)
-    before = stack.null_render(frame, canvas)
-    after = np.empty_like(before)
-    stack.render_into(after, proposal.active, frame, reading, canvas)
-    return _Canvas(before, after, reading.canvas_zones(canvas, frame.scale), frame.encoding, frame.scale)
+    _, done = stages.rendered(proposal.active, frame, reading)
+    return _Canvas(done.before, done.after, done.zones, frame.encoding, frame.scale)
 
 
 def _cut(values: Codes, place: Roi, whole: Extent, interpolation: int = cv2.INTER_AREA) -> Codes:

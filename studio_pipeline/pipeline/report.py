@@ -23,8 +23,12 @@ def status(session: Session, entries: list[Entry], now: datetime) -> Json:
         "session": str(session.root),
         "captures": [row(e) for e in entries],
         "counts": dict(Counter(e.state.value for e in entries)),
-        "last_frame_age_s": round((now - newest).total_seconds(), 1) if newest else None,
+        "last_frame_age_s": age_s(newest, now),
     }
+
+
+def age_s(then: datetime | None, now: datetime) -> float | None:
+    return None if then is None else round((now - then).total_seconds(), 1)
 
 
 def row(entry: Entry) -> Json:
@@ -79,7 +83,12 @@ def detail(entry: Entry, decisions: list[Decision], proxy_scale: float) -> Json:
         }
         if subject
         else None,
-        "base": {"kind": entry.base.kind, "notes": list(entry.base.notes), "profile": entry.base.profile_name}
+        "base": {
+            "extent": [entry.base.extent.height, entry.base.extent.width],
+            "kind": entry.base.kind,
+            "notes": list(entry.base.notes),
+            "profile": entry.base.profile_name,
+        }
         if entry.base
         else None,
         "decisions": [d.model_dump(mode="json") for d in decisions],

@@ -178,6 +178,7 @@ def rendered(
 ) -> tuple[Codes, Rendered]:
     """The finished canvas at the frame's scale, in ``into`` where given (a memory map), as guards read it."""
     changing = tuple(p for p in plans if p.changes)
+    reading = reading.at_scale(frame.scale)
     canvas = stack.canvas_of(changing, Roi.of(reading.record.extent)).scaled(frame.scale)
     after = (
         np.empty((canvas.extent.height, canvas.extent.width, 3), frame.codes.dtype) if into is None else into

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from hot_folder import ExposureHints, Intake, Journal, Report, Role, Settings
 from hot_folder.errors import HotFolderError
 from studio_pipeline.deliver import publish
-from studio_pipeline.errors import Refused
+from studio_pipeline.errors import Refused, TryAgain
 from studio_pipeline.pipeline.accession import Accession
 from studio_pipeline.pipeline.conductor import Conductor, lanes
 from studio_pipeline.pipeline.schedule import Stage
@@ -56,9 +56,15 @@ class Studio:
             progress()
 
     def run(self, progress: Callable[[], None] = lambda: None) -> None:
-        """Take in, develop, propose and deliver all that is there, then return."""
+        """Take in, develop, propose and deliver all that is there, then return.
+
+        Raises TryAgain when the journal is held by another process, or its disk is full.
+        """
         while True:
-            report = self.intake.step()
+            try:
+                report = self._report = self.intake.step()
+            except HotFolderError as error:
+                raise TryAgain(str(error)) from error
             self.deliver(progress)
             if report.settling and not report.events:
                 self.conductor.step(_STEP_S)
@@ -112,7 +118,14 @@ def at_work(
         supervisor = opened.enter_context(Supervisor(lanes(os.cpu_count() or 1)))
         accession = Accession(session.root, session.records, journal, catalog)
         conductor = Conductor(
-            session, catalog, accession, supervisor, now=utc_now, monotonic_s=time.monotonic
+            session,
+            catalog,
+            accession,
+            supervisor,
+            now=utc_now,
+            monotonic_s=time.monotonic,
+            only=only,
+            recipe=recipe,
         )
         intake = Intake(os.fsencode(session.root), journal, settings=Settings(), describe=_hints)
         yield Studio(session, catalog, journal, intake, conductor)

@@ -48,9 +48,14 @@ SCHEMA_VERSION = 1
 
 
 class Catalog:
-    """Thread-safe. Every method is one transaction."""
+    """Thread-safe. Every method is one transaction.
+
+    Raises TryAgain while the database is busy or its disk full, Refused where it is damaged or of a newer
+    release.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
 
         @sa.event.listens_for(self._engine, "connect")
@@ -71,17 +76,24 @@ class Catalog:
 
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
+        with self._read() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
         try:
             with self._engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                try:
-                    yield connection
-                except BaseException:
-                    connection.exec_driver_sql("ROLLBACK")
-                    raise
-                connection.exec_driver_sql("COMMIT")
+                yield connection
         except sa.exc.OperationalError as error:
             raise TryAgain(f"the catalog is busy or the disk is full: {error.orig}") from error
+        except sa.exc.DatabaseError as error:
+            raise Refused(f"the catalog {self._path} is damaged ({error.orig}); restore it") from error
 
     def entries(self) -> list[Entry]:
         """All of them, in the order they arrived."""
@@ -98,10 +110,22 @@ class Catalog:
         found = self._select(query)
         return found[0] if found else None
 
+    def counts(self) -> dict[str, int]:
+        """How many entries are in each state, without reading them."""
+        query = sa.select(_entries.c.state, sa.func.count()).group_by(_entries.c.state)
+        with self._engine.connect() as connection:
+            return {state: count for state, count in connection.execute(query).all()}
+
+    def newest(self) -> Entry | None:
+        """The entry that arrived last."""
+        query = sa.select(_entries.c.doc, _entries.c.revision).order_by(_entries.c.group_id.desc()).limit(1)
+        found = self._select(query)
+        return found[0] if found else None
+
     def changed_since(self, revision: int) -> tuple[int, list[str]]:
         """The newest revision, and the ids of entries that changed after ``revision``."""
         query = sa.select(_entries.c.id, _entries.c.revision).where(_entries.c.revision > revision)
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             rows = connection.execute(query.order_by(_entries.c.revision)).all()
         return (rows[-1].revision if rows else revision), [row.id for row in rows]
 
@@ -124,13 +148,18 @@ class Catalog:
         with self._write() as connection:
             return self._store(connection, self._get(connection, capture_id).model_copy(update=changes))
 
-    def decide(self, decision: Decision, **changes: Any) -> Entry:
-        """Record a decision and what follows from it, together."""
+    def decide(self, decision: Decision, seen: Entry, **changes: Any) -> Entry:
+        """Record a decision about the entry as it was ``seen``, and what follows from it, together.
+
+        Raises Refused when what it was decided on has changed meanwhile.
+        """
         with self._write() as connection:
+            entry = self._get(connection, decision.capture_id)
+            if (entry.state, entry.proposal_hash) != (seen.state, seen.proposal_hash):
+                raise Refused(f"{seen.name} has changed meanwhile; look at it again")
             connection.execute(
                 _decisions.insert().values(capture_id=decision.capture_id, doc=decision.model_dump_json())
             )
-            entry = self._get(connection, decision.capture_id)
             return self._store(connection, entry.model_copy(update=changes))
 
     def keep_proposal(self, proposal: Proposal) -> str:
@@ -142,7 +171,7 @@ class Catalog:
         return key
 
     def proposal(self, key: str) -> Proposal:
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             doc = connection.scalar(sa.select(_proposals.c.doc).where(_proposals.c.hash == key))
         if doc is None:
             raise Refused(f"proposal {key[:12]} is not in this session")
@@ -150,12 +179,12 @@ class Catalog:
 
     def decisions(self, capture_id: str) -> list[Decision]:
         query = sa.select(_decisions.c.doc).where(_decisions.c.capture_id == capture_id)
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             rows = connection.execute(query.order_by(_decisions.c.seq)).all()
         return [Decision.model_validate_json(row.doc) for row in rows]
 
     def fact(self, name: str) -> int:
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             value = connection.scalar(sa.select(_facts.c.value).where(_facts.c.name == name))
         return int(value or 0)
 
@@ -165,7 +194,7 @@ class Catalog:
             connection.execute(_facts.insert().values(name=name, value=value))
 
     def _select(self, query: sa.Select[Any]) -> list[Entry]:
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             rows = connection.execute(query).all()
         return [
             Entry.model_validate_json(row.doc).model_copy(update={"revision": row.revision}) for row in rows

@@ -16,7 +16,7 @@ from pathlib import Path
 from studio_pipeline.errors import Refused
 from studio_pipeline.records.base import digest
 from studio_pipeline.records.preset import Preset
-from studio_pipeline.session import place
+from studio_pipeline.session import keys, place
 
 FOLDERS = ("Capture", "Selects", "Output", "Trash")
 _SETTINGS = "session.toml"
@@ -76,19 +76,20 @@ class Session:
 def create(root: Path, preset: Preset, preset_name: str, vault: Path | None, now: datetime) -> Session:
     """Make a session folder, or adopt one that another program made. Nothing that is there is touched.
 
-    Raises Refused when it already is a session, or cannot be written.
+    Raises Refused when it already is a session, cannot be written, or the vault cannot be one.
     """
     root = root.resolve()
     hidden = root / ".studio"
     if (hidden / _SETTINGS).exists():
         raise Refused(f"{root} already is a session; `studio shoot {root}` goes on with it")
-    if vault is not None and vault.resolve().is_relative_to(root):
-        raise Refused(f"the vault {vault} lies inside the session; choose a folder on another drive")
+    if vault is not None:
+        vault = _checked_vault(vault.resolve(), root)
     try:
         for name in FOLDERS:
             (root / name).mkdir(parents=True, exist_ok=True)
         for folder in (hidden, hidden / "cache", hidden / "records"):
             folder.mkdir(exist_ok=True)
+        keys.make(hidden)
         _write_settings(hidden, preset, preset_name, vault, now)
     except OSError as error:
         raise Refused(f"cannot make a session in {root}: {error.strerror}") from error
@@ -106,27 +107,41 @@ def open_session(root: Path) -> Session:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Refused(f"cannot read {settings}: {error}") from error
     try:
-        preset = Preset.model_validate(json.loads(table["preset"]["frozen"]))
-        if digest(preset.model_dump(mode="json")) != table["preset"]["sha256"]:
+        frozen = json.loads(table["preset"]["frozen"])
+        if digest(frozen) != table["preset"]["sha256"]:
             raise Refused(f"the frozen preset in {settings} was edited; restore the file")
+        preset = Preset.model_validate(frozen)
         vault = Path(table["vault"]) if table.get("vault") else None
         return Session(root, table["id"], preset, table["preset"]["name"], vault)
     except (KeyError, TypeError, ValueError) as error:
-        raise Refused(f"{settings} is damaged ({error}); restore it, or init a new session beside") from error
+        said = str(error).splitlines()[0]
+        raise Refused(f"{settings} is damaged ({said}); restore it, or init a new session beside") from error
+
+
+def _checked_vault(vault: Path, root: Path) -> Path:
+    if vault.is_relative_to(root):
+        raise Refused(f"the vault {vault} lies inside the session; choose a folder on another drive")
+    if vault.exists() and not vault.is_dir():
+        raise Refused(f"the vault {vault} is a file; choose a folder on another drive")
+    try:
+        str(vault).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Refused(f"the vault's name {vault} is not UTF-8; choose another") from error
+    return vault
 
 
 def _write_settings(hidden: Path, preset: Preset, name: str, vault: Path | None, now: datetime) -> None:
     frozen = preset.model_dump(mode="json")
     lines = [
         "# Written once by `studio init`; the preset is frozen so that a session keeps its meaning.",
-        f"id = {json.dumps(secrets.token_hex(8))}",
-        f"created = {json.dumps(now.isoformat(timespec='seconds'))}",
-        f"vault = {json.dumps(str(vault.resolve()) if vault else '')}",
+        f"id = {_toml(secrets.token_hex(8))}",
+        f"created = {_toml(now.isoformat(timespec='seconds'))}",
+        f"vault = {_toml(str(vault or ''))}",
         "",
         "[preset]",
-        f"name = {json.dumps(name)}",
-        f"sha256 = {json.dumps(digest(frozen))}",
-        f"frozen = {json.dumps(json.dumps(frozen, sort_keys=True))}",
+        f"name = {_toml(name)}",
+        f"sha256 = {_toml(digest(frozen))}",
+        f"frozen = {_toml(json.dumps(frozen, sort_keys=True))}",
         "",
     ]
     temp = hidden / f".{_SETTINGS}.tmp"
@@ -135,3 +150,8 @@ def _write_settings(hidden: Path, preset: Preset, name: str, vault: Path | None,
         file.flush()
         os.fsync(file.fileno())
     temp.replace(hidden / _SETTINGS)
+
+
+def _toml(text: str) -> str:
+    """A basic string: JSON's, without its surrogate pairs (TOML has none), and DEL escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")

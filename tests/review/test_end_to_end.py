@@ -1,4 +1,4 @@
-"""The real thing: `studio shoot` as a process, a frame tethered in, a person at a real browser, files on disk."""
+"""The real thing: `studio shoot` as a process, a frame tethered in, a real browser, files on disk."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import tifffile
@@ -21,9 +20,6 @@ import tifffile
 from studio_pipeline.session.folder import Session
 from tests.review.conftest import Open
 from tests.support import shoots
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 STUDIO = [sys.executable, "-c", "from studio_pipeline.cli import main; main()"]
@@ -62,7 +58,9 @@ def shooting(tmp_path: Path, built_page: Path) -> Iterator[Shooting]:
 def _address(process: subprocess.Popen[str]) -> str:
     """What the program prints, within its time."""
     lines: list[str] = []
-    reader = threading.Thread(target=lambda: lines.append(process.stdout.readline() if process.stdout else ""))
+    reader = threading.Thread(
+        target=lambda: lines.append(process.stdout.readline() if process.stdout else "")
+    )
     reader.start()
     reader.join(60)
     found = re.search(r"http://127\.0\.0\.1:\d+/\S+", lines[0] if lines else "")
@@ -74,9 +72,13 @@ def _studio(*words: str) -> str:
     return subprocess.run([*STUDIO, *words], capture_output=True, text=True, check=True, timeout=120).stdout
 
 
-def test_a_frame_is_watched_arriving_reviewed_approved_and_delivered(shooting: Shooting, watched: Open) -> None:
+def test_a_frame_is_watched_arriving_reviewed_approved_and_delivered(
+    shooting: Shooting, watched: Open
+) -> None:
     window = watched(shooting.url)
     page = window.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.get_by_test_id("empty").wait_for()
 
     whole_s = shooting.tether("STP_0003.DNG", shoots.portrait().dng)
@@ -90,15 +92,15 @@ def test_a_frame_is_watched_arriving_reviewed_approved_and_delivered(shooting: S
     # An edit has its own switch, and what is shown is what will be approved.
     both = page.get_by_test_id("shown-hash").inner_text()
     page.get_by_test_id("switch-heal_spots").click()
-    page.wait_for_function(_HASH_CHANGED, arg=both)
+    _until(lambda: page.get_by_test_id("shown-hash").inner_text() != both)
     page.locator("[data-testid=approve]:enabled").wait_for(timeout=PATIENCE_MS)
     without_heal = page.get_by_test_id("shown-hash").inner_text()
 
     page.get_by_test_id("zoom100").click()
-    page.wait_for_function("document.querySelector('[data-testid=magnification]').innerText.startsWith('100')")
-    _looked_at_full_size(page)
-
+    _until(lambda: page.get_by_test_id("magnification").inner_text().startswith("100"))
     page.locator("[data-testid=approve]:enabled").wait_for(timeout=PATIENCE_MS)
+    # 1138 columns after extension: level 11 is 100%, rendered from the master.
+    assert any(re.search(r"/tiles/after/11/", one) for one in asked)
     page.keyboard.press("Enter")
     _until(lambda: len(list(shooting.session.output.glob("*.*"))) == 2)
     page.get_by_test_id("view-grid").click()
@@ -118,19 +120,7 @@ def test_a_frame_is_watched_arriving_reviewed_approved_and_delivered(shooting: S
     assert entry.approved_hash.startswith(without_heal.split()[-1])
 
 
-_HASH_CHANGED = "before => document.querySelector('[data-testid=shown-hash]').innerText !== before"
-
-
-def _looked_at_full_size(page: Page) -> None:
-    """Tiles of the top level have been drawn, rendered from the master."""
-    page.wait_for_function(
-        "() => performance.getEntriesByType('resource').some(e => /tiles?\\/.*after/.test(e.name))",
-        timeout=PATIENCE_MS,
-    )
-
-
-def _until(done: object, patience_s: float = 60) -> None:
-    assert callable(done)
+def _until(done: Callable[[], bool], patience_s: float = 60) -> None:
     until = time.monotonic() + patience_s
     while not done():
         assert time.monotonic() < until, "it did not happen in time"
