@@ -188,17 +188,21 @@ class Desk:
     def _proxy(self, entry: Entry, proposal: Proposal) -> _Canvas:
         key = (entry.id, proposal.shown_hash())
         with self._proxies_lock:
-            if key in self._proxies:
-                self._proxies.move_to_end(key)
-                return self._proxies[key]
-            frame, _ = stages.load_base(
-                self._conductor.source(entry), True, entry.base.look if entry.base else None
-            )
-            made = _render(proposal, frame, self._reading(entry))
-            self._proxies[key] = made
+            waiting = self._proxies.get(key)
+            future = self._proxies.setdefault(key, Future())
+            self._proxies.move_to_end(key)
             while len(self._proxies) > _KEPT_PROXIES:
                 self._proxies.popitem(last=False)
-            return made
+        if waiting is None:  # other tiles of this picture wait for this one; other pictures do not
+            try:
+                look = entry.base.look if entry.base else None
+                frame, _ = stages.load_base(self._conductor.source(entry), True, look)
+                future.set_result(_render(proposal, frame, self._reading(entry)))
+            except BaseException as error:
+                with self._proxies_lock:
+                    self._proxies.pop(key, None)
+                future.set_exception(error)
+        return future.result()
 
     def _zones(self, entry: Entry, proposal: Proposal, place: Roi, whole: Extent) -> ZoneMap:
         zones = self._proxy(entry, proposal).zones

@@ -114,7 +114,7 @@ class Catalog:
         """How many entries are in each state, without reading them."""
         query = sa.select(_entries.c.state, sa.func.count()).group_by(_entries.c.state)
         with self._engine.connect() as connection:
-            return {state: count for state, count in connection.execute(query).all()}
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def newest(self) -> Entry | None:
         """The entry that arrived last."""
