@@ -16,10 +16,14 @@ from studio_pipeline.subject.reading import Reading
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """An edit's pixels for one region: linear Rec.2020 ``(h, w, 3)`` float32, and where they apply."""
+    """An edit's pixels for one region: linear Rec.2020 ``(h, w, 3)`` float32, and where they apply.
+
+    ``dither``: whether the gate should break up steps. Pixels that carry a photograph's own grain need none.
+    """
 
     linear: Linear
     mask: Mask
+    dither: bool = True
 
 
 class Edit(Protocol):

@@ -25,9 +25,11 @@ from studio_pipeline.records.plan import Grid, Plan, Tier
 from studio_pipeline.subject.reading import Reading
 
 _CELLS = 112  # light cells along the picture's long edge
+_SMOOTH_CELLS = 1.4  # mottle wider than this is light, narrower is texture
 _MARGIN = 0.006  # kept clear of the person when reading light, as a share of the long edge
-_WINDOW = 0.085  # a texture piece, as a share of the long edge
-_BAND = 0.03  # the mirrored band at the seam, likewise
+_WINDOW = 0.1  # a texture piece, as a share of the long edge
+_SPECK_SIGMAS = (0.8, 2.0)  # sizes of dust, at a long edge of 1500 px
+_BAND = 0.04  # the mirrored band at the seam, likewise
 
 
 class ExtendParams(Record):
@@ -115,7 +117,7 @@ class ExtendBackground:
         inner = base.roi & roi
         if not inner.empty:
             mask[inner.within(roi)] = False
-        return Patch(light.from_tone(tone), mask)
+        return Patch(light.from_tone(tone), mask, dither=not pieces)
 
 
 EXTEND_BACKGROUND = ExtendBackground()
@@ -179,8 +181,10 @@ def _light(tone: Tone, usable: Mask, cell: int, scale: float, canvas: Roi) -> Li
 
 def _fine_detail_out(cells: Tone, weights: np.ndarray[Any, Any]) -> Tone:
     """Light is smooth: blur the seen cells a little among themselves, so that texture stays texture."""
-    mass = cv2.GaussianBlur(weights, (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)
-    blurred = cv2.GaussianBlur(cells * weights[..., None], (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)
+    mass = cv2.GaussianBlur(weights, (0, 0), _SMOOTH_CELLS, borderType=cv2.BORDER_REPLICATE)
+    blurred = cv2.GaussianBlur(
+        cells * weights[..., None], (0, 0), _SMOOTH_CELLS, borderType=cv2.BORDER_REPLICATE
+    )
     return np.asarray(
         np.where(weights[..., None] > 0, blurred / np.maximum(mass, 1e-6)[..., None], cells), np.float32
     )
@@ -206,13 +210,25 @@ def _turn_back(values: np.ndarray[Any, Any], side: str) -> np.ndarray[Any, Any]:
 def _flaws(residual: Tone, usable: Mask, long_edge: int) -> Mask:
     """Dust, stands and other things that stand out of a plain backdrop and must not be copied.
 
-    On a backdrop where much stands out, nothing does: then it is texture, and all of it may be copied.
+    Each scale is judged by its own spread, so that mottle does not hide a speck. On a backdrop where much
+    stands out, nothing does: then it is texture, and all of it may be copied.
     """
-    smooth = cv2.GaussianBlur(residual, (0, 0), max(1.0, long_edge / 1500)).max(axis=2)
-    rough = cv2.GaussianBlur(residual, (0, 0), max(1.0, long_edge / 1500)).min(axis=2)
-    size = np.maximum(np.abs(smooth), np.abs(rough))
-    spread = 1.4826 * float(np.median(size[usable])) if usable.any() else 0.0
-    found = (size > 7 * spread) & usable
+    found = np.zeros(usable.shape, np.bool_)
+    if not usable.any():
+        return found
+    weight = usable.astype(np.float32)
+    kept = residual * weight[..., None]
+    for fine in _SPECK_SIGMAS:
+        sigma = fine * long_edge / 1500
+        detail = np.abs(_mean_around(kept, weight, sigma) - _mean_around(kept, weight, 4 * sigma)).max(axis=2)
+        spread = 1.4826 * float(np.median(detail[usable]))
+        found |= (detail > 4 * spread) & usable  # about 7 sigma of grain: the largest of three channels
     if found.mean() > 0.04:
         return np.zeros_like(found)
     return grow(found, max(3, round(0.004 * long_edge)))
+
+
+def _mean_around(kept: Tone, weight: np.ndarray[Any, Any], sigma: float) -> Tone:
+    """Gaussian mean over the usable pixels only; ``kept`` is zero elsewhere."""
+    mass = np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)
+    return np.asarray(cv2.GaussianBlur(kept, (0, 0), sigma) / mass[..., None], np.float32)

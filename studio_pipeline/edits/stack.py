@@ -82,7 +82,7 @@ def render(plans: Sequence[Plan], base: Frame, reading: Reading, roi: Roi) -> Co
             encoding=base.encoding,
             roi=roi,
             edit=plan.edit,
-            dither_seed=plan.seed,
+            dither_seed=plan.seed if patch.dither else None,
         )
     return codes
 

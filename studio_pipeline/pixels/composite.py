@@ -20,7 +20,7 @@ def composite(
     encoding: RgbEncoding,
     roi: Roi,
     edit: str,
-    dither_seed: int,
+    dither_seed: int | None,
 ) -> Codes:
     """Write ``edited`` into a copy of ``before`` where ``edit_mask`` is set, and prove it stayed in bounds.
 
@@ -29,7 +29,7 @@ def composite(
         edited: linear Rec.2020 ``(h, w, 3)`` float32; read only inside ``edit_mask``.
         edit_mask: ``(h, w)``, True where the edit wants to write.
         writable: ``(h, w)``, True where the zones and the reviewer allow it.
-        dither_seed: written pixels get half a code of dither, addressed by canvas place.
+        dither_seed: written pixels get half a code of dither, addressed by canvas place; None for none.
 
     Returns:
         New codes, same type. Pixels outside ``edit_mask`` are the same code values, never converted.
@@ -39,7 +39,7 @@ def composite(
     """
     after = before.copy()
     if edit_mask.any():
-        dither = noise.uniform(roi, dither_seed)[edit_mask]
+        dither = None if dither_seed is None else noise.uniform(roi, dither_seed)[edit_mask]
         after[edit_mask] = encoding.encode(edited[edit_mask], 8 * before.dtype.itemsize, dither)
     strayed = (after != before).any(axis=2) & ~writable
     if strayed.any():

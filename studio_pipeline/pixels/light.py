@@ -18,6 +18,7 @@ from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.masks import Mask
 
 Tone = NDArray[np.float32]
+_SLOPE_CELLS = 10  # how far the border's own slope is read, and how far it reaches
 _TUKEY = 4.685  # 95% efficiency under Gaussian noise (Huber & Ronchetti 2009, 7.8)
 
 
@@ -120,7 +121,7 @@ def fit_surface(cells: Tone, weights: NDArray[np.float32], order: int, outer: Ro
 
 
 def fill_unseen(cells: Tone, weights: NDArray[np.float32], surface: Tone) -> Tone:
-    """Cells with the unseen ones (behind the person) replaced: surface + the seen residual, spread smoothly."""
+    """Cells with the unseen ones (behind the person) replaced: surface + seen residual, spread smoothly."""
     residual = (cells - surface) * weights[..., None]
     out, left = np.zeros_like(cells), np.ones_like(weights)
     for sigma in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0):
@@ -136,14 +137,15 @@ def fill_unseen(cells: Tone, weights: NDArray[np.float32], surface: Tone) -> Ton
 def continue_left(cells: Tone, weights: NDArray[np.float32], count: int) -> Tone:
     """``count`` new columns to the left of ``cells``, ``(rows, count, 3)``.
 
-    Three predictors, each continuous at the border: the border's own colours blurred ever wider, and that
-    plus the slope of a first- and second-order surface. How much each is believed is measured: each is
-    asked to predict a strip that is visible, from the part beside it.
+    Several predictors, each continuous at the border: the border's own colours blurred ever wider, and that
+    plus the slope of a first- or second-order surface, as fitted or bent to leave the border with the slope
+    it has there. How much each is believed is measured: each is asked to predict a strip that is visible,
+    from the part beside it.
     """
     columns = cells.shape[1]
     strip = int(np.clip(count, 2, max(2, columns // 3)))
     # A prior, in tone squared: an extrapolated slope has to earn its place.
-    errors = np.array([4e-5, 6e-5, 1e-4])
+    errors = np.array([4e-5, 6e-5, 6e-5, 1e-4, 8e-5])
     held = (weights[:, :strip] > 0.3) & (_border_weight(weights[:, strip:]) > 0.3)[:, None]
     if columns >= 3 * strip and held.sum() >= 8 and (weights[:, strip:] > 0.3).sum() >= 24:
         guesses = _predict_left(cells[:, strip:], weights[:, strip:], strip)
@@ -159,11 +161,29 @@ def _predict_left(cells: Tone, weights: NDArray[np.float32], count: int) -> list
     border = _border_colours(cells, weights)
     flat = np.stack([_blurred(border, 0.35 * d) for d in range(count, 0, -1)], axis=1)
     out = [flat]
+    near = min(columns, _SLOPE_CELLS)
     for order in (1, 2):
-        surface = fit_surface(cells, weights, order, Roi(0, -count, rows, min(1, columns)))
-        slope = surface[:, :count] - surface[:, count:]
-        out.append(flat + np.clip(slope, -0.25, 0.25))
+        surface = fit_surface(cells, weights, order, Roi(0, -count, rows, near))
+        rise = surface[:, :count] - surface[:, count : count + 1]
+        bend = _border_slope(cells[:, :near] - surface[:, count:], weights[:, :near])
+        away = np.arange(count, 0, -1)[None, :, None]
+        fading = _SLOPE_CELLS * (1 - np.exp(-away / _SLOPE_CELLS))
+        out.append(flat + np.clip(rise, -0.25, 0.25))
+        out.append(flat + np.clip(rise - bend[:, None] * fading, -0.25, 0.25))
     return out
+
+
+def _border_slope(cells: Tone, weights: NDArray[np.float32]) -> Tone:
+    """The rise per cell towards the right at the left border, ``(rows, 3)``, steadied along it."""
+    x = np.arange(cells.shape[1], dtype=np.float32)
+    total = weights.sum(axis=1)
+    mean_x = (weights * x).sum(axis=1) / np.maximum(total, 1e-6)
+    off = x[None] - mean_x[:, None]
+    up = (weights[..., None] * off[..., None] * cells).sum(axis=1)
+    down = (weights * off * off).sum(axis=1)
+    sigma = max(3.0, len(cells) / 10)
+    spread = _blurred(np.repeat(down[:, None], 3, axis=1), sigma)
+    return np.asarray(_blurred(up, sigma) / np.maximum(spread, 1e-3), np.float32)
 
 
 def _border_weight(weights: NDArray[np.float32]) -> NDArray[np.float32]:

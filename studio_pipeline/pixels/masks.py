@@ -55,11 +55,16 @@ def _disc(radius_px: int) -> NDArray[np.uint8]:
 
 def resize_zones(zones: ZoneMap, height: int, width: int) -> ZoneMap:
     """Nearest-neighbour where enlarging; where reducing, a cell takes the most protected zone it touches."""
-    reduced = (min(width, zones.shape[1]), min(height, zones.shape[0]))
-    if reduced != (zones.shape[1], zones.shape[0]):
-        out = np.zeros((reduced[1], reduced[0]), np.uint8)
-        for zone in (Zone.EDGE, Zone.HEALABLE, Zone.LOCKED):
-            share = cv2.resize((zones == zone).astype(np.float32), reduced, interpolation=cv2.INTER_AREA)
-            out[share > 0] = zone
-        zones = out
+    zones = _most_protected(_most_protected(zones, height, axis=0), width, axis=1)
     return np.asarray(cv2.resize(zones, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _most_protected(zones: ZoneMap, count: int, axis: int) -> ZoneMap:
+    """The largest value (zones are ordered by protection) each of ``count`` cells touches along an axis."""
+    size = zones.shape[axis]
+    if count >= size:
+        return zones
+    cells = np.arange(count)
+    first, last = cells * size // count, -(-(cells + 1) * size // count) - 1
+    inside_cell = np.maximum.reduceat(zones, first, axis=axis)
+    return np.asarray(np.maximum(inside_cell, np.take(zones, last, axis=axis)), np.uint8)

@@ -81,15 +81,18 @@ def lay(pieces: list[Piece], roi: Roi, residual: Residual, available: Roi) -> To
         total[at] += values * weight[..., None]
         power[at] += weight * weight
     total /= np.sqrt(np.maximum(power, 1e-6))[..., None]
+    mirrored, most = np.zeros_like(total), np.zeros(shape, np.float32)
     for piece in (p for p in pieces if p.on_top):
         part = piece.roi & roi
         if part.empty:
             continue
         values, weight = _read(piece, part, residual, available)
         at = part.within(roi)
-        below = np.sqrt(np.maximum(0, 1 - weight * weight))[..., None]
-        total[at] = total[at] * below + values * weight[..., None]
-    return total
+        # Bands of one side show the same mirror image: where two overlap the surer one counts, not both.
+        surer = weight > most[at]
+        mirrored[at][surer] = values[surer]
+        most[at] = np.maximum(most[at], weight)
+    return total * np.sqrt(np.maximum(0, 1 - most * most))[..., None] + mirrored * most[..., None]
 
 
 def _read(piece: Piece, part: Roi, residual: Residual, available: Roi) -> tuple[Tone, NDArray[np.float32]]:
@@ -198,10 +201,12 @@ def _best(
     likely = np.exp(-0.5 * (along / (1.5 * size)) ** 2) / (1 + 4 * used) + 1e-9
     picks = rng.choice(len(places), size=min(24, len(places)), replace=False, p=likely / likely.sum())
     costs = np.empty(len(picks))
+    thin = max(1, size // 48)  # agreement shows on every few pixels as well as on all
+    wanted, known_part = drawn[at][::thin, ::thin], seen[::thin, ::thin]
     for k, index in enumerate(picks):
         y, x = places[index]
-        window = residual[y : y + size, x : x + size][inner]
-        difference = np.square(window[seen] - drawn[at][seen]).mean() if seen.any() else 0.0
+        window = residual[y : y + size, x : x + size][inner][::thin, ::thin]
+        difference = np.square(window[known_part] - wanted[known_part]).mean() if known_part.any() else 0.0
         costs[k] = difference * (1 + used[index])
     chosen = picks[int(np.argmin(costs))]
     y, x = (int(v) for v in places[chosen])
@@ -217,7 +222,8 @@ def mirror_band(clean: Mask, canvas: Roi, base: Roi, width: int) -> list[Piece]:
     """Mirrored pieces along each extended border, so that every frequency runs through the seam.
 
     The first new row or column mirrors the second real one (reflect-101), and the band fades out over
-    ``width``. It is laid only along runs of the border whose mirror image is clean.
+    ``width``. It is laid along runs of the border whose mirror image is clean; where that fails near the
+    person, a shallower band is tried.
     """
     pieces: list[Piece] = []
     pieces += _mirror_left(clean, base.x0 - canvas.x0, width, base, canvas, False)
@@ -232,21 +238,28 @@ def mirror_band(clean: Mask, canvas: Roi, base: Roi, width: int) -> list[Piece]:
 
 def _mirror_left(clean: Mask, room: int, width: int, base: Roi, canvas: Roi, right: bool) -> list[Piece]:
     """The band at the left of ``base`` (or, with ``clean`` already flipped, at its right)."""
+    covered = np.zeros(len(clean), np.bool_)
+    pieces: list[Piece] = []
     depth = min(width, room, clean.shape[1] - 1)
-    if depth < 1:
-        return []
-    pieces = []
-    for first, last in _runs(clean[:, 1 : depth + 1].all(axis=1), at_least=max(4, depth // 2)):
-        y0, y1 = base.y0 + first, base.y0 + last
-        ramp = min(depth, (last - first) // 2)
-        top = 0 if y0 == canvas.y0 else ramp
-        bottom = 0 if y1 == canvas.y1 else ramp
-        if right:
-            roi, ramps = Roi(y0, base.x1, y1, base.x1 + depth), (top, 0, bottom, depth)
-        else:
-            roi, ramps = Roi(y0, base.x0 - depth, y1, base.x0), (top, depth, bottom, 0)
-        pieces.append(Piece(roi, _mirrored(roi, base, across=True), False, True, ramps, True))
-    return pieces
+    while depth >= 2:
+        free = clean[:, 1 : depth + 1].all(axis=1)
+        for first, last in _runs(free, at_least=max(4, depth // 2)):
+            if not covered[first:last].all():
+                pieces.append(_band_piece(base, canvas, first, last, depth, right))
+                covered[first:last] = True
+        depth //= 2
+    return pieces[::-1]  # the deep ones last, over the shallow ones
+
+
+def _band_piece(base: Roi, canvas: Roi, first: int, last: int, depth: int, right: bool) -> Piece:
+    y0, y1 = base.y0 + first, base.y0 + last
+    ramp = min(depth, (last - first) // 2)
+    top, bottom = (0 if y0 == canvas.y0 else ramp), (0 if y1 == canvas.y1 else ramp)
+    if right:
+        roi, ramps = Roi(y0, base.x1, y1, base.x1 + depth), (top, 0, bottom, depth)
+    else:
+        roi, ramps = Roi(y0, base.x0 - depth, y1, base.x0), (top, depth, bottom, 0)
+    return Piece(roi, _mirrored(roi, base, across=True), False, True, ramps, True)
 
 
 def _runs(flags: NDArray[np.bool_], at_least: int) -> list[tuple[int, int]]:
