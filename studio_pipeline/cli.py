@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -12,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
-from studio_pipeline import __version__
+from studio_pipeline import __version__, terminal
 from studio_pipeline.errors import StudioError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from studio_pipeline.session.catalog import Catalog
     from studio_pipeline.session.folder import Session
 
+log = logging.getLogger(__name__)
 app = typer.Typer(
     name="studio",
     help="Tether, propose, review, deliver: backdrop extended and cleaned, the person never touched.",
@@ -35,23 +36,49 @@ app.add_typer(models_app, name="models")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The session folder.")]
 Captures = Annotated[
-    list[str] | None, typer.Argument(metavar="CAPTURE...", help="Names, or first digits of ids.")
+    list[str] | None,
+    typer.Argument(metavar="CAPTURE...", help="Names of captures or files, or ids (6 digits are enough)."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PresetName = Annotated[str, typer.Option("--preset", help="A preset's name, or a TOML file.")]
 DEFAULT_PRESET = "headshot-4x5"
+_INTERRUPTED = 130  # what a shell calls a program that Ctrl-C ended
 
 
 def main() -> None:
-    """The console script: one clear line on failure, and a non-zero exit."""
+    """The console script."""
+    sys.exit(call())
+
+
+def call(arguments: list[str] | None = None) -> int:
+    """Run one command, by default what this process was started with; returns the exit code.
+
+    Whatever goes wrong is one clear line on stderr; the traceback of a bug comes with ``--verbose``.
+    """
+    terminal.never_fail_on_names()
     try:
-        app(standalone_mode=True)
+        code = app(arguments, prog_name="studio", standalone_mode=False) or 0
     except StudioError as error:
-        typer.echo(f"studio: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("studio: stopped; start again to go on where it was", err=True)
-        sys.exit(130)
+        return _failed(str(error))
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"; `{context.command_path} --help` says what there is" if context else ""
+        # A group without a command has printed its help, and has no message.
+        return _failed(error.format_message() + hint, error.exit_code) if str(error) else error.exit_code
+    except Exception as error:
+        log.info("where it happened:", exc_info=True)
+        if isinstance(error, OSError) and error.strerror:
+            named = f": {os.fsdecode(error.filename)}" if error.filename else ""
+            return _failed(f"{error.strerror}{named}")
+        return _failed(f"unexpected {type(error).__name__}: {error}; `studio --verbose ...` shows where")
+    if code == _INTERRUPTED:
+        terminal.say("studio: stopped; start again to go on where it was")
+    return int(code)
+
+
+def _failed(text: str, code: int = 1) -> int:
+    terminal.say(f"studio: {text}")
+    return code
 
 
 def _version(asked: bool) -> None:
@@ -67,13 +94,7 @@ def _common(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens.")] = False,
 ) -> None:
-    from rich.console import Console
-    from rich.logging import RichHandler
-
-    handler = RichHandler(console=Console(stderr=True), show_path=False, rich_tracebacks=False)
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(message)s", handlers=[handler]
-    )
+    terminal.start_logging(verbose)
 
 
 @app.command()
@@ -85,14 +106,17 @@ def init(
     ] = None,
 ) -> None:
     """Make a session folder, or adopt one that another program made."""
+    from studio_pipeline.edits.stack import check
     from studio_pipeline.pipeline.studio import utc_now
     from studio_pipeline.records.preset import load
     from studio_pipeline.session.folder import create
 
-    session = create(folder, load(preset), Path(preset).stem, vault, utc_now())
+    chosen = load(preset)
+    check(chosen.edits)
+    session = create(folder, chosen, Path(preset).stem, vault, utc_now())
     typer.echo(f"session {session.root}, preset {session.preset_name}; tether into {session.capture}")
     if vault is None:
-        typer.echo("no vault: until you copy them, every original exists only once", err=True)
+        terminal.say("no vault: until you copy them, every original exists only once")
 
 
 @app.command()
@@ -105,20 +129,20 @@ def shoot(
     """Watch the hot folder, work, serve the review page, deliver what is approved. The main job."""
     from studio_pipeline.review.shoot import shoot as run
 
-    run(_open(folder), port, _user(), _announce)
+    run(_open(folder), port, _user(), terminal.announce)
 
 
 @app.command()
 def run(folder: Folder) -> None:
     """Process what is there, then exit: no watching, no page."""
-    from studio_pipeline.pipeline import report
-    from studio_pipeline.pipeline.studio import at_work, utc_now
+    from studio_pipeline.pipeline.studio import at_work
 
-    session = _open(folder)
-    with at_work(session) as studio, _progress("working") as tick:
-        studio.run(tick)
-        counts = report.status(session, studio.catalog.entries(), utc_now())["counts"]
-    typer.echo(", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "nothing to do")
+    with at_work(_open(folder)) as studio, terminal.progress("working") as tell:
+        studio.run(lambda: tell(_counted(studio.catalog)))
+        counted, problems = _counted(studio.catalog), studio.problems()
+    for problem in problems:
+        terminal.say(problem)
+    typer.echo(counted or "nothing to do")
 
 
 @app.command()
@@ -130,9 +154,10 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     with _catalog(_open(folder)) as (session, catalog):
         answer = report.status(session, catalog.entries(), utc_now())
     if as_json:
-        return _print_json(answer)
+        terminal.print_json(answer)
+        return
     rows = [[c["name"], c["state"], c["id"][:12], c["reason"]] for c in answer["captures"]]
-    _table(["capture", "state", "id", "reason"], rows)
+    terminal.print_table(["capture", "state", "id", "reason"], rows)
     if answer["last_frame_age_s"] is not None:
         typer.echo(f"last frame {answer['last_frame_age_s']:.0f} s ago")
 
@@ -156,8 +181,7 @@ def approve(
         else:
             chosen = _find(catalog, captures)
         for entry in chosen:
-            decided = decisions.approve(entry.id, None, None, _user(), utc_now())
-            typer.echo(f"{decided.name} approved")
+            typer.echo(f"{decisions.approve(entry.id, None, None, _user(), utc_now()).name} approved")
         if not chosen:
             typer.echo("nothing is proposed")
 
@@ -195,19 +219,34 @@ def deliver(
     from studio_pipeline.errors import Refused
     from studio_pipeline.pipeline.schedule import Stage
     from studio_pipeline.pipeline.studio import at_work
+    from studio_pipeline.records.capture import State
 
     session = _open(folder)
     names = [r.name for r in session.preset.deliverables]
     if recipe is not None and recipe not in names:
         raise Refused(f"no output recipe {recipe!r} in this session; there are: {', '.join(names)}")
+    with _catalog(session) as (_, catalog):
+        before = catalog.entries()
+    approved = {e.id for e in before if e.state is State.APPROVED}
+    if not approved:
+        typer.echo("nothing new to deliver")
+        return
     only = frozenset({Stage.DELIVER})
-    with at_work(session, only=only, recipe=recipe) as studio, _progress("delivering") as tick:
-        before = {d.sha256 for e in studio.catalog.entries() for d in e.delivered}
-        studio.deliver(tick)
-        made = [d for e in studio.catalog.entries() for d in e.delivered if d.sha256 not in before]
+    with at_work(session, only=only, recipe=recipe) as studio, terminal.progress("delivering") as tell:
+        studio.deliver(lambda: tell(_counted(studio.catalog)))
+        after = studio.catalog.entries()
+    known = {d.record for e in before for d in e.delivered}
+    made = [d for e in after for d in e.delivered if d.record not in known]
     for one in made:
-        typer.echo(one.path.decode("utf-8", "backslashreplace"))
+        typer.echo(terminal.plain(one.shown))
     typer.echo(f"{len(made)} delivered" if made else "nothing new to deliver")
+    done = {State.DELIVERED} if recipe is None else {State.DELIVERED, State.APPROVED}
+    left = [e for e in after if e.id in approved and e.state not in done]
+    for entry in left:
+        why = entry.reason or "its base has to be made again: `studio run` does that"
+        terminal.say(f"{entry.name} was not delivered: {why}")
+    if left:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -227,9 +266,10 @@ def verify(
         originals = {m.sha256: m.path for e in catalog.entries() for m in e.members}
         verdict = check.verify(file, opened, originals)
     if as_json:
-        _print_json(asdict(verdict))
+        terminal.print_json(asdict(verdict))
     else:
-        typer.echo(_verdict(file, verdict))
+        for line in _verdict(file, verdict):
+            typer.echo(terminal.plain(line))
     if not verdict.valid:
         raise typer.Exit(1)
 
@@ -254,14 +294,15 @@ def edit(
 
     chosen = load(preset)
     specs = settings.specs(chosen, edits or [], values or [])
-    with _progress("editing"):
-        answer = single.edit(source, out, chosen, specs)
+    with terminal.progress("editing") as tell:
+        answer = single.edit(source, out, chosen, specs, asked=bool(edits or values), tell=tell)
     if as_json:
-        return _print_json(answer)
+        terminal.print_json(answer)
+        return
     for one in answer["edits"]:
         for refusal in one["refusals"]:
-            typer.echo(f"{one['name']}, {refusal['where']}: {refusal['reason']}", err=True)
-    typer.echo(f"{out} in {sum(answer['seconds'].values()):.1f} s")
+            terminal.say(f"{one['name']}, {refusal['where']}: {refusal['reason']}")
+    typer.echo(f"{terminal.plain(answer['out'])} in {sum(answer['seconds'].values()):.1f} s")
 
 
 @app.command()
@@ -277,10 +318,13 @@ def mask(
     from studio_pipeline.pipeline import single
     from studio_pipeline.records.preset import load
 
-    answer = single.mask(source, out, load(DEFAULT_PRESET), what)
+    with terminal.progress("looking"):
+        answer = single.mask(source, out, load(DEFAULT_PRESET), what)
     if as_json:
-        return _print_json(answer)
-    typer.echo(f"{out}: {len(answer['faces'])} faces; {answer['reason'] or 'sure of it'}")
+        terminal.print_json(answer)
+        return
+    faces = "1 face" if len(answer["faces"]) == 1 else f"{len(answer['faces'])} faces"
+    typer.echo(f"{terminal.plain(answer['out'])}: {faces}; {answer['reason'] or 'sure of it'}")
 
 
 @presets_app.command("list")
@@ -290,8 +334,9 @@ def presets_list(as_json: AsJson = False) -> None:
 
     rows = [{"name": name, "title": load(name).title} for name in names()]
     if as_json:
-        return _print_json(rows)
-    _table(["preset", ""], [[r["name"], r["title"]] for r in rows])
+        terminal.print_json(rows)
+    else:
+        terminal.print_table(["preset", ""], [[r["name"], r["title"]] for r in rows])
 
 
 @presets_app.command("show")
@@ -304,8 +349,9 @@ def presets_show(
 
     preset = load(name)
     if as_json:
-        return _print_json(preset.model_dump(mode="json"))
-    _table(["key", "value", "meaning"], settings.explained(preset))
+        terminal.print_json(preset.model_dump(mode="json"))
+    else:
+        terminal.print_table(["key", "value", "meaning"], settings.explained(preset))
 
 
 @presets_app.command("check")
@@ -327,11 +373,12 @@ def models_list(as_json: AsJson = False) -> None:
 
     rows = registry.listed()
     if as_json:
-        return _print_json(rows)
-    if not rows:
+        terminal.print_json(rows)
+    elif not rows:
         typer.echo("no generative engine is set up; every edit that ships is classical and needs no weights")
     else:
-        _table(["engine", "licence", "state"], [[r["name"], r["licence"], r["state"]] for r in rows])
+        cells = [[r["name"], r["licence"], r["state"]] for r in rows]
+        terminal.print_table(["engine", "licence", "state"], cells)
 
 
 @models_app.command("check")
@@ -375,7 +422,7 @@ def demo(
     """Render a small shoot, tether it in, propose, review."""
     from studio_pipeline.demo.run import run_demo
 
-    run_demo(folder, headless=headless, port=port, user=_user(), announce=_announce)
+    run_demo(folder, headless=headless, port=port, user=_user(), announce=terminal.announce)
 
 
 @app.command()
@@ -385,9 +432,10 @@ def doctor(as_json: AsJson = False) -> None:
 
     findings = check.examine()
     if as_json:
-        _print_json([f.as_json() for f in findings])
+        terminal.print_json([f.as_json() for f in findings])
     else:
-        _table(["", "what", "found", "mend"], [[f.mark, f.what, f.found, f.mend] for f in findings])
+        rows = [[f.mark, f.what, f.found, f.mend] for f in findings]
+        terminal.print_table(["", "what", "found", "mend"], rows)
     if any(f.broken for f in findings):
         raise typer.Exit(1)
 
@@ -437,46 +485,16 @@ def _user() -> str:
         return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
-def _announce(url: str) -> None:
-    """Print the page's address, and open it where there is a screen to open it on."""
-    import webbrowser
-
-    typer.echo(f"review page: {url}")
-    if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        webbrowser.open(url)
+def _counted(catalog: Catalog) -> str:
+    """How many captures are in which state, as in "3 proposed, 1 quarantined"."""
+    return ", ".join(f"{count} {state}" for state, count in sorted(catalog.counts().items()))
 
 
-@contextmanager
-def _progress(what: str) -> Iterator[Any]:
-    """A spinner on a terminal, silence elsewhere. Yields a function to call when something moved."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(what):
-        yield lambda: None
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=True))
-
-
-def _table(header: list[str], rows: list[list[str]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*header, box=box.SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(*(str(cell).replace("[", "\\[") for cell in row))
-    Console().print(table)
-
-
-def _verdict(file: Path, verdict: Any) -> str:
+def _verdict(file: Path, verdict: Any) -> list[str]:
     if not verdict.valid:
-        return f"{file.name}: NOT PROVED\n" + "\n".join(f"  {reason}" for reason in verdict.reasons)
-    return (
-        f"{file.name}: proved. {verdict.locked_pixels_changed} of {verdict.locked_pixels} locked pixels changed; "
-        f"{verdict.changed_area_fraction:.3%} of the frame was edited ({verdict.tier}: {', '.join(verdict.edits) or 'nothing'})"
-    )
+        return [f"{file.name}: NOT PROVED", *(f"  {reason}" for reason in verdict.reasons)]
+    edits = ", ".join(verdict.edits) or "nothing"
+    return [
+        f"{file.name}: proved. {verdict.locked_pixels_changed} of {verdict.locked_pixels} locked pixels "
+        f"changed; {verdict.changed_area_fraction:.3%} of the frame was edited ({verdict.tier}: {edits})"
+    ]

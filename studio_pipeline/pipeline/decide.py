@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import datetime
 
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Point
-from studio_pipeline.records.capture import State
+from studio_pipeline.records.capture import State, shown
 from studio_pipeline.records.entry import Door, Entry
 from studio_pipeline.records.proposal import Decision, Proposal, Verb
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session
 
 _AWAITING = (State.PROPOSED, State.NEEDS_A_PERSON, State.REJECTED)
+_ID_DIGITS = 6
 
 
 class Decisions:
@@ -48,7 +50,7 @@ class Decisions:
         self._catalog.keep_proposal(proposal)
         decision = self._decision(capture_id, Verb.APPROVE, user, now, bound, proposal.enabled)
         return self._catalog.decide(
-            decision, state=State.APPROVED, approved_hash=bound, reason="", stale=False, failures={}
+            decision, entry, state=State.APPROVED, approved_hash=bound, reason="", stale=False, failures={}
         )
 
     def reject(self, capture_id: str, user: str, now: datetime) -> Entry:
@@ -56,7 +58,7 @@ class Decisions:
         if entry.state not in _AWAITING:
             raise Refused(f"{entry.name} is {entry.state.value}: there is nothing to reject")
         decision = self._decision(capture_id, Verb.REJECT, user, now, entry.proposal_hash)
-        return self._catalog.decide(decision, state=State.REJECTED, approved_hash=None)
+        return self._catalog.decide(decision, entry, state=State.REJECTED, approved_hash=None)
 
     def revoke(self, capture_id: str, user: str, now: datetime) -> Entry:
         """Take back an approval or a rejection; deliverables that are still as they were written go too."""
@@ -70,7 +72,9 @@ class Decisions:
         state = State.PROPOSED if sure else State.NEEDS_A_PERSON
         if not sure and entry.subject is not None:
             reason = "; ".join(part for part in (entry.subject.reason, reason) if part)
-        return self._catalog.decide(decision, state=state, approved_hash=None, delivered=(), reason=reason)
+        return self._catalog.decide(
+            decision, entry, state=state, approved_hash=None, delivered=(), reason=reason
+        )
 
     def nobody_here(self, capture_id: str, user: str, now: datetime) -> Entry:
         return self._open_door(capture_id, Door(kind="nobody", user=user, host=self._host, said_at=now))
@@ -103,7 +107,7 @@ class Decisions:
     def _entry(self, capture_id: str) -> Entry:
         entry = self._catalog.entry(capture_id)
         if entry is None:
-            raise KeyError(capture_id)
+            raise KeyError(capture_id)  # the page answers 404
         return entry
 
     def _decision(
@@ -129,23 +133,31 @@ class Decisions:
     def _remove_deliverables(self, entry: Entry) -> list[str]:
         kept = []
         for one in entry.delivered:
-            path = self._session.root / one.path.decode("utf-8", "surrogateescape")
-            if not path.exists():
+            path = self._session.root / os.fsdecode(one.path)
+            try:
+                with path.open("rb") as file:
+                    ours = hashlib.file_digest(file, "sha256").hexdigest() == one.sha256
+                if ours:
+                    path.unlink()
+                else:
+                    kept.append(path.name)
+            except FileNotFoundError:
                 continue
-            with path.open("rb") as file:
-                ours = hashlib.file_digest(file, "sha256").hexdigest() == one.sha256
-            if ours:
-                path.unlink()
-            else:
-                kept.append(path.name)
+            except OSError as error:
+                raise Refused(
+                    f"{path} cannot be removed ({error.strerror}); mend that, and revoke {entry.name} again"
+                ) from error
         return kept
 
 
 def find(catalog: Catalog, wanted: str) -> Entry:
-    """A capture by its name or the first 6 or more digits of its id. Raises Refused unless it is just one."""
+    """A capture by its name, a file's name, or the first 6 digits of its id or more.
+
+    Raises Refused unless that is exactly one.
+    """
     entries = catalog.entries()
-    found = [e for e in entries if e.name == wanted] or [
-        e for e in entries if len(wanted) >= 6 and e.id.startswith(wanted.lower())
+    found = [e for e in entries if wanted == e.name or wanted in _file_names(e)] or [
+        e for e in entries if len(wanted) >= _ID_DIGITS and e.id.startswith(wanted.lower())
     ]
     if not found:
         raise Refused(f"no capture {wanted!r}; `studio status` lists them")
@@ -153,6 +165,12 @@ def find(catalog: Catalog, wanted: str) -> Entry:
         ids = ", ".join(e.id[:12] for e in found)
         raise Refused(f"{wanted!r} names {len(found)} captures; say which by id: {ids}")
     return found[0]
+
+
+def _file_names(entry: Entry) -> set[str]:
+    """As in the folder, and as `status` shows them."""
+    names = (member.path.rsplit(b"/", 1)[-1] for member in entry.members)
+    return {text for name in names for text in (os.fsdecode(name), shown(name))}
 
 
 def _failures(proposal: Proposal) -> str:

@@ -52,7 +52,7 @@ def row(entry: Entry) -> Json:
         "stale": entry.stale,
         "proposals": [_outline(entry)] if entry.proposal else [],
         "deliverables": [
-            {"path": d.path.decode("utf-8", "backslashreplace"), "sha256": d.sha256, "recipe": d.recipe}
+            {"path": d.shown, "path_b64": d.path_b64, "sha256": d.sha256, "recipe": d.recipe}
             for d in entry.delivered
         ],
         "kind": subject.kind if subject else None,

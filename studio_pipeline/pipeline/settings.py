@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
-from studio_pipeline.edits import EDITS
+from studio_pipeline.edits import EDITS, stack
 from studio_pipeline.errors import Refused
 from studio_pipeline.records.preset import EditSpec, Preset
 
@@ -20,20 +20,27 @@ def specs(preset: Preset, names: list[str], values: list[str]) -> tuple[EditSpec
     unknown = [name for name in names if name not in EDITS]
     if unknown:
         raise Refused(f"no edit named {unknown[0]!r}; there are: {', '.join(EDITS)}")
-    rows = [EditSpec(name=name) for name in names] if names else list(preset.edits)
+    rows = [EditSpec(name=name) for name in dict.fromkeys(names)] if names else list(preset.edits)
+    stack.check(rows)
     given: dict[str, dict[str, JsonValue]] = {}
     for text in values:
         name, key, value = _split(text, [row.name for row in rows])
+        keys = EDITS[name].params.model_fields
+        if key not in keys:
+            raise Refused(f"--set {text!r}: {name} has no key {key!r}; there are: {', '.join(keys)}")
         given.setdefault(name, {})[key] = value
     return tuple(row.model_copy(update={"params": row.params | given.get(row.name, {})}) for row in rows)
 
 
 def explained(preset: Preset) -> list[list[str]]:
-    """Rows of key, value, meaning for every key a preset has, edits' parameters among them."""
+    """Rows of key, value, meaning for every key a preset has, edits' parameters among them.
+
+    Raises Refused for an unknown edit or parameter.
+    """
     rows = _rows("", preset, skip=("edits", "deliverables"))
-    for spec in preset.edits:
-        rows.append([f"edits.{spec.name}", "on" if spec.enabled else "off", EDITS[spec.name].title])
-        params = EDITS[spec.name].params.model_validate(spec.params)
+    for spec, params in zip(preset.edits, stack.check(preset.edits), strict=True):
+        rows.append([f"edits.{spec.name}", "", EDITS[spec.name].title])
+        rows += _rows(f"edits.{spec.name}.", spec, skip=("name", "params"))
         rows += _rows(f"edits.{spec.name}.", params)
     for recipe in preset.deliverables:
         rows += _rows(f"deliverables.{recipe.name}.", recipe, skip=("name",))

@@ -24,17 +24,18 @@ def read_marks(path: bytes) -> Marks:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib does not carry bytes
             data = file.read(_LARGEST_BYTES + 1)
-        # Entities are how XML files eat memory; XMP has no use for a document type.
-        if len(data) > _LARGEST_BYTES or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+        # Entities are how XML files eat memory; XMP has no use for a document type. The zeros are UTF-16's.
+        plain = data.replace(b"\0", b"")
+        if len(data) > _LARGEST_BYTES or b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
             return Marks()
         root = ElementTree.fromstring(data)
-    except (OSError, ElementTree.ParseError) as error:
+    except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:  # or an unknown encoding
         log.info("no marks read from %r: %s", path, error)
         return Marks()
     rating, label = _value(root, "Rating"), _value(root, "Label")
     try:
         return Marks(max(-1, min(5, round(float(rating)))) if rating else None, label)
-    except ValueError:
+    except (ValueError, OverflowError):
         return Marks(None, label)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import struct
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,43 +18,64 @@ import numpy as np
 
 from studio_pipeline.deliver import publish
 from studio_pipeline.edits import EDITS, stack
-from studio_pipeline.errors import Refused
+from studio_pipeline.errors import Refused, StudioError
+from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pipeline.delivery import check_master
 from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame, plan_scale
 from studio_pipeline.pixels.masks import Mask, Zone, inside
-from studio_pipeline.records.capture import Role
-from studio_pipeline.records.plan import Tier
-from studio_pipeline.records.preset import EditSpec, Preset
+from studio_pipeline.records.capture import Role, shown
+from studio_pipeline.records.plan import Plan, Tier
+from studio_pipeline.records.preset import EditSpec, GuardLimits, Preset
 from studio_pipeline.subject.reading import Reading
 
 ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+MASKS = ("protect", "face", "skin", "matte")
+LARGEST_CANVAS_PX = 500_000_000
+LONGEST_JPEG_EDGE_PX = 65_500  # libjpeg's own bound
 
 
 @dataclass
 class Stopwatch:
-    """Seconds by stage, in order."""
+    """Seconds by stage, in order; ``tell`` hears of each as it starts."""
 
+    tell: Callable[[str], None]
     seconds: dict[str, float] = field(default_factory=dict)
 
-    @contextmanager
+    @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        self.tell(name)
         started = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - started, 3)
 
 
-def edit(source: Path, out: Path, preset: Preset, specs: tuple[EditSpec, ...]) -> dict[str, Any]:
+def edit(
+    source: Path,
+    out: Path,
+    preset: Preset,
+    specs: tuple[EditSpec, ...],
+    *,
+    asked: bool = False,
+    tell: Callable[[str], None] = lambda stage: None,
+) -> dict[str, Any]:
     """Edit one picture and write it as the ending of ``out`` says. Returns `studio edit --json`.
 
-    Raises Refused (nothing is written) when an edit touches skin, every change is refused, or a guard fails.
+    ``asked``: the edits' parameters are the person's own words for this picture, not a preset's for any, and
+    the preset's limit on new area does not bind them. ``tell`` hears of each stage as it starts.
+
+    Raises:
+        Refused: an edit touches skin, every change is refused, or ``out`` cannot be written.
+        GuardFailed: the result is out of a guard's limits.
+        CannotRead, NeedsTiff, TryAgain: as ``develop`` does. In every case nothing is written.
     """
     from studio_pipeline import develop
 
     check_ending(out)
+    check_place(source, out)
     _refuse_skin(specs)
     stack.check(specs)
-    watch = Stopwatch()
+    watch = Stopwatch(tell)
     with watch.stage("develop"):
         frame, _ = develop.develop(source, role_of(source), preset.develop, half=False)
     with watch.stage("subject"):
@@ -63,16 +85,17 @@ def edit(source: Path, out: Path, preset: Preset, specs: tuple[EditSpec, ...]) -
         refused = [f"{p.edit}, {r.where}: {r.reason}" for p in plans for r in p.refusals]
         if specs and refused and not any(p.changes for p in plans):
             raise Refused("; ".join(refused))
+        limits = _limits(preset.guards, plans, frame.extent, out, asked)
     with watch.stage("render"):
         from studio_pipeline.pipeline import stages
 
         after, rendered = stages.rendered(plans, frame, reading)
     with watch.stage("guards"):
-        guards = check_master(rendered, preset.guards)
+        guards = check_master(rendered, limits)
     with watch.stage("write"):
         write(out, after, frame.encoding)
     return {
-        "out": str(out),
+        "out": shown(os.fsencode(out)),
         "edits": [
             {
                 "name": p.edit,
@@ -93,23 +116,23 @@ def edit(source: Path, out: Path, preset: Preset, specs: tuple[EditSpec, ...]) -
 
 def mask(source: Path, out: Path, preset: Preset, what: str) -> dict[str, Any]:
     """Write one mask as an 8-bit PNG (255 = inside; for ``protect``: may not change). Returns the JSON."""
-    from studio_pipeline import develop
-    from studio_pipeline.subject import zone_fractions
+    from studio_pipeline import develop, subject
 
+    if what not in MASKS:
+        raise Refused(f"no mask {what!r}; there are: {', '.join(MASKS)}")
     if out.suffix.lower() != ".png":
         raise Refused(f"a mask is written as PNG, not {out.suffix or 'a file without an ending'}")
+    check_place(source, out)
     frame, record = develop.develop(source, role_of(source), preset.develop, half=True)
-    from studio_pipeline import subject
-
     reading = subject.read_subject(frame, record.extent)
     picture = _mask(reading, what)
     _write_whole(out, _png(picture, None))
     return {
-        "out": str(out),
+        "out": shown(os.fsencode(out)),
         "faces": [
             {"box": [f.roi.y0, f.roi.x0, f.roi.y1, f.roi.x1], "score": f.score} for f in reading.record.faces
         ],
-        "zones": zone_fractions(reading.zones),
+        "zones": subject.zone_fractions(reading.zones),
         "sure": reading.record.sure,
         "reason": reading.record.reason,
     }
@@ -134,6 +157,16 @@ def role_of(source: Path) -> Role:
 def check_ending(out: Path) -> None:
     if out.suffix.lower() not in ENDINGS:
         raise Refused(f"cannot write {out.name!r}: the ending must be one of {', '.join(ENDINGS)}")
+
+
+def check_place(source: Path, out: Path) -> None:
+    """The person named the file, so an existing one is replaced; but never an original."""
+    with contextlib.suppress(OSError):
+        if out.samefile(source):
+            raise Refused(f"{out} is the picture itself, which is never written to; give another name")
+    for folder in out.resolve().parents:
+        if (folder / ".studio").is_dir() and out.resolve().is_relative_to(folder / "Capture"):
+            raise Refused(f"{folder / 'Capture'} holds a session's originals and is never written to")
 
 
 def write(out: Path, codes: Codes, encoding: RgbEncoding) -> None:
@@ -170,6 +203,23 @@ def _refuse_skin(specs: tuple[EditSpec, ...]) -> None:
             )
 
 
+def _limits(
+    limits: GuardLimits, plans: tuple[Plan, ...], extent: Extent, out: Path, asked: bool
+) -> GuardLimits:
+    """The guards' limits for this canvas. Raises Refused for one that no file should have."""
+    canvas = stack.canvas_of(tuple(p for p in plans if p.changes), Roi.of(extent)).extent
+    longest = LONGEST_JPEG_EDGE_PX if out.suffix.lower() in (".jpg", ".jpeg") else LARGEST_CANVAS_PX
+    if canvas.area > LARGEST_CANVAS_PX or canvas.long_edge > longest:
+        raise Refused(
+            f"the picture would be {canvas.width}×{canvas.height} pixels, which is more than can be written "
+            f"as {out.suffix}; ask for less"
+        )
+    if not asked:
+        return limits
+    new_area = (canvas.area - extent.area) / extent.area
+    return limits.model_copy(update={"new_area_max": max(limits.new_area_max, new_area)})
+
+
 def _mask(reading: Reading, what: str) -> Mask | np.ndarray[Any, Any]:
     zones = reading.zones
     if what == "protect":
@@ -180,12 +230,10 @@ def _mask(reading: Reading, what: str) -> Mask | np.ndarray[Any, Any]:
         return np.asarray(
             cv2.resize(reading.matte, zones.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8
         )
-    if what == "face":
-        faces = np.zeros(zones.shape, np.uint8)
-        for face in reading.record.faces:
-            faces[max(0, face.roi.y0) : face.roi.y1, max(0, face.roi.x0) : face.roi.x1] = 255
-        return faces
-    raise Refused(f"no mask {what!r}; there are: protect, face, skin, matte")
+    faces = np.zeros(zones.shape, np.uint8)
+    for face in reading.record.faces:
+        faces[max(0, face.roi.y0) : face.roi.y1, max(0, face.roi.x0) : face.roi.x1] = 255
+    return faces
 
 
 def _png(values: np.ndarray[Any, Any], icc_profile: bytes | None) -> bytes:
@@ -222,7 +270,11 @@ def _tiff(codes: Codes, encoding: RgbEncoding) -> bytes:
 
 
 def _write_whole(out: Path, data: bytes) -> None:
-    """Here, unlike in a session, the person named the file: an existing one is replaced."""
-    with publish.temporary(out.parent) as (file, temp):
-        file.write(data)
-        publish.publish(file, temp, out, replace=True)
+    try:
+        with publish.temporary(out.parent) as (file, temp):
+            file.write(data)
+            publish.publish(file, temp, out, replace=True)
+    except StudioError as error:
+        cause = error.__cause__
+        said = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
+        raise Refused(f"cannot write {out}: {said}") from error

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 
 from pydantic import Field
 
 from studio_pipeline.geometry import Point
 from studio_pipeline.records.base import Record
-from studio_pipeline.records.capture import Exposure, Member, State
+from studio_pipeline.records.capture import Exposure, Member, State, shown
 from studio_pipeline.records.develop import BaseRecord
 from studio_pipeline.records.proposal import Proposal
 from studio_pipeline.records.subject import SubjectRecord
@@ -32,6 +33,14 @@ class Delivered(Record):
     sha256: str
     shown_hash: str
     record: str
+
+    @property
+    def shown(self) -> str:
+        return shown(self.path)
+
+    @property
+    def path_b64(self) -> str:
+        return base64.b64encode(self.path).decode("ascii")
 
 
 class Entry(Record):

@@ -1,0 +1,92 @@
+"""What the program says, and how: plain lines for files and pipes, colour and progress for a terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+
+def plain(text: str) -> str:
+    """One line that cannot steer the terminal, whatever a file is called: control characters escaped."""
+    return "".join(repr(c)[1:-1] if c < " " or "\x7f" <= c <= "\x9f" else c for c in text)
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    typer.echo(plain(text), err=True)
+
+
+def never_fail_on_names() -> None:
+    """Escape what the output's encoding lacks: a file's name is no reason to stop."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def start_logging(verbose: bool) -> None:
+    """Warnings, or all that happens, on stderr."""
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s", handlers=[_handler()])
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=True))
+
+
+def print_table(header: list[str], rows: list[list[str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*header, box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(Text(plain(str(cell))) for cell in row))
+    # A file or a pipe has no width: one row, one line.
+    Console(width=None if sys.stdout.isatty() else 10_000).print(table)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on a terminal, silence elsewhere. Yields a function that says how far it is."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what) as spinner:
+        yield lambda text: spinner.update(f"{what}: {plain(text)}")
+
+
+def announce(url: str) -> None:
+    """Print the page's address, and open it where there is a screen to open it on."""
+    import webbrowser
+
+    typer.echo(f"review page: {url}")
+    if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(url)
+
+
+class _Plain(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        return plain(super().formatMessage(record))
+
+
+def _handler() -> logging.Handler:
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.logging import RichHandler
+
+        handler: logging.Handler = RichHandler(console=Console(stderr=True), show_path=False)
+    else:
+        handler = logging.StreamHandler()  # lines as they are, not wrapped
+    handler.setFormatter(_Plain("%(message)s"))
+    return handler
