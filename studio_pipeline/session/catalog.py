@@ -113,7 +113,7 @@ class Catalog:
     def counts(self) -> dict[str, int]:
         """How many entries are in each state, without reading them."""
         query = sa.select(_entries.c.state, sa.func.count()).group_by(_entries.c.state)
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
     def newest(self) -> Entry | None:
