@@ -46,11 +46,19 @@ _FULL_BASES_BYTES = 12 << 30
 
 
 def lanes(cores: int) -> list[Lane]:
-    """One warm lane for previews only, so that nothing holds them up, and one for the rest."""
+    """One warm lane for previews only, so that nothing holds them up, and one for the rest.
+
+    A worker keeps about one and a half cores busy, so two cores get a second one when frames pile up.
+    """
     developing = ("studio_pipeline.develop",)
     return [
         Lane("preview", 1, preload=developing, address_space_bytes=4 << 30),
-        Lane("work", max(1, cores - 1), preload=(*developing, "studio_pipeline.pipeline.warm"), niceness=5),
+        Lane(
+            "work",
+            min(4, max(1, (cores + 2) // 2)),
+            preload=(*developing, "studio_pipeline.pipeline.warm"),
+            niceness=5,
+        ),
     ]
 
 

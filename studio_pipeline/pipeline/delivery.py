@@ -156,6 +156,7 @@ def _publish(order: Order, master: _Master, recipe: OutputRecipe) -> Delivered:
             delivered_at=order.delivered_at,
         )
         proof.write_record(order.hidden, order.records, record)
+        proof.claim_name(order.records, b"Output/" + made.path)
         records.append(record)
 
     deliver.deliver(

@@ -128,6 +128,22 @@ def wrote_this(records: Path, file_sha256: str) -> bool:
     return (records / f"{file_sha256}.json").exists()
 
 
+def claim_name(records: Path, path: bytes) -> None:
+    """Note that ``path`` (inside the session) is a deliverable of ours, before it appears there."""
+    mark = _mark(records, path)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+
+
+def claimed(records: Path, path: bytes) -> bool:
+    """Whether a file at ``path`` is ours, so that intake does not take it for an export."""
+    return _mark(records, path).exists()
+
+
+def _mark(records: Path, path: bytes) -> Path:
+    return records / "names" / hashlib.sha256(path).hexdigest()
+
+
 def _keep(records: Path, data: bytes, ending: str) -> str:
     name = hashlib.sha256(data).hexdigest() + ending
     if not (records / name).exists():

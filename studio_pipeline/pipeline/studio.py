@@ -16,6 +16,7 @@ from hot_folder import ExposureHints, Intake, Journal, Report, Role, Settings
 from hot_folder.errors import HotFolderError
 from studio_pipeline.deliver import publish
 from studio_pipeline.errors import Refused, TryAgain
+from studio_pipeline.pipeline import proof
 from studio_pipeline.pipeline.accession import Accession
 from studio_pipeline.pipeline.conductor import Conductor, lanes
 from studio_pipeline.pipeline.schedule import Stage
@@ -127,7 +128,13 @@ def at_work(
             only=only,
             recipe=recipe,
         )
-        intake = Intake(os.fsencode(session.root), journal, settings=Settings(), describe=_hints)
+        intake = Intake(
+            os.fsencode(session.root),
+            journal,
+            settings=Settings(),
+            describe=_hints,
+            ignore=lambda path: proof.claimed(session.records, path),
+        )
         yield Studio(session, catalog, journal, intake, conductor)
 
 

@@ -22,6 +22,7 @@ from studio_pipeline.pipeline import worker
 
 log = logging.getLogger(__name__)
 _POLL_S = 0.5
+_BACKLOG = 2  # jobs waiting for each worker before another is started
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Lane:
-    """A group of equal workers."""
+    """A group of equal workers: one from the start, up to ``workers`` while jobs wait."""
 
     name: str
     workers: int
@@ -91,7 +92,7 @@ class Supervisor:
 
     def __enter__(self) -> Supervisor:
         for lane in self._lanes.values():
-            self._workers += [self._start(lane) for _ in range(lane.workers)]
+            self._workers.append(self._start(lane))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -205,6 +206,10 @@ class Supervisor:
             one.job, one.started = job, self._clock()
             with contextlib.suppress(BrokenPipeError, OSError):  # a dead worker: _collect reports the job
                 one.pipe.send((job.function, job.arguments))
+        for lane in self._lanes.values():
+            hired = sum(one.lane is lane for one in self._workers)
+            if hired < lane.workers and len(self._queues[lane.name].heap) >= _BACKLOG * hired:
+                self._workers.append(self._start(lane))  # warm by the time the queue needs it
 
     def _start(self, lane: Lane) -> _Worker:
         parent, child = self._context.Pipe()

@@ -92,7 +92,8 @@ def lay(pieces: list[Piece], roi: Roi, residual: Residual, available: Roi) -> To
         surer = weight > most[at]
         mirrored[at][surer] = values[surer]
         most[at] = np.maximum(most[at], weight)
-    return total * np.sqrt(np.maximum(0, 1 - most * most))[..., None] + mirrored * most[..., None]
+    below = np.sqrt(np.maximum(0, 1 - most * most))
+    return np.asarray(total * below[..., None] + mirrored * most[..., None], np.float32)
 
 
 def _read(piece: Piece, part: Roi, residual: Residual, available: Roi) -> tuple[Tone, NDArray[np.float32]]:

@@ -41,6 +41,12 @@ _proposals = sa.Table(
     sa.Column("hash", sa.String, primary_key=True),
     sa.Column("doc", sa.Text, nullable=False),
 )
+_gone = sa.Table(
+    "gone",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+)
 _facts = sa.Table(
     "facts", _metadata, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.Integer)
 )
@@ -123,17 +129,18 @@ class Catalog:
         return found[0] if found else None
 
     def changed_since(self, revision: int) -> tuple[int, list[str]]:
-        """The newest revision, and the ids of entries that changed after ``revision``."""
-        query = sa.select(_entries.c.id, _entries.c.revision).where(_entries.c.revision > revision)
+        """The newest revision, and the ids of entries that changed, or are gone, after ``revision``."""
+        here = sa.select(_entries.c.id, _entries.c.revision).where(_entries.c.revision > revision)
+        gone = sa.select(_gone.c.id, _gone.c.revision).where(_gone.c.revision > revision)
         with self._read() as connection:
-            rows = connection.execute(query.order_by(_entries.c.revision)).all()
+            rows = connection.execute(sa.union_all(here, gone).order_by("revision")).all()
         return (rows[-1].revision if rows else revision), [row.id for row in rows]
 
     def put(self, entry: Entry, *, replaces: str | None = None) -> Entry:
         """Insert or overwrite. ``replaces``: the id it had before a RAW joined and became its primary."""
         with self._write() as connection:
             if replaces is not None and replaces != entry.id:
-                connection.execute(_entries.delete().where(_entries.c.id == replaces))
+                self._drop(connection, replaces)
                 moved = _decisions.update().where(_decisions.c.capture_id == replaces)
                 connection.execute(moved.values(capture_id=entry.id))
             return self._store(connection, entry)
@@ -141,7 +148,7 @@ class Catalog:
     def remove(self, capture_id: str) -> None:
         """Its files turned out to belong to another capture; decisions stay recorded."""
         with self._write() as connection:
-            connection.execute(_entries.delete().where(_entries.c.id == capture_id))
+            self._drop(connection, capture_id)
 
     def update(self, capture_id: str, **changes: Any) -> Entry:
         """Change fields of one entry. Raises Refused when there is no such capture."""
@@ -206,9 +213,20 @@ class Catalog:
             raise Refused(f"no capture {capture_id[:12]} in this session")
         return Entry.model_validate_json(doc)
 
+    def _drop(self, connection: sa.Connection, capture_id: str) -> None:
+        revision = self._next_revision(connection)
+        connection.execute(_entries.delete().where(_entries.c.id == capture_id))
+        connection.execute(_gone.delete().where(_gone.c.id == capture_id))
+        connection.execute(_gone.insert().values(id=capture_id, revision=revision))
+
+    def _next_revision(self, connection: sa.Connection) -> int:
+        """Numbers only go up, or who has seen one would miss the next."""
+        newest = (connection.scalar(sa.select(sa.func.max(t.c.revision))) or 0 for t in (_entries, _gone))
+        return max(newest) + 1
+
     def _store(self, connection: sa.Connection, entry: Entry) -> Entry:
-        newest = connection.scalar(sa.select(sa.func.max(_entries.c.revision))) or 0
-        entry = entry.model_copy(update={"revision": newest + 1})
+        entry = entry.model_copy(update={"revision": self._next_revision(connection)})
+        connection.execute(_gone.delete().where(_gone.c.id == entry.id))
         row = {
             "id": entry.id,
             "group_id": entry.group,

@@ -167,3 +167,39 @@ def test_a_session_has_one_worker(finished: Finished) -> None:
     again = open_session(finished.session.root)
     with finished.session.locked(), pytest.raises(Refused, match="already being worked on"), again.locked():
         pass
+
+
+def test_two_bodies_with_one_file_name_are_two_captures_and_two_deliverables(tmp_path: Path) -> None:
+    """And our own deliverables, lying in Output, are nobody's export."""
+    session = shoots.new_session(tmp_path / "session", shoots.cleanup_preset())
+    for folder, frame in (("A", shoots.frames()[2]), ("B", shoots.frames()[3])):
+        (session.capture / folder).mkdir()
+        (session.capture / folder / "DSC_0001.DNG").write_bytes(frame.dng)
+    with at_work(session) as studio:
+        studio.run()
+        shoots.approve_all(studio)
+        studio.run()
+        studio.run()
+        entries = studio.catalog.entries()
+    assert [(e.name, e.state) for e in entries] == [("DSC_0001", State.DELIVERED)] * 2
+    assert all(e.base is not None and e.base.kind == "raw" for e in entries)
+    marked = {f"DSC_0001-{e.id[:8]}.tif" for e in entries}
+    names = {p.name for p in session.output.iterdir()}
+    assert len(names) == 2 and "DSC_0001.tif" in names and names & marked
+
+
+def test_a_late_raw_gives_its_jpeg_s_capture_another_id(tmp_path: Path) -> None:
+    session = shoots.new_session(tmp_path / "session", shoots.cleanup_preset())
+    frame = shoots.frames()[3]
+    assert frame.jpeg is not None
+    (session.capture / "STP_0004.JPG").write_bytes(frame.jpeg)
+    with at_work(session) as studio:
+        studio.run()
+        (first,) = studio.catalog.entries()
+        shoots.put(session, frame)
+        studio.run()
+        (entry,) = studio.catalog.entries()
+    assert first.base is not None and first.base.kind == "jpeg"
+    assert entry.id == entry.base_member.sha256 != first.id
+    assert entry.base is not None and entry.base.kind == "raw"
+    assert entry.state is State.PROPOSED

@@ -36,6 +36,12 @@ def new_session(root: Path, preset: Preset | str = "banner-16x9") -> Session:
     return create(root, named, preset if isinstance(preset, str) else "test", None, NOW)
 
 
+def cleanup_preset() -> Preset:
+    """One edit, one small deliverable: for tests that are about something else."""
+    preset = load("cleanup-only")
+    return preset.model_copy(update={"deliverables": preset.deliverables[:1]})
+
+
 def put(session: Session, frame: DemoFrame, name: str | None = None) -> Path:
     """Write a frame's DNG as if it had lain there for a while."""
     path = session.capture / f"{name or frame.name}.DNG"
