@@ -61,10 +61,11 @@ def call(arguments: list[str] | None = None) -> int:
     except StudioError as error:
         return _failed(str(error))
     except TyperException as error:
+        if not str(error):  # a group without a command has printed its help
+            return error.exit_code
         context = getattr(error, "ctx", None)
         hint = f"; `{context.command_path} --help` says what there is" if context else ""
-        # A group without a command has printed its help, and has no message.
-        return _failed(error.format_message() + hint, error.exit_code) if str(error) else error.exit_code
+        return _failed(error.format_message().rstrip(".") + hint, error.exit_code)
     except Exception as error:
         log.info("where it happened:", exc_info=True)
         if isinstance(error, OSError) and error.strerror:

@@ -30,16 +30,17 @@ _MARGIN = 0.006  # kept clear of the person when reading light, as a share of th
 _WINDOW = 0.1  # a texture piece, as a share of the long edge
 _SPECK_SIGMAS = (0.8, 2.0)  # sizes of dust, at a long edge of 1500 px
 _BAND = 0.04  # the mirrored band at the seam, likewise
+_MOST_PX = 32768  # to add on one side; twice the width of the largest sensors
 
 
 class ExtendParams(Record):
     """To an aspect ratio, or by given master pixels; not both."""
 
     aspect: str | None = Field(None, description="Width to height, as in 4:5 or 16:9.")
-    left: int = Field(0, ge=0, description="Master pixels to add at the left.")
-    right: int = Field(0, ge=0, description="... at the right.")
-    top: int = Field(0, ge=0, description="... at the top.")
-    bottom: int = Field(0, ge=0, description="... at the bottom.")
+    left: int = Field(0, ge=0, le=_MOST_PX, description="Master pixels to add at the left.")
+    right: int = Field(0, ge=0, le=_MOST_PX, description="Master pixels to add at the right.")
+    top: int = Field(0, ge=0, le=_MOST_PX, description="Master pixels to add at the top.")
+    bottom: int = Field(0, ge=0, le=_MOST_PX, description="Master pixels to add at the bottom.")
     side: Literal["both", "left", "right", "top", "bottom"] = Field(
         "both", description="Where an aspect ratio's new backdrop goes: half each side, or all on one."
     )

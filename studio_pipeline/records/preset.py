@@ -27,7 +27,7 @@ class GuardLimits(Record):
 
     seam_max: float = Field(1.6, description="Gradient across a seam over the gradients beside it, at most.")
     grain_min: float = Field(0.8, description="Grain of new area over grain of the backdrop, at least.")
-    grain_max: float = Field(1.25, description="... and at most.")
+    grain_max: float = Field(1.25, description="Grain of new area over grain of the backdrop, at most.")
     new_area_max: float = Field(1.5, description="New canvas area over the base's area, at most.")
     healed_area_max: float = Field(0.02, description="Healed backdrop over the base's area, at most.")
 
@@ -87,7 +87,8 @@ def parse(text: str, where: str) -> Preset:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise Refused(f"{where}: {place or 'preset'}: {first['msg']}") from error
+        said = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise Refused(f"{where}: {place or 'preset'}: {said}") from error
 
 
 def folder() -> Path:
@@ -111,3 +112,5 @@ def load(name_or_path: str) -> Preset:
         return parse(path.read_text(encoding="utf-8"), path.name)
     except OSError as error:
         raise Refused(f"cannot read the preset {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Refused(f"{path.name}: not TOML: it is not UTF-8 text") from error
