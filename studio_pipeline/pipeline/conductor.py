@@ -215,9 +215,11 @@ class Conductor:
                     "switches": on,
                 }
             case Stage.DELIVER:
-                return {"order": self._order(entry, source)}
+                return {"order": self.order(entry)}
 
-    def _order(self, entry: Entry, source: Source) -> Order:
+    def order(self, entry: Entry) -> Order:
+        """What an approved capture is to become, as the delivering stage wants it."""
+        source = self.source(entry)
         session, primary = self._session, next(m for m in entry.members if m.sha256 == entry.id)
         decisions = self._catalog.decisions(entry.id)
         approval = next(d for d in reversed(decisions) if d.verb is Verb.APPROVE)

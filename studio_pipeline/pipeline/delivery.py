@@ -148,6 +148,7 @@ def _publish(order: Order, master: _Master, recipe: OutputRecipe) -> Delivered:
             base=master.base,
             proposal=order.proposal,
             decision=order.decision,
+            door=order.door,
             guards=master.guards,
             zones_file=master.zones_file,
             changes_file=master.changes_file,

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.develop import BaseRecord
+from studio_pipeline.records.entry import Door
 from studio_pipeline.records.preset import OutputRecipe
 from studio_pipeline.records.proposal import Decision, GuardResult, Proposal
 
@@ -15,6 +16,7 @@ class DeliveryRecord(Record):
 
     ``zones_file`` and ``changes_file`` are content-addressed (SHA-256) in the same folder: the zone map,
     and every pixel the edits wrote. The master is the null render with those changes laid in.
+    ``door`` is a person's word on who is in the frame, where detection was unsure.
     ``pixels_sha256`` covers the deliverable's decoded code values, ``file_sha256`` its bytes.
     """
 
@@ -27,6 +29,7 @@ class DeliveryRecord(Record):
     base: BaseRecord
     proposal: Proposal
     decision: Decision
+    door: Door | None = None
     guards: tuple[GuardResult, ...]
     zones_file: str
     changes_file: str
