@@ -1,0 +1,89 @@
+"""`make bench`: python -m benchmarks [PART ...]."""
+
+from __future__ import annotations
+
+import importlib
+import json as json_module
+import shutil
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks import peers
+from benchmarks.bench import Bench
+from benchmarks.figures import Figure, Report, load, machine
+from benchmarks.frames import extent_of, write_frames
+
+
+class Part(StrEnum):
+    """Each is a module of that name with a ``measure(bench)``."""
+
+    ARRIVAL = "arrival"
+    PACE = "pace"
+    DELIVERY = "delivery"
+    STAGES = "stages"
+    EXTENSION = "extension"
+    PORTRAITS = "portraits"
+
+
+_NEEDS_FRAMES = (Part.ARRIVAL, Part.PACE, Part.DELIVERY, Part.STAGES)
+
+
+def main(
+    parts: Annotated[list[Part] | None, typer.Argument(help="What to measure; all of it by default.")] = None,
+    megapixels: Annotated[float, typer.Option(help="Size of the RAW frames.")] = 24.0,
+    frames: Annotated[int, typer.Option(help="Frames of the shoot whose pace is measured.")] = 8,
+    interval: Annotated[float, typer.Option(help="Seconds between them.")] = 3.0,
+    runs: Annotated[int, typer.Option(help="Repetitions of what is short; medians are shown.")] = 3,
+    quality_px: Annotated[int, typer.Option(help="Long edge at which extensions are scored.")] = 1200,
+    darktable: Annotated[bool, typer.Option(help="Time darktable-cli where it is installed.")] = True,
+    scratch: Annotated[Path | None, typer.Option(help="A folder on the drive to measure on.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file too.")] = None,
+) -> None:
+    """Measure the pipeline beside named peers and print ratios of one run. Nothing fails for being slow."""
+    chosen = parts or list(Part)
+    report = Report(machine())
+    folder = Path(tempfile.mkdtemp(prefix="studio-bench-", dir=scratch))
+    try:
+        bench = _prepare(folder, chosen, megapixels, max(frames, runs), runs, interval, quality_px, darktable)
+        for name, seconds in bench.raw_peers.items():
+            report.figures.append(Figure("peers", f"{name}, {bench.extent.area / 1e6:.0f} MP", seconds))
+        for part in chosen:
+            typer.echo(f"{part.value} ... (load {load()})", err=True)
+            for row in importlib.import_module(f"benchmarks.{part.value}").measure(bench):
+                (report.figures if isinstance(row, Figure) else report.scores).append(row)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    report.machine["load_after"] = load()
+    report.show()
+    if json is not None:
+        json.write_text(json_module.dumps(report.json(), indent=1), encoding="utf-8")
+
+
+def _prepare(
+    folder: Path,
+    parts: list[Part],
+    megapixels: float,
+    frames: int,
+    runs: int,
+    interval_s: float,
+    quality_px: int,
+    darktable: bool,
+) -> Bench:
+    """Render the frames, one more than needed for warming up, and time the peers on one of them."""
+    extent, paths, raw_peers = extent_of(megapixels), [], {}
+    if set(parts) & set(_NEEDS_FRAMES):
+        typer.echo(f"rendering {frames + 1} frames of {extent.width} × {extent.height} ...", err=True)
+        (folder / "frames").mkdir()
+        paths = write_frames(folder / "frames", frames + 1, extent)
+        raw_peers = peers.libraw(paths[0], runs)
+        if darktable:
+            raw_peers |= peers.darktable(paths[0], folder)
+    return Bench(folder, extent, tuple(paths), raw_peers, runs, interval_s, quality_px)
+
+
+if __name__ == "__main__":
+    typer.run(main)
