@@ -76,6 +76,11 @@ class Decisions:
             decision, entry, state=state, approved_hash=None, delivered=(), reason=reason
         )
 
+    def pick(self, capture_id: str, picked: bool) -> Entry:
+        """Mark a capture: it goes before the others, and the preset may propose for picked ones only."""
+        self._entry(capture_id)
+        return self._catalog.update(capture_id, picked=picked)
+
     def nobody_here(self, capture_id: str, user: str, now: datetime) -> Entry:
         return self._open_door(capture_id, Door(kind="nobody", user=user, host=self._host, said_at=now))
 

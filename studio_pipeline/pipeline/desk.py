@@ -122,6 +122,9 @@ class Desk:
     def revoke(self, capture_id: str, user: str, via: str) -> Json:
         return self._decided(self._decisions.revoke(capture_id, user, self._now()))
 
+    def pick(self, capture_id: str, picked: bool) -> Json:
+        return self._decided(self._decisions.pick(capture_id, picked))
+
     def nobody_here(self, capture_id: str, user: str) -> Json:
         return self._decided(self._decisions.nobody_here(capture_id, user, self._now()))
 

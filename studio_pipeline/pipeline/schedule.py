@@ -48,7 +48,8 @@ def wanted(entry: Entry, preset: Preset) -> bool:
 
 
 def picked(entry: Entry) -> bool:
-    return (entry.rating or 0) >= 1
+    """On the page, or by a star in the XMP sidecar."""
+    return entry.picked or (entry.rating or 0) >= 1
 
 
 def priority(entry: Entry, stage: Stage) -> int:

@@ -57,6 +57,7 @@ class Entry(Record):
     reason: str = ""
     arrived_at: datetime
     rating: int | None = None
+    picked: bool = False
     label: str | None = None
     exposure: Exposure = Exposure()
     previewed: bool = False

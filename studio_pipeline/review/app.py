@@ -41,6 +41,10 @@ class Approval(Body):
     enabled: tuple[str, ...]
 
 
+class Pick(Body):
+    picked: bool
+
+
 class Repaint(Body):
     """The person's outline: ``[y, x]`` per corner, master pixels, the base's first pixel is ``[0, 0]``."""
 
@@ -147,6 +151,10 @@ def _add_decisions(app: FastAPI, desk: Desk, user: str) -> None:
     @app.post("/api/captures/{capture_id}/revoke")
     def revoke(capture_id: str) -> Json:
         return desk.revoke(capture_id, user, VIA)
+
+    @app.post("/api/captures/{capture_id}/pick")
+    def pick(capture_id: str, body: Pick) -> Json:
+        return desk.pick(capture_id, body.picked)
 
     @app.post("/api/captures/{capture_id}/repaint", status_code=204)
     def repaint(capture_id: str, body: Repaint) -> None:

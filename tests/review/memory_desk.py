@@ -48,6 +48,7 @@ class MemoryDesk:
             "deliverables": [],
             "kind": "unsure" if state == "needs-a-person" else "portrait",
             "rating": None,
+            "picked": False,
             "label": None,
             "arrived_at": taken.isoformat(),
             "captured_at": taken.isoformat(),
@@ -135,6 +136,13 @@ class MemoryDesk:
 
     def revoke(self, capture_id: str, user: str, via: str) -> Row:
         return self._decide(capture_id, "revoke", "proposed", user, via)
+
+    def pick(self, capture_id: str, picked: bool) -> Row:
+        with self._condition:
+            self.calls.append(("pick", capture_id, picked))
+            self.rows[capture_id]["picked"] = picked
+            self._touch(capture_id)
+            return self._row(capture_id)
 
     def repaint(self, capture_id: str, polygons: list[list[list[float]]], user: str) -> None:
         self.calls.append(("repaint", capture_id, polygons, user))

@@ -370,3 +370,16 @@ def test_fits_its_window(url: str, desk: MemoryDesk, watched: Open, width: int, 
         assert box is not None
         assert box["x"] + box["width"] <= width
         assert box["y"] + box["height"] <= height
+
+
+def test_p_picks_and_unpicks(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    page.get_by_test_id(f"card-{capture}").click()
+    page.keyboard.press("p")
+    page.locator(f"[data-testid=card-{capture}] [data-testid=picked]").wait_for()
+    page.keyboard.press("p")
+    page.locator(f"[data-testid=card-{capture}] [data-testid=picked]").wait_for(state="detached")
+    assert [call for call in desk.calls if call[0] == "pick"] == [
+        ("pick", capture, True),
+        ("pick", capture, False),
+    ]

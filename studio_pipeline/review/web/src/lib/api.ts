@@ -39,6 +39,7 @@ export const approve = (id: string, shown_hash: string, enabled: string[]) =>
   request<Capture>(`${at(id)}/approve`, { shown_hash, enabled });
 export const reject = (id: string) => request<Capture>(`${at(id)}/reject`, {});
 export const revoke = (id: string) => request<Capture>(`${at(id)}/revoke`, {});
+export const pick = (id: string, picked: boolean) => request<Capture>(`${at(id)}/pick`, { picked });
 export const repaint = (id: string, polygons: PointYx[][]) => request<void>(`${at(id)}/repaint`, { polygons });
 export const nobodyHere = (id: string) => request<void>(`${at(id)}/nobody-here`, {});
 

@@ -26,6 +26,7 @@ export function act(command: Command, desk: Desk): boolean {
   else if (command === 'left') view.step(-1);
   else if (command === 'right') view.step(1);
   else if (command === 'reject' || command === 'revoke') return decideCurrent(command, desk);
+  else if (command === 'pick') void (view.current && desk.review.pick(view.current));
   else return view.mode === 'loupe' ? inLoupe(command, desk) : inGrid(command, desk);
   return true;
 }

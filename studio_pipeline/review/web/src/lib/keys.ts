@@ -2,6 +2,7 @@ export type Command =
   | 'approve'
   | 'reject'
   | 'revoke'
+  | 'pick'
   | 'grid'
   | 'loupe'
   | 'left'
@@ -52,6 +53,7 @@ export const SHEET: { group: string; rows: [keys: string, does: string][] }[] = 
       ['Enter', 'approve exactly what the loupe shows'],
       ['X', 'reject'],
       ['U', 'revoke'],
+      ['P', 'pick, or unpick: picked frames go first'],
       ['Caps Lock', 'go on to the next frame after each decision'],
       ['?', 'this sheet'],
     ],
@@ -62,6 +64,7 @@ const PLAIN: Record<string, Command> = {
   enter: 'approve',
   x: 'reject',
   u: 'revoke',
+  p: 'pick',
   g: 'grid',
   e: 'loupe',
   arrowleft: 'left',

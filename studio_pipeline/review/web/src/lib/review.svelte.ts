@@ -83,6 +83,9 @@ export class Review {
   reject = (capture: Capture) => this.#decide(capture, 'Rejected', () => api.reject(capture.id));
   revoke = (capture: Capture) => this.#decide(capture, 'Revoked', () => api.revoke(capture.id));
 
+  pick = (capture: Capture) =>
+    this.#decide(capture, capture.picked ? 'Unpicked' : 'Picked', () => api.pick(capture.id, !capture.picked));
+
   repaint = (capture: Capture, polygons: PointYx[][]) =>
     this.#decide(capture, 'Outline sent for', () => api.repaint(capture.id, polygons));
 

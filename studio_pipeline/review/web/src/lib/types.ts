@@ -81,6 +81,7 @@ export interface Capture {
   reason: string | null;
   kind: string | null;
   rating: number | null;
+  picked: boolean;
   label: string | null;
   tier: string | null;
   arrived_at: string;
