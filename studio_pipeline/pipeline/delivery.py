@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -80,9 +81,12 @@ def fulfil(order: Order) -> tuple[Delivered, ...]:
     scratch = order.source.products.scratch()
     try:
         master = _render(order, frame, record, reading, scratch)
-        return tuple(_publish(order, master, recipe) for recipe in order.recipes)
+        made = tuple(_publish(order, master, recipe) for recipe in order.recipes)
+        del master  # Windows removes no file that is mapped
+        return made
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # swept at the next start
+            scratch.unlink(missing_ok=True)
 
 
 def _render(order: Order, frame: Frame, record: BaseRecord, reading: Reading, scratch: Path) -> _Master:

@@ -21,6 +21,7 @@ from studio_pipeline.pipeline.accession import Accession
 from studio_pipeline.pipeline.conductor import Conductor, lanes
 from studio_pipeline.pipeline.schedule import Stage
 from studio_pipeline.pipeline.supervisor import Supervisor
+from studio_pipeline.session import cache
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session
 
@@ -113,6 +114,7 @@ def at_work(
             journal = opened.enter_context(Journal.open(os.fsencode(session.databases / "journal.sqlite")))
         except HotFolderError as error:
             raise Refused(str(error)) from error
+        cache.sweep(session.cache)
         swept = publish.sweep(session.output)
         if swept:
             log.info("removed %d unfinished files from %s", swept, session.output)

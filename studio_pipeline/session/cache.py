@@ -107,6 +107,15 @@ def trim(root: Path, limit_bytes: int, keep: frozenset[str]) -> int:
     return freed
 
 
+def sweep(root: Path) -> None:
+    """Remove what killed workers left under temporary names; call it while nobody works."""
+    for left in root.glob("??/*/.*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
 def touch(path: Path) -> None:
     """Mark as used now."""
     with contextlib.suppress(OSError):
