@@ -6,11 +6,15 @@ import os
 import re
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from scripts.browser import find_chromium
+
+if TYPE_CHECKING:
+    from tests.support.finished import Finished
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -45,6 +49,14 @@ def pictures_folder() -> Path:
     if not folder.is_dir():
         pytest.fail(f"STUDIO_TEST_PICTURES names {folder}, which is no folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A shoot from RAW to deliverable, made once for all tests. Do not change anything in it."""
+    from tests.support.finished import carry_the_whole_way
+
+    return carry_the_whole_way(tmp_path_factory.mktemp("finished") / "session")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,7 +14,7 @@ from studio_pipeline.errors import Refused
 from studio_pipeline.pipeline import verify
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.session.folder import open_session
-from tests.pipeline.conftest import Finished
+from tests.support.finished import Finished
 
 
 @pytest.fixture()

@@ -17,7 +17,7 @@ from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.capture import Role, State
 from studio_pipeline.session.cache import CaptureCache, load_reading
 from studio_pipeline.versions import deciding_versions
-from tests.pipeline.conftest import Finished, hashes
+from tests.support.finished import Finished, hashes
 from tests.support import shoots
 
 
