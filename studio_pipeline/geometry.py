@@ -106,6 +106,19 @@ class Roi:
             raise ValueError(f"{self} is not inside {outer}")
         return slice(self.y0 - outer.y0, self.y1 - outer.y0), slice(self.x0 - outer.x0, self.x1 - outer.x0)
 
+    def minus(self, other: Roi) -> list[Roi]:
+        """What of this region lies outside ``other``, as at most four regions that do not overlap."""
+        inner = self & other
+        if inner.empty:
+            return [] if self.empty else [self]
+        parts = (
+            Roi(self.y0, self.x0, inner.y0, self.x1),
+            Roi(inner.y0, self.x0, inner.y1, inner.x0),
+            Roi(inner.y0, inner.x1, inner.y1, self.x1),
+            Roi(inner.y1, self.x0, self.y1, self.x1),
+        )
+        return [part for part in parts if not part.empty]
+
     def tiles(self, size: int) -> Iterator[Roi]:
         """Cover the region by tiles of at most ``size`` squared, rows first."""
         for y in range(self.y0, self.y1, size):

@@ -100,3 +100,12 @@ def test_insets_are_never_negative() -> None:
     with pytest.raises(ValueError, match="negative"):
         Insets(left=-1)
     assert not Insets().any and Insets(bottom=1).any
+
+
+@given(rois, rois)
+def test_minus_and_the_common_part_cover_every_pixel_once(outer: Roi, other: Roi) -> None:
+    parts = [outer & other, *outer.minus(other)]
+    assert sum(part.extent.area for part in parts) == outer.extent.area
+    assert all(outer.contains(part) for part in parts if not part.empty)
+    for i, part in enumerate(parts):
+        assert all((part & later).empty for later in parts[i + 1 :])
