@@ -42,6 +42,7 @@ _DEADLINE_S = {
     Stage.DELIVER: 900.0,
 }
 _RETRY_S = (2.0, 5.0, 15.0, 60.0)
+_PATIENT_TRIES = 3
 _FULL_BASES_BYTES = 12 << 30
 
 
@@ -113,8 +114,12 @@ class Conductor:
 
     @property
     def idle(self) -> bool:
-        """Nothing runs, waits or is due (files still settling are the intake's affair)."""
-        return self._supervisor.idle and not self._memory.retries and not self._changed_ids()
+        """Nothing runs, waits or is due (files still settling are the intake's affair).
+
+        What was tried again for long does not keep `studio run` from ending; its reason stands in the status.
+        """
+        hopeful = any(retry.tries < _PATIENT_TRIES for retry in self._memory.retries.values())
+        return self._supervisor.idle and not hopeful and not self._changed_ids()
 
     @property
     def jobs(self) -> dict[str, Any]:
