@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 _SIGN = 1 << 63
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 class Place(StrEnum):
@@ -72,5 +74,6 @@ class ExposureHints:
 
 
 def shown(path: bytes) -> str:
-    """A path for a message or a log line: readable, and never a reason to fail."""
-    return path.decode("utf-8", "backslashreplace")
+    """A path for a message or a log line: one readable line, and never a reason to fail."""
+    text = path.decode("utf-8", "backslashreplace")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

@@ -72,7 +72,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     (root / "Capture" / "second day").mkdir(parents=True)
     told = Story(root, _name_of_bytes(root))
     for folder, frame in (("", shoots.frames()[2]), ("second day", shoots.frames()[3])):
-        (root / "Capture" / folder / os.fsdecode(told.name + b".DNG")).write_bytes(frame.dng)
+        path = root / "Capture" / folder / os.fsdecode(told.name + b".DNG")
+        path.write_bytes(frame.dng)
+        os.utime(path, (path.stat().st_mtime - 60,) * 2)  # it has settled
     captured = hashes(root / "Capture")
     told.said["init"] = studio("init", root, "--preset", "banner-16x9")
     told.tell("run", "run")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import datetime
 from enum import StrEnum
 
 from studio_pipeline.geometry import Extent
 from studio_pipeline.records.base import Record
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 class Role(StrEnum):
@@ -63,8 +66,9 @@ class Exposure(Record):
 
 
 def shown(path: bytes) -> str:
-    """A file name for people and JSON: bytes that are not UTF-8 are escaped, never lost or guessed."""
-    return path.decode("utf-8", "backslashreplace")
+    """A file name for people and JSON: what is not UTF-8, or steers a terminal, is escaped, never lost."""
+    text = path.decode("utf-8", "backslashreplace")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 # The primary member names the capture; a TIFF export of a RAW becomes its base, not its primary.
