@@ -7,6 +7,8 @@ person is refused.
 
 from __future__ import annotations
 
+import math
+from dataclasses import asdict
 from typing import Any, Literal
 
 import cv2
@@ -29,6 +31,7 @@ _SMOOTH_CELLS = 1.4  # mottle wider than this is light, narrower is texture
 _MARGIN = 0.006  # kept clear of the person when reading light, as a share of the long edge
 _WINDOW = 0.1  # a texture piece, as a share of the long edge
 _SPECK_SIGMAS = (0.8, 2.0)  # sizes of dust, at a long edge of 1500 px
+_SPECK_LIMITS = (4, 8, 16, 32)  # in spreads; 4 is about 7 sigma of grain: the largest of three channels
 _BAND = 0.04  # the mirrored band at the seam, likewise
 _MOST_PX = 32768  # to add on one side; twice the width of the largest sensors
 
@@ -84,7 +87,12 @@ class ExtendBackground:
     def plan(self, frame: Frame, reading: Reading, params: ExtendParams, seed: int) -> Plan:
         master = reading.record.extent
         readable = reading.backdrop_at(frame.extent.height, frame.extent.width)
+        away = ~grow(~readable, round(_MARGIN * frame.extent.long_edge))
         reasons = sides.blocked(reading, readable)
+        if not away.any():
+            reasons = (
+                dict.fromkeys(sides.SIDES, "no backdrop is visible far enough from the person") | reasons
+            )
         if params.ratio is not None:
             wanted = sides.by_aspect(master, params.ratio, params.side, reasons)
         else:
@@ -93,7 +101,7 @@ class ExtendBackground:
         outcome: dict[str, Any] = {"changes": False, "refusals": wanted.refusals, "notes": wanted.notes}
         if wanted.insets.any:
             canvas = Roi.of(master).grown(wanted.insets)
-            body = _decide(frame, readable, Roi.of(master), canvas, seed)
+            body = _decide(frame, away, Roi.of(master), wanted.insets, seed)
             outcome |= {"changes": True, "canvas": canvas, "body": body.model_dump(mode="json")}
         return Plan(
             edit=self.name,
@@ -106,6 +114,9 @@ class ExtendBackground:
         )
 
     def render(self, plan: Plan, base: Frame, roi: Roi) -> Patch:
+        shape = (roi.extent.height, roi.extent.width)
+        if base.roi.contains(roi):
+            return Patch(np.zeros((*shape, 3), np.float32), np.zeros(shape, np.bool_))
         body = ExtendPlan.model_validate(plan.body)
         grid = LightGrid(body.light.array(), body.light_y0, body.light_x0, body.cell_px)
         pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in body.pieces.array()]
@@ -113,8 +124,8 @@ class ExtendBackground:
         def residual(part: Roi) -> Tone:
             return light.to_tone(base.linear(part)) - grid.at(part, base.scale)
 
-        tone = grid.at(roi, base.scale) + texture.lay(pieces, roi, residual, base.roi)
-        mask = np.ones((roi.extent.height, roi.extent.width), np.bool_)
+        tone = grid.at(roi, base.scale) + texture.lay(pieces, roi, residual)
+        mask = np.ones(shape, np.bool_)
         inner = base.roi & roi
         if not inner.empty:
             mask[inner.within(roi)] = False
@@ -131,22 +142,23 @@ def _positive(text: str) -> bool:
         return False
 
 
-def _decide(frame: Frame, readable: Mask, master: Roi, canvas: Roi, seed: int) -> ExtendPlan:
+def _decide(frame: Frame, away: Mask, master: Roi, added: Insets, seed: int) -> ExtendPlan:
+    """``away``: backdrop that may be read, a margin away from the person."""
     long_edge = frame.extent.long_edge
     tone = light.to_tone(frame.linear())
-    away = ~grow(~readable, round(_MARGIN * long_edge))
     usable = away & ~frame.clipped
     if np.count_nonzero(usable) < 0.5 * np.count_nonzero(away):
         usable = away  # a clipped white set: there is no other light to read
     cell = max(4, round(long_edge / _CELLS))
-    grid = _light(tone, usable, cell, frame.scale, canvas)
+    grid = _light(tone, away, usable, cell, frame.scale, added)
     residual = tone - grid.at(frame.roi, frame.scale)
-    clean = away & ~_flaws(residual, usable, long_edge)
-    target = canvas.scaled(frame.scale)
+    flaws = _flaws(residual, usable, long_edge)
+    # Rounded up: what is laid must reach the canvas's own border at every scale.
+    target = frame.roi.grown(Insets(**{s: math.ceil(px * frame.scale) for s, px in asdict(added).items()}))
     rng = np.random.default_rng(seed)
     size = max(16, round(_WINDOW * long_edge))
-    pieces = texture.choose_pieces(residual, clean, target, frame.roi, size, rng)
-    pieces += texture.mirror_band(clean, target, frame.roi, max(3, round(_BAND * long_edge)))
+    pieces = texture.choose_pieces(residual, usable & ~flaws, target, frame.roi, size, rng)
+    pieces += texture.mirror_band(away & ~flaws, target, frame.roi, max(3, round(_BAND * long_edge)))
     rows = np.array([p.scaled(1 / frame.scale, master).row() for p in pieces], np.float32).reshape(-1, 11)
     return ExtendPlan(
         light=Grid.of(grid.values),
@@ -157,16 +169,19 @@ def _decide(frame: Frame, readable: Mask, master: Roi, canvas: Roi, seed: int) -
     )
 
 
-def _light(tone: Tone, usable: Mask, cell: int, scale: float, canvas: Roi) -> LightGrid:
+def _light(tone: Tone, away: Mask, usable: Mask, cell: int, scale: float, added: Insets) -> LightGrid:
     """The light over the whole canvas: seen cells, the person's place filled, then each side continued."""
     cells, weights = light.read_cells(tone, usable, cell)
     cells = _fine_detail_out(cells, weights)
     surface = light.fit_surface(cells, weights, 2, Roi.of(Extent(*weights.shape)))
     filled = light.fill_unseen(cells, weights, surface)
+    if (away & ~usable).any():
+        # Clipped light is at least as bright as the file says; what lies beyond it goes on from there.
+        least, seen = light.read_cells(tone, away, cell)
+        burnt = (seen > 1.25 * weights)[..., None]
+        filled, weights = np.where(burnt, np.maximum(filled, least), filled), seen
     cell_px = cell / scale
-    counts = {
-        side: -(-value // round(cell_px)) + 2 for side, value in _insets(canvas, tone, scale).items() if value
-    }
+    counts = {side: math.ceil(px / cell_px) + 2 for side, px in asdict(added).items() if px}
     left, top = counts.get("left", 0), counts.get("top", 0)
     for side in ("left", "right", "top", "bottom"):
         if side not in counts:
@@ -191,11 +206,6 @@ def _fine_detail_out(cells: Tone, weights: np.ndarray[Any, Any]) -> Tone:
     )
 
 
-def _insets(canvas: Roi, tone: Tone, scale: float) -> dict[str, int]:
-    height, width = round(tone.shape[0] / scale), round(tone.shape[1] / scale)
-    return {"left": -canvas.x0, "right": canvas.x1 - width, "top": -canvas.y0, "bottom": canvas.y1 - height}
-
-
 def _turn(values: np.ndarray[Any, Any], side: str) -> np.ndarray[Any, Any]:
     """Bring ``side`` to the left. Its own inverse for left and right; see ``_turn_back``."""
     if side in ("top", "bottom"):
@@ -211,22 +221,24 @@ def _turn_back(values: np.ndarray[Any, Any], side: str) -> np.ndarray[Any, Any]:
 def _flaws(residual: Tone, usable: Mask, long_edge: int) -> Mask:
     """Dust, stands and other things that stand out of a plain backdrop and must not be copied.
 
-    Each scale is judged by its own spread, so that mottle does not hide a speck. On a backdrop where much
-    stands out, nothing does: then it is texture, and all of it may be copied.
+    Each scale is judged by its own spread, so that mottle does not hide a speck. Where much of a backdrop
+    stands out it is texture, and only what stands out of that is left.
     """
-    found = np.zeros(usable.shape, np.bool_)
+    outstanding = np.zeros(usable.shape, np.float32)
     if not usable.any():
-        return found
+        return np.zeros_like(usable)
     weight = usable.astype(np.float32)
     kept = residual * weight[..., None]
     for fine in _SPECK_SIGMAS:
-        sigma = fine * long_edge / 1500
+        sigma = fine * max(1.0, long_edge / 1500)  # smaller ones judge single pixels of grain
         detail = np.abs(_mean_around(kept, weight, sigma) - _mean_around(kept, weight, 4 * sigma)).max(axis=2)
         spread = 1.4826 * float(np.median(detail[usable]))
-        found |= (detail > 4 * spread) & usable  # about 7 sigma of grain: the largest of three channels
-    if found.mean() > 0.04:
-        return np.zeros_like(found)
-    return grow(found, max(3, round(0.004 * long_edge)))
+        outstanding = np.maximum(outstanding, detail / max(spread, 1e-6))
+    for limit in _SPECK_LIMITS:
+        found = (outstanding > limit) & usable
+        if found.mean() <= 0.04:
+            return grow(found, max(3, round(0.004 * long_edge)))
+    return np.zeros_like(usable)
 
 
 def _mean_around(kept: Tone, weight: np.ndarray[Any, Any], sigma: float) -> Tone:

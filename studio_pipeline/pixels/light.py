@@ -146,11 +146,13 @@ def continue_left(cells: Tone, weights: NDArray[np.float32], count: int) -> Tone
     strip = int(np.clip(count, 2, max(2, columns // 3)))
     # A prior, in tone squared: an extrapolated slope has to earn its place.
     errors = np.array([4e-5, 6e-5, 6e-5, 1e-4, 8e-5])
-    held = (weights[:, :strip] > 0.3) & (_border_weight(weights[:, strip:]) > 0.3)[:, None]
-    if columns >= 3 * strip and held.sum() >= 8 and (weights[:, strip:] > 0.3).sum() >= 24:
-        guesses = _predict_left(cells[:, strip:], weights[:, strip:], strip)
-        for k, guess in enumerate(guesses):
-            errors[k] += float(((guess - cells[:, :strip])[held] ** 2).mean())
+    if columns >= 3 * strip:
+        rest = weights[:, strip:]
+        held = (weights[:, :strip] > 0.3) & (_border_weight(rest) > 0.3)[:, None]
+        if held.sum() >= 8 and (rest > 0.3).sum() >= 24:
+            guesses = _predict_left(cells[:, strip:], rest, strip)
+            for k, guess in enumerate(guesses):
+                errors[k] += float(((guess - cells[:, :strip])[held] ** 2).mean())
     belief = errors**-3 / (errors**-3).sum()
     guesses = _predict_left(cells, weights, count)
     return np.asarray(sum(b * g for b, g in zip(belief, guesses, strict=True)), np.float32)

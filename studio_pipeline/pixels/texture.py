@@ -49,13 +49,35 @@ class Piece:
         return cls(Roi(y0, x0, y1, x1), Point(sy, sx), flip_y, flip_x, (top, left, bottom, right), on_top)
 
     def scaled(self, scale: float, base: Roi) -> Piece:
-        """At another scale, where the picture is ``base``. A mirror keeps its axis on the border pixel."""
+        """At another scale, where the picture is ``base``.
+
+        Sizes are rounded there, so a piece is moved and trimmed by the pixel that it would miss the picture
+        by: its source lies inside ``base``, and a mirror keeps its axis on the border pixel.
+        """
         top, left, bottom, right = (round(v * scale) for v in self.ramps)
         roi = self.roi.scaled(scale)
-        source = Point(round(self.source.y * scale), round(self.source.x * scale))
         if self.on_top:
+            roi = _at_border(roi, base, self.flip_x)
             source = _mirrored(roi, base, self.flip_x)
+        else:
+            height = min(roi.extent.height, base.extent.height)
+            width = min(roi.extent.width, base.extent.width)
+            roi = Roi.of(Extent(height, width), roi.origin)
+            y, x = round(self.source.y * scale), round(self.source.x * scale)
+            source = Point(
+                min(max(y, base.y0), base.y1 - height),
+                min(max(x, base.x0), base.x1 - width),
+            )
         return Piece(roi, source, self.flip_y, self.flip_x, (top, left, bottom, right), self.on_top)
+
+
+def _at_border(roi: Roi, base: Roi, across: bool) -> Roi:
+    """A band touching ``base``, along a part of its border, no deeper than its mirror image can be."""
+    if not across:
+        return _turned(_at_border(_turned(roi), _turned(base), True))
+    depth = min(roi.extent.width, base.extent.width - 1)
+    x0 = base.x0 - depth if roi.x1 <= base.x0 else base.x1
+    return Roi(max(roi.y0, base.y0), x0, min(roi.y1, base.y1), x0 + depth)
 
 
 def _mirrored(roi: Roi, base: Roi, across: bool) -> Point:
@@ -65,10 +87,10 @@ def _mirrored(roi: Roi, base: Roi, across: bool) -> Point:
     return Point(base.y0 + 1 if roi.y1 <= base.y0 else base.y1 - 1 - roi.extent.height, roi.x0)
 
 
-def lay(pieces: list[Piece], roi: Roi, residual: Residual, available: Roi) -> Tone:
+def lay(pieces: list[Piece], roi: Roi, residual: Residual) -> Tone:
     """The residual of ``roi``, ``(h, w, 3)``, from the pieces that reach it; 0 where none does.
 
-    ``residual`` reads the picture's residual for any region inside ``available``.
+    ``residual`` reads the picture's residual for any region inside the picture.
     """
     shape = (roi.extent.height, roi.extent.width)
     total, power = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
@@ -76,17 +98,17 @@ def lay(pieces: list[Piece], roi: Roi, residual: Residual, available: Roi) -> To
         part = piece.roi & roi
         if part.empty:
             continue
-        values, weight = _read(piece, part, residual, available)
+        values, weight = _read(piece, part, residual)
         at = part.within(roi)
         total[at] += values * weight[..., None]
         power[at] += weight * weight
-    total /= np.sqrt(np.maximum(power, 1e-6))[..., None]
+    total /= np.sqrt(np.maximum(power, 1e-12))[..., None]  # in a corner two ramps multiply to very little
     mirrored, most = np.zeros_like(total), np.zeros(shape, np.float32)
     for piece in (p for p in pieces if p.on_top):
         part = piece.roi & roi
         if part.empty:
             continue
-        values, weight = _read(piece, part, residual, available)
+        values, weight = _read(piece, part, residual)
         at = part.within(roi)
         # Bands of one side show the same mirror image: where two overlap the surer one counts, not both.
         surer = weight > most[at]
@@ -96,17 +118,13 @@ def lay(pieces: list[Piece], roi: Roi, residual: Residual, available: Roi) -> To
     return np.asarray(total * below[..., None] + mirrored * most[..., None], np.float32)
 
 
-def _read(piece: Piece, part: Roi, residual: Residual, available: Roi) -> tuple[Tone, NDArray[np.float32]]:
+def _read(piece: Piece, part: Roi, residual: Residual) -> tuple[Tone, NDArray[np.float32]]:
     """Values and blend weights of the common part of a piece and a region."""
     inside = part.shifted(-piece.roi.y0, -piece.roi.x0)
     height, width = piece.roi.extent.height, piece.roi.extent.width
     y0, y1 = (height - inside.y1, height - inside.y0) if piece.flip_y else (inside.y0, inside.y1)
     x0, x1 = (width - inside.x1, width - inside.x0) if piece.flip_x else (inside.x0, inside.x1)
-    source = Roi(y0, x0, y1, x1).shifted(piece.source.y, piece.source.x)
-    # Rounding at other scales may reach a pixel over the picture's edge.
-    dy = max(0, available.y0 - source.y0) - max(0, source.y1 - available.y1)
-    dx = max(0, available.x0 - source.x0) - max(0, source.x1 - available.x1)
-    values = residual(source.shifted(dy, dx))
+    values = residual(Roi(y0, x0, y1, x1).shifted(piece.source.y, piece.source.x))
     values = values[:: -1 if piece.flip_y else 1, :: -1 if piece.flip_x else 1]
     top, left, bottom, right = piece.ramps
     rows = _ramp(height, top, bottom)[inside.y0 : inside.y1]
