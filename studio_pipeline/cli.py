@@ -41,6 +41,8 @@ Captures = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PresetName = Annotated[str, typer.Option("--preset", help="A preset's name, or a TOML file.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The page's port; 0 = any free one.")]
+Picture = Annotated[Path, typer.Argument(metavar="IN", help="DNG or another RAW, TIFF, PNG, JPEG.")]
 DEFAULT_PRESET = "headshot-4x5"
 _INTERRUPTED = 130  # what a shell calls a program that Ctrl-C ended
 
@@ -84,7 +86,7 @@ def _failed(text: str, code: int = 1) -> int:
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"studio-pipeline {__version__}")
+        terminal.show(f"studio-pipeline {__version__}")
         raise typer.Exit
 
 
@@ -115,7 +117,7 @@ def init(
     chosen = load(preset)
     check(chosen.edits)
     session = create(folder, chosen, Path(preset).stem, vault, utc_now())
-    typer.echo(f"session {session.root}, preset {session.preset_name}; tether into {session.capture}")
+    terminal.show(f"session {session.root}, preset {session.preset_name}; tether into {session.capture}")
     if vault is None:
         terminal.say("no vault: until you copy them, every original exists only once")
 
@@ -123,9 +125,7 @@ def init(
 @app.command()
 def shoot(
     folder: Folder,
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="The page's port; 0 = any free one.")
-    ] = 0,
+    port: Port = 0,
 ) -> None:
     """Watch the hot folder, work, serve the review page, deliver what is approved. The main job."""
     from studio_pipeline.review.shoot import shoot as run
@@ -143,7 +143,7 @@ def run(folder: Folder) -> None:
         counted, problems = _counted(studio.catalog), studio.problems()
     for problem in problems:
         terminal.say(problem)
-    typer.echo(counted or "nothing to do")
+    terminal.show(counted or "nothing to do")
 
 
 @app.command()
@@ -160,7 +160,7 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     rows = [[c["name"], c["state"], c["id"][:12], c["reason"]] for c in answer["captures"]]
     terminal.print_table(["capture", "state", "id", "reason"], rows)
     if answer["last_frame_age_s"] is not None:
-        typer.echo(f"last frame {answer['last_frame_age_s']:.0f} s ago")
+        terminal.show(f"last frame {answer['last_frame_age_s']:.0f} s ago")
 
 
 @app.command()
@@ -182,9 +182,10 @@ def approve(
         else:
             chosen = _find(catalog, captures)
         for entry in chosen:
-            typer.echo(f"{decisions.approve(entry.id, None, None, _user(), utc_now()).name} approved")
+            decisions.approve(entry.id, None, None, _user(), utc_now())
+            terminal.show(f"{entry.name} approved")
         if not chosen:
-            typer.echo("nothing is proposed")
+            terminal.show("nothing is proposed")
 
 
 @app.command()
@@ -194,7 +195,8 @@ def reject(folder: Folder, captures: Captures = None) -> None:
 
     with _decisions(folder) as (catalog, decisions):
         for entry in _find(catalog, captures):
-            typer.echo(f"{decisions.reject(entry.id, _user(), utc_now()).name} rejected")
+            decisions.reject(entry.id, _user(), utc_now())
+            terminal.show(f"{entry.name} rejected")
 
 
 @app.command()
@@ -204,9 +206,8 @@ def revoke(folder: Folder, captures: Captures = None) -> None:
 
     with _decisions(folder) as (catalog, decisions):
         for entry in _find(catalog, captures):
-            typer.echo(
-                f"{decisions.revoke(entry.id, _user(), utc_now()).name} is {entry.state.value} no more"
-            )
+            decisions.revoke(entry.id, _user(), utc_now())
+            terminal.show(f"{entry.name} is {entry.state.value} no more")
 
 
 @app.command()
@@ -230,7 +231,7 @@ def deliver(
         before = catalog.entries()
     approved = {e.id for e in before if e.state is State.APPROVED}
     if not approved:
-        typer.echo("nothing new to deliver")
+        terminal.show("nothing new to deliver")
         return
     only = frozenset({Stage.DELIVER})
     with at_work(session, only=only, recipe=recipe) as studio, terminal.progress("delivering") as tell:
@@ -239,8 +240,8 @@ def deliver(
     known = {d.record for e in before for d in e.delivered}
     made = [d for e in after for d in e.delivered if d.record not in known]
     for one in made:
-        typer.echo(terminal.plain(one.shown))
-    typer.echo(f"{len(made)} delivered" if made else "nothing new to deliver")
+        terminal.show(one.shown)
+    terminal.show(f"{len(made)} delivered" if made else "nothing new to deliver")
     done = {State.DELIVERED} if recipe is None else {State.DELIVERED, State.APPROVED}
     left = [e for e in after if e.id in approved and e.state not in done]
     for entry in left:
@@ -270,14 +271,14 @@ def verify(
         terminal.print_json(asdict(verdict))
     else:
         for line in _verdict(file, verdict):
-            typer.echo(terminal.plain(line))
+            terminal.show(line)
     if not verdict.valid:
         raise typer.Exit(1)
 
 
 @app.command()
 def edit(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="DNG or another RAW, TIFF, PNG, JPEG.")],
+    source: Picture,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Written as its ending says.")],
     preset: PresetName = DEFAULT_PRESET,
     edits: Annotated[
@@ -303,12 +304,12 @@ def edit(
     for one in answer["edits"]:
         for refusal in one["refusals"]:
             terminal.say(f"{one['name']}, {refusal['where']}: {refusal['reason']}")
-    typer.echo(f"{terminal.plain(answer['out'])} in {sum(answer['seconds'].values()):.1f} s")
+    terminal.show(f"{answer['out']} in {sum(answer['seconds'].values()):.1f} s")
 
 
 @app.command()
 def mask(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="DNG or another RAW, TIFF, PNG, JPEG.")],
+    source: Picture,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="A PNG; 255 = inside.")],
     what: Annotated[
         str, typer.Option("--what", help="protect (255 = may not change), face, skin or matte.")
@@ -325,7 +326,7 @@ def mask(
         terminal.print_json(answer)
         return
     faces = "1 face" if len(answer["faces"]) == 1 else f"{len(answer['faces'])} faces"
-    typer.echo(f"{terminal.plain(answer['out'])}: {faces}; {answer['reason'] or 'sure of it'}")
+    terminal.show(f"{answer['out']}: {faces}; {answer['reason'] or 'sure of it'}")
 
 
 @presets_app.command("list")
@@ -364,7 +365,7 @@ def presets_check(name: Annotated[str, typer.Argument(help="A preset's name, or 
     preset = load(name)
     check(preset.edits)
     edits = ", ".join(spec.name for spec in preset.edits) or "no edits"
-    typer.echo(f"{name} is good: {edits}; {len(preset.deliverables)} deliverables")
+    terminal.show(f"{name} is good: {edits}; {len(preset.deliverables)} deliverables")
 
 
 @models_app.command("list")
@@ -376,7 +377,9 @@ def models_list(as_json: AsJson = False) -> None:
     if as_json:
         terminal.print_json(rows)
     elif not rows:
-        typer.echo("no generative engine is set up; every edit that ships is classical and needs no weights")
+        terminal.show(
+            "no generative engine is set up; every edit that ships is classical and needs no weights"
+        )
     else:
         cells = [[r["name"], r["licence"], r["state"]] for r in rows]
         terminal.print_table(["engine", "licence", "state"], cells)
@@ -387,7 +390,7 @@ def models_check() -> None:
     """Check the weights that are here against their recorded hashes."""
     from studio_pipeline.engines import registry
 
-    typer.echo(registry.check())
+    terminal.show(registry.check())
 
 
 @models_app.command("add")
@@ -397,7 +400,7 @@ def models_add(
     """Take in weights from a local folder."""
     from studio_pipeline.engines import registry
 
-    typer.echo(registry.add(folder))
+    terminal.show(registry.add(folder))
 
 
 @models_app.command("pull")
@@ -405,7 +408,7 @@ def models_pull(name: Annotated[str, typer.Argument(help="An engine's name.")]) 
     """Fetch an engine's weights, only when asked to by this command."""
     from studio_pipeline.engines import registry
 
-    typer.echo(registry.pull(name))
+    terminal.show(registry.pull(name))
 
 
 @app.command()
@@ -416,9 +419,7 @@ def demo(
     headless: Annotated[
         bool, typer.Option("--headless", help="Approve, deliver, verify, then exit.")
     ] = False,
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="The page's port; 0 = any free one.")
-    ] = 0,
+    port: Port = 0,
 ) -> None:
     """Render a small shoot, tether it in, propose, review."""
     from studio_pipeline.demo.run import run_demo

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +14,18 @@ from typing import Any
 
 import typer
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
 
 def plain(text: str) -> str:
-    """One line that cannot steer the terminal, whatever a file is called: control characters escaped."""
-    return "".join(repr(c)[1:-1] if c < " " or "\x7f" <= c <= "\x9f" else c for c in text)
+    """One line that cannot steer the terminal, whatever a file is called: escaped as `status` does it."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def show(text: str) -> None:
+    """One line on stdout."""
+    typer.echo(plain(text))
 
 
 def say(text: str) -> None:
@@ -70,7 +79,7 @@ def announce(url: str) -> None:
     """Print the page's address, and open it where there is a screen to open it on."""
     import webbrowser
 
-    typer.echo(f"review page: {url}")
+    show(f"review page: {url}")
     if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(url)
 
@@ -83,9 +92,13 @@ class _Plain(logging.Formatter):
 def _handler() -> logging.Handler:
     if sys.stderr.isatty():
         from rich.console import Console
+        from rich.highlighter import NullHighlighter
         from rich.logging import RichHandler
 
-        handler: logging.Handler = RichHandler(console=Console(stderr=True), show_path=False)
+        console = Console(stderr=True)
+        handler: logging.Handler = RichHandler(
+            console=console, show_path=False, highlighter=NullHighlighter()
+        )
     else:
         handler = logging.StreamHandler()  # lines as they are, not wrapped
     handler.setFormatter(_Plain("%(message)s"))

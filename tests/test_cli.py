@@ -49,6 +49,10 @@ class Story:
         (row,) = [c for c in self.status[step]["captures"] if c["id"] == capture_id]
         return dict(row)
 
+    @staticmethod
+    def escaped(path: Path) -> str:
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
+
     @property
     def shown(self) -> str:
         return self.name.decode("utf-8", "backslashreplace")
@@ -68,11 +72,13 @@ def _name_of_bytes(folder: Path) -> bytes:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """From an empty folder to deliverables and back, by commands alone, each step kept."""
-    root = tmp_path_factory.mktemp("story") / "a session"
+    folder = tmp_path_factory.mktemp("story")
+    name = _name_of_bytes(folder)
+    root = folder / (os.fsdecode(name) + (" 📷" if os.name == "nt" else "? #1 100%41 📷"))
     (root / "Capture" / "second day").mkdir(parents=True)
-    told = Story(root, _name_of_bytes(root))
-    for folder, frame in (("", shoots.frames()[2]), ("second day", shoots.frames()[3])):
-        path = root / "Capture" / folder / os.fsdecode(told.name + b".DNG")
+    told = Story(root, name)
+    for place, frame in (("", shoots.frames()[2]), ("second day", shoots.frames()[3])):
+        path = root / "Capture" / place / os.fsdecode(told.name + b".DNG")
         path.write_bytes(frame.dng)
         os.utime(path, (path.stat().st_mtime - 60,) * 2)  # it has settled
     captured = hashes(root / "Capture")
@@ -98,7 +104,7 @@ def test_init_adopts_a_folder_and_names_what_is_at_risk(story: Story) -> None:
     answer = story.said["init"]
     assert answer.code == 0
     assert "preset banner-16x9" in answer.out
-    assert str(story.root / "Capture") in answer.out
+    assert story.escaped(story.root / "Capture") in answer.out
     assert "no vault" in answer.err
 
 
@@ -108,7 +114,7 @@ def test_run_counts_what_it_did(story: Story) -> None:
 
 def test_status_as_json_has_what_others_build_on(story: Story) -> None:
     answer = story.status["deliver web"]
-    assert answer["session"] == str(story.root)
+    assert answer["session"] == story.escaped(story.root)
     assert answer["counts"] == {"approved": 1, "proposed": 1}
     assert answer["last_frame_age_s"] >= 0
     for row in answer["captures"]:
@@ -429,7 +435,7 @@ def test_a_bug_is_one_line_and_its_traceback_is_for_those_who_ask(
     answer = studio("status", tmp_path)
     assert answer.code == 1
     assert answer.err == (
-        "studio: unexpected ZeroDivisionError: two\\nlines; `studio --verbose ...` shows where\n"
+        "studio: unexpected ZeroDivisionError: two\\x0alines; `studio --verbose ...` shows where\n"
     )
     with caplog.at_level("INFO"):
         studio("--verbose", "status", tmp_path)

@@ -99,7 +99,9 @@ def check_extent(extent: Extent, name: str) -> None:
             f"{SMALLEST_EDGE_PX}×{SMALLEST_EDGE_PX}: export it larger, or move it out of the folder"
         )
     if extent.area > LARGEST_AREA_PX:
-        raise CannotRead(f"{name} is {extent.width}×{extent.height} pixels, more than any camera makes: export it smaller")
+        raise CannotRead(
+            f"{name} is {extent.width}×{extent.height} pixels, more than any camera makes: export it smaller"
+        )
 
 
 def jpeg_encoding(image: Image.Image) -> tuple[RgbEncoding, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from datetime import datetime
 from typing import Any
 
 from studio_pipeline.edits import EDITS
 from studio_pipeline.geometry import Roi
+from studio_pipeline.records.capture import shown as escaped
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.proposal import Decision, GuardResult, Proposal
@@ -20,7 +22,7 @@ def status(session: Session, entries: list[Entry], now: datetime) -> Json:
     """`studio status --json`. Paths are relative to the session, escaped where they are not UTF-8."""
     newest = max((e.arrived_at for e in entries), default=None)
     return {
-        "session": str(session.root),
+        "session": escaped(os.fsencode(session.root)),
         "captures": [row(e) for e in entries],
         "counts": dict(Counter(e.state.value for e in entries)),
         "last_frame_age_s": age_s(newest, now),

@@ -161,6 +161,8 @@ def check_ending(out: Path) -> None:
 
 def check_place(source: Path, out: Path) -> None:
     """The person named the file, so an existing one is replaced; but never an original."""
+    if out.is_dir():
+        raise Refused(f"{out} is a folder; give the file a name")
     with contextlib.suppress(OSError):
         if out.samefile(source):
             raise Refused(f"{out} is the picture itself, which is never written to; give another name")

@@ -6,12 +6,14 @@ import contextlib
 import os
 import secrets
 import shutil
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from studio_pipeline.errors import TryAgain
 from studio_pipeline.pixels.masks import ZoneMap
 from studio_pipeline.records.subject import SubjectRecord
 from studio_pipeline.subject.reading import Reading
@@ -84,11 +86,15 @@ def save_reading(folder: Path, reading: Reading) -> None:
 
 
 def load_reading(folder: Path) -> Reading:
-    """Raises FileNotFoundError when it is not there (any more)."""
-    record = SubjectRecord.model_validate_json((folder / "subject.json").read_text(encoding="utf-8"))
-    zones: ZoneMap = np.load(folder / "zones.npy", mmap_mode="r")
-    with np.load(folder / "plan.npz") as plan:
-        return Reading(record, zones, plan["backdrop"], plan["matte"])
+    """Raises FileNotFoundError when it is not there (any more), TryAgain when it was damaged and is gone."""
+    try:
+        record = SubjectRecord.model_validate_json((folder / "subject.json").read_text(encoding="utf-8"))
+        zones: ZoneMap = np.load(folder / "zones.npy", mmap_mode="r")
+        with np.load(folder / "plan.npz") as plan:
+            return Reading(record, zones, plan["backdrop"], plan["matte"])
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:  # a power cut came before the disk
+        shutil.rmtree(folder, ignore_errors=True)
+        raise TryAgain(f"{folder.name} in the cache was damaged, and is made again") from error
 
 
 def trim(root: Path, limit_bytes: int, keep: frozenset[str]) -> int:

@@ -7,8 +7,11 @@ gives the entry the next revision number, which is how the page and other proces
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,7 @@ _facts = sa.Table(
     "facts", _metadata, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.Integer)
 )
 SCHEMA_VERSION = 1
+_BUSY_TIMEOUT_S = 30.0
 
 
 class Catalog:
@@ -62,7 +66,11 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+        # By bytes and without a URL: a folder may be called anything.
+        open_file = partial(
+            sqlite3.connect, os.fsencode(path), timeout=_BUSY_TIMEOUT_S, check_same_thread=False
+        )
+        self._engine = sa.create_engine("sqlite://", creator=open_file, poolclass=sa.QueuePool)
 
         @sa.event.listens_for(self._engine, "connect")
         def _durable(connection: Any, _: object) -> None:

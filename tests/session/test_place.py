@@ -1,0 +1,119 @@
+"""Where the databases lie: beside the session, or in the user's own folder where SQLite is not safe."""
+
+from __future__ import annotations
+
+import json
+from collections import namedtuple
+from pathlib import Path
+
+import platformdirs
+import psutil
+import pytest
+
+from studio_pipeline.errors import Refused
+from studio_pipeline.session import place
+from studio_pipeline.session.folder import create, open_session
+from tests.support import shoots
+
+Partition = namedtuple("Partition", "device mountpoint fstype opts")
+
+
+@pytest.fixture()
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's state folder, in this test's own."""
+    folder = tmp_path / "state"
+    monkeypatch.setattr(platformdirs, "user_state_dir", lambda *_, **__: str(folder))
+    return folder
+
+
+@pytest.fixture()
+def on_exfat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "filesystem_of", lambda path: "exFAT")
+
+
+@pytest.mark.parametrize(
+    "name", ["ext4", "xfs", "btrfs", "zfs", "apfs", "hfs", "NTFS", "overlay", "tmpfs", ""]
+)
+def test_local_filesystems_are_safe(name: str) -> None:
+    assert place.safe_for_sqlite(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nfs4", "cifs", "smb3", "smbfs", "afpfs", "webdav", "fuse.sshfs", "fuseblk", "macfuse", "exFAT", "msdos",
+     "vfat", "FAT32", "9p", "vboxsf", "remote", "ceph"],
+)  # fmt: skip
+def test_network_and_camera_card_filesystems_are_not(name: str) -> None:
+    assert not place.safe_for_sqlite(name)
+
+
+def test_the_innermost_mount_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = tmp_path.resolve() / "share"
+    (inner / "s").mkdir(parents=True)
+    mounts = [
+        Partition("a", "/", "ext4", "rw"),
+        Partition("b", str(inner), "nfs4", "rw,vers=4"),
+        Partition("c", str(inner) + "2", "xfs", "rw"),
+    ]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: mounts)
+    assert place.filesystem_of(inner / "s") == "nfs4"
+    assert place.filesystem_of(tmp_path) == "ext4"
+
+
+def test_a_network_drive_of_windows_is_known_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: [Partition("Z:", "/", "NTFS", "rw,remote")])
+    assert place.filesystem_of(Path("/")) == "remote"
+
+
+def test_on_a_safe_drive_all_of_it_stays_in_the_session(tmp_path: Path, state: Path) -> None:
+    assert place.database_folder(tmp_path, "id") == tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("on_exfat")
+def test_elsewhere_a_locator_stays_in_the_session(tmp_path: Path, state: Path) -> None:
+    create(tmp_path / "s", shoots.load("cleanup-only"), "x", None, shoots.NOW)
+    session = open_session(tmp_path / "s")
+    assert session.databases == state / session.id
+    with shoots.opened(session) as catalog:
+        assert catalog.entries() == []
+    assert (state / session.id / "catalog.sqlite").exists()
+    assert not list(session.hidden.glob("*.sqlite*"))
+
+
+@pytest.mark.usefixtures("on_exfat")
+def test_the_locator_holds_wherever_the_session_goes(
+    tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = tmp_path / ".studio"
+    hidden.mkdir()
+    first = place.database_folder(hidden, "id")
+    monkeypatch.setattr(place, "filesystem_of", lambda path: "ext4")
+    monkeypatch.setattr(platformdirs, "user_state_dir", lambda *_, **__: str(tmp_path / "elsewhere"))
+    assert place.database_folder(hidden, "id") == first == state / "id"
+
+
+@pytest.mark.usefixtures("on_exfat", "state")
+def test_a_session_copied_to_such_a_drive_keeps_its_decisions(tmp_path: Path) -> None:
+    for name in ("catalog.sqlite", "catalog.sqlite-wal", "journal.sqlite"):
+        (tmp_path / name).write_text(name)
+    folder = place.database_folder(tmp_path, "id")
+    assert folder != tmp_path
+    assert {p.name: p.read_text() for p in folder.iterdir()} == {
+        name: name for name in ("catalog.sqlite", "catalog.sqlite-wal", "journal.sqlite")
+    }
+
+
+def test_databases_that_are_not_here_are_not_replaced_by_empty_ones(tmp_path: Path) -> None:
+    locator = tmp_path / "databases.json"
+    locator.write_text(json.dumps({"folder": str(tmp_path / "gone")}))
+    with pytest.raises(Refused, match="which is not here"):
+        place.database_folder(tmp_path, "id")
+    assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"folder": 3}', "\0"])
+def test_a_damaged_locator_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "databases.json").write_text(text)
+    with pytest.raises(Refused, match="is damaged"):
+        place.database_folder(tmp_path, "id")
