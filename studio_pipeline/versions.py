@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-_DECIDING = ("rawpy", "opencv-contrib-python", "numpy", "mediapipe", "pillow")
+# opencv-contrib-python stands for all four OpenCV packages: they share one folder and must be of one version.
+_DECIDING = (
+    "rawpy",
+    "opencv-contrib-python",
+    "numpy",
+    "scipy",
+    "mediapipe",
+    "pillow",
+    "tifffile",
+    "imagecodecs",
+)
 
 
 def deciding_versions() -> dict[str, str]:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _CONSUMED = "journal events consumed"
 _BATCH = 500
 # What a changed base voids; decisions and doors stay, and are shown as stale.
-_NOTHING_MADE = {"base": None, "base_key": None, "subject": None, "proposal": None, "proposal_hash": None}
+NOTHING_MADE = {"base": None, "base_key": None, "subject": None, "proposal": None, "proposal_hash": None}
 
 
 class Accession:
@@ -48,7 +48,7 @@ class Accession:
     def _refresh(self, group: int, events: list[Event]) -> None:
         """Bring one capture up to date with its members as they are now."""
         rows = [r for r in self._journal.members(group) if r.sha256 and not self._is_ours(r)]
-        members = [_member(r) for r in rows if r.state is FileState.PRESENT or r.state is FileState.VANISHED]
+        members = [_member(r) for r in rows if not _is_taken_back(r, rows)]
         first, known = primary(members), self._catalog.of_group(group)
         if first is None:
             if known is not None:
@@ -59,7 +59,7 @@ class Accession:
         arrived = datetime.fromtimestamp(min(e.at_s for e in events if e.group_id == group), UTC)
         entry = known or Entry(id=first.sha256, group=group, name="", members=(), arrived_at=arrived)
         entry = _joined(entry, first, tuple(members), marks)
-        entry = entry.model_copy(update={"state": _state(entry, withdrawn)})
+        entry = entry.model_copy(update=_placed(entry, withdrawn))
         if known is None or entry != known:
             self._catalog.put(entry, replaces=known.id if known else None)
 
@@ -97,6 +97,13 @@ class Accession:
         )
 
 
+def _is_taken_back(row: FileRow, rows: list[FileRow]) -> bool:
+    """An export that was deleted or thrown away while its RAW is still here: the RAW is the base again."""
+    gone = row.state is FileState.VANISHED or row.place is Place.TRASH
+    others = (r for r in rows if r is not row and r.state is FileState.PRESENT and r.place is not Place.TRASH)
+    return gone and row.role.value == Role.TIFF and any(r.role.value == Role.RAW for r in others)
+
+
 def _member(row: FileRow) -> Member:
     assert row.sha256 is not None
     return Member(path=row.path, role=Role(row.role.value), sha256=row.sha256.hex(), size_bytes=row.key.size)
@@ -115,30 +122,36 @@ def _joined(entry: Entry, first: Member, members: tuple[Member, ...], marks: Mar
     after = entry.model_copy(update={"members": members}).base_member.sha256
     if before != after:
         approved = entry.approved_hash is not None
-        changes |= _NOTHING_MADE | {
-            "failures": {},
-            "previewed": False,
-            "approved_hash": None,
-            "stale": entry.stale or approved,
-            "state": State.TAKEN_IN,
-            "reason": "a new export arrived after the approval; look again" if approved else "",
-        }
+        changes |= (
+            NOTHING_MADE
+            | switches_of(entry)
+            | {
+                "failures": {},
+                "previewed": False,
+                "approved_hash": None,
+                "stale": entry.stale or approved,
+                "state": State.TAKEN_IN,
+                "reason": "a new export arrived after the approval; look again" if approved else "",
+            }
+        )
     return entry.model_copy(update=changes)
 
 
-def _state(entry: Entry, withdrawn: bool) -> State:
+def switches_of(entry: Entry) -> dict[str, dict[str, bool]]:
+    """The switches of the current proposal as a change of the entry, so that a new one starts with them."""
+    if entry.proposal is None:
+        return {}
+    return {"switches": {p.edit: p.edit in entry.proposal.enabled for p in entry.proposal.plans if p.changes}}
+
+
+def _placed(entry: Entry, withdrawn: bool) -> dict[str, State | None]:
+    """Into Trash and back: what was known before it went still holds."""
     if withdrawn:
-        return State.WITHDRAWN
-    if entry.state is not State.WITHDRAWN:
-        return entry.state
-    # Back from Trash: what was known before it went still holds.
-    if entry.delivered and entry.approved_hash:
-        return State.DELIVERED
-    if entry.approved_hash:
-        return State.APPROVED
-    if entry.proposal_hash:
-        return State.PROPOSED if entry.subject and entry.subject.sure else State.NEEDS_A_PERSON
-    return State.DEVELOPED if entry.base else State.TAKEN_IN
+        before = entry.before_trash if entry.state is State.WITHDRAWN else entry.state
+        return {"state": State.WITHDRAWN, "before_trash": before}
+    if entry.state is State.WITHDRAWN:
+        return {"state": entry.before_trash or State.TAKEN_IN, "before_trash": None}
+    return {}
 
 
 def _name(path: bytes) -> str:

@@ -11,12 +11,13 @@ from typing import Any
 
 from studio_pipeline.errors import TryAgain
 from studio_pipeline.pipeline import keys, schedule
-from studio_pipeline.pipeline.accession import Accession
+from studio_pipeline.pipeline.accession import NOTHING_MADE, Accession, switches_of
 from studio_pipeline.pipeline.delivery import Order
 from studio_pipeline.pipeline.schedule import Stage
 from studio_pipeline.pipeline.stages import Proposed, Source, absolute
 from studio_pipeline.pipeline.supervisor import Job, Lane, Outcome, Supervisor
 from studio_pipeline.records.capture import State
+from studio_pipeline.records.develop import BaseRecord
 from studio_pipeline.records.entry import Delivered, Entry
 from studio_pipeline.records.preset import OutputRecipe
 from studio_pipeline.records.proposal import Verb
@@ -206,18 +207,13 @@ class Conductor:
             case Stage.MASTER:
                 return {"source": source, "half": False, "look": look}
             case Stage.PROPOSE:
-                on = (
-                    {p.edit: p.edit in entry.proposal.enabled for p in entry.proposal.plans}
-                    if entry.proposal
-                    else {}
-                )
                 return {
                     "source": source,
                     "look": look,
                     "door": entry.door,
                     "edits": preset.edits,
                     "limits": preset.guards,
-                    "switches": on,
+                    "switches": entry.switches,
                 }
             case Stage.DELIVER:
                 return {"order": self.order(entry)}
@@ -276,6 +272,8 @@ class Conductor:
         if stage is Stage.BASE:
             if source.base_key != self.source(entry).base_key:
                 return {}  # a TIFF arrived while its RAW was developed
+            if entry.base_key is not None and entry.base_key != source.base_key:
+                return self._developed_anew(entry, outcome.value, source.base_key)
             state = (
                 State.DEVELOPED if entry.state in (State.TAKEN_IN, State.WAITING_FOR_TIFF) else entry.state
             )
@@ -288,6 +286,16 @@ class Conductor:
         if source.base_key != entry.base_key or outcome.job.arguments["door"] != entry.door:
             return {}
         return self._proposed(entry, outcome.value)
+
+    def _developed_anew(self, entry: Entry, base: BaseRecord, base_key: str) -> dict[str, Any]:
+        """Other library versions made another base: what was proposed and approved on the old one is void."""
+        changes: dict[str, Any] = NOTHING_MADE | switches_of(entry) | {"base": base, "base_key": base_key}
+        if entry.state in (State.DELIVERED, State.REJECTED):
+            return {"base": base, "base_key": base_key}
+        approved = entry.approved_hash is not None
+        reason = "developed by another version after the approval; look again" if approved else ""
+        stale = entry.stale or approved
+        return changes | {"state": State.DEVELOPED, "approved_hash": None, "stale": stale, "reason": reason}
 
     def _proposed(self, entry: Entry, value: Proposed) -> dict[str, Any]:
         changes: dict[str, Any] = {"subject": value.subject, "reason": value.subject.reason}
@@ -306,6 +314,7 @@ class Conductor:
         if entry.approved_hash != outcome.job.arguments["order"].proposal.shown_hash():
             # Revoked or approved anew meanwhile: what was published is recorded, so that it can go.
             return {"delivered": made}
+        cache.trim(self._session.cache, _FULL_BASES_BYTES, frozenset({entry.id}))
         again = {one.recipe for one in made}
         delivered = (*(one for one in entry.delivered if one.recipe not in again), *made)
         whole = {r.name for r in self._session.preset.deliverables} <= {
@@ -329,6 +338,10 @@ def _failed(entry: Entry, stage: Stage, outcome: Outcome) -> dict[str, Any]:
     failures, text = _gave_up(entry, stage), _explained(stage, outcome)
     if stage is Stage.PREVIEW:
         return {"failures": failures}  # developing says what is wrong with the file
+    if stage is Stage.BASE and entry.base_member.sha256 != entry.id:
+        # A bad export costs the export, not the frame: the RAW is the base again.
+        unusable = (*entry.unusable, entry.base_member.sha256)
+        return {"unusable": unusable, "reason": f"an export was not used: {text}"}
     if stage is Stage.BASE:
         return {"failures": failures, "state": State.QUARANTINED, "reason": text}
     if stage is Stage.PROPOSE:

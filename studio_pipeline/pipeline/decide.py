@@ -8,6 +8,7 @@ from datetime import datetime
 
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Point
+from studio_pipeline.pipeline import proof
 from studio_pipeline.records.capture import State, shown
 from studio_pipeline.records.entry import Door, Entry
 from studio_pipeline.records.proposal import Decision, Proposal, Verb
@@ -144,6 +145,7 @@ class Decisions:
                     ours = hashlib.file_digest(file, "sha256").hexdigest() == one.sha256
                 if ours:
                     path.unlink()
+                    proof.give_name_up(self._session.records, one.path)
                 else:
                     kept.append(path.name)
             except FileNotFoundError:

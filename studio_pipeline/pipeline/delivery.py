@@ -71,6 +71,8 @@ def fulfil(order: Order) -> tuple[Delivered, ...]:
         GuardFailed: the master is out of a guard's limits; nothing was left in the output folder.
         Refused: the base or the zones are not those that were approved any more.
     """
+    if order.source.base_key != order.proposal.base_key:
+        raise Refused("the base is not the one that was approved; look at it and approve again")
     frame, record = stages.load_base(order.source, False, order.base.look)
     reading = stages.read(order.source, order.base.look, order.door)
     if (

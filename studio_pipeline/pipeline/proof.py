@@ -135,6 +135,11 @@ def claim_name(records: Path, path: bytes) -> None:
     mark.touch()
 
 
+def give_name_up(records: Path, path: bytes) -> None:
+    """The deliverable is gone: a file that comes under its name is somebody's export."""
+    _mark(records, path).unlink(missing_ok=True)
+
+
 def claimed(records: Path, path: bytes) -> bool:
     """Whether a file at ``path`` is ours, so that intake does not take it for an export."""
     return _mark(records, path).exists()

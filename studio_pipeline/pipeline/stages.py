@@ -138,7 +138,7 @@ def propose(
     """
     frame, record = load_base(source, True, look)
     reading = read(source, look, door)
-    if reading.record.kind in ("empty-set", "grey-card"):
+    if reading.record.kind in ("empty-set", "grey-card") and door is None:
         return Proposed(reading.record, None)
     plans = stack.plan_all(frame, reading, edits)
     after, guards = check(plans, frame, reading, limits)

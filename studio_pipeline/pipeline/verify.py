@@ -144,8 +144,6 @@ def _compare(
         verdict.reasons.append(f"pixels were changed after delivery: {_where(differs, canvas)}")
         locked = differs[base.roi.within(canvas)] & (zones == Zone.LOCKED)
         verdict.locked_pixels_changed = (verdict.locked_pixels_changed or 0) + int(np.count_nonzero(locked))
-    elif record.versions != deciding_versions():
-        raise Refused(_other_versions(record.versions, "encoder"))
     else:
         verdict.locked_pixels_changed = None
         verdict.reasons.append(
@@ -163,13 +161,15 @@ def _develop_again(session: Session, record: DeliveryRecord, originals: dict[str
                 f"{what} of this deliverable is not in the session any more (SHA-256 {sha256[:12]})"
             )
         path = absolute(session.root, originals[sha256])
-        with open(path, "rb") as file:  # noqa: PTH123 - pathlib does not carry bytes
-            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                raise Refused(
-                    f"{what} was swapped: {originals[sha256]!r} has other bytes than it came in with"
-                )
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123 - pathlib does not carry bytes
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise Refused(f"{what} cannot be read ({error.strerror}); nothing can be compared") from error
+        if found != sha256:
+            raise Refused(f"{what} was swapped: {originals[sha256]!r} has other bytes than it came in with")
     if record.versions != deciding_versions():
-        raise Refused(_other_versions(record.versions, "develop"))
+        raise Refused(_other_versions(record.versions))
     source = absolute(session.root, originals[record.base.member_sha256])
     frame, again = develop(
         source, Role(record.base.kind), record.base.settings, half=False, look=record.base.look
@@ -179,12 +179,12 @@ def _develop_again(session: Session, record: DeliveryRecord, originals: dict[str
     return frame
 
 
-def _other_versions(recorded: dict[str, str], kind: str) -> str:
+def _other_versions(recorded: dict[str, str]) -> str:
     now = deciding_versions()
     other = ", ".join(
         f"{name} {recorded.get(name)} (here {now[name]})" for name in now if recorded.get(name) != now[name]
     )
-    return f"unverifiable: {kind} version: it was made with {other}"
+    return f"unverifiable: develop version: it was made with {other}"
 
 
 def _strayed(record: DeliveryRecord, zones: ZoneMap, canvas: Roi, before: Codes, after: Codes) -> Mask:

@@ -67,6 +67,9 @@ class Entry(Record):
     proposal: Proposal | None = None
     proposal_hash: str | None = None
     door: Door | None = None
+    switches: dict[str, bool] = Field({}, description="As a person left them, for when a new base arrives.")
+    unusable: tuple[str, ...] = Field((), description="SHA-256 of exports that could not be read.")
+    before_trash: State | None = None
     approved_hash: str | None = None
     stale: bool = False
     delivered: tuple[Delivered, ...] = ()
@@ -76,7 +79,8 @@ class Entry(Record):
     @property
     def base_member(self) -> Member:
         """The member whose pixels edits start from: an exported TIFF, else the RAW, else the JPEG."""
-        by_role = {member.role.value: member for member in self.members}
+        usable = [member for member in self.members if member.sha256 not in self.unusable]
+        by_role = {member.role.value: member for member in usable}
         for role in ("tiff", "raw", "jpeg"):
             if role in by_role:
                 return by_role[role]

@@ -45,6 +45,13 @@ class OutputRecipe(Record):
     folder: str = Field("", description="Folder inside Output/.")
     suffix: str = Field("", description="Added to the capture's name.")
 
+    @field_validator("suffix")
+    @classmethod
+    def _no_folder(cls, value: str) -> str:
+        if "/" in value:
+            raise ValueError("is part of a file's name; folders go into `folder`")
+        return value
+
     @field_validator("folder", "suffix")
     @classmethod
     def _inside(cls, value: str) -> str:

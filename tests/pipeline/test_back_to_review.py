@@ -11,7 +11,7 @@ from PIL import Image
 
 from studio_pipeline.errors import GuardFailed, Refused
 from studio_pipeline.geometry import Point
-from studio_pipeline.pipeline import delivery
+from studio_pipeline.pipeline import conductor, delivery
 from studio_pipeline.pipeline.studio import at_work
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.capture import State
@@ -105,3 +105,50 @@ def test_an_approval_is_bound_to_what_was_shown(tmp_path: Path) -> None:
     with shoots.opened(session) as catalog:
         verbs = [d.verb.value for d in catalog.decisions(entry.id)]
     assert verbs == ["approve", "revoke"]
+
+
+def test_into_trash_and_back_keeps_what_was_decided(tmp_path: Path) -> None:
+    session = shoots.new_session(tmp_path / "session", shoots.cleanup_preset())
+    here = shoots.put(session, shoots.portrait())
+    trash = session.root / "Trash" / here.name
+    with at_work(session) as studio:
+        studio.run()
+        (entry,) = studio.catalog.entries()
+        shoots.decisions(session, studio.catalog).reject(entry.id, "ada", shoots.NOW)
+        here.rename(trash)
+        studio.run()
+        (gone,) = studio.catalog.entries()
+        trash.rename(here)
+        studio.run()
+        (back,) = studio.catalog.entries()
+    assert (gone.state, back.state) == (State.WITHDRAWN, State.REJECTED)
+    assert back.id == entry.id
+
+
+def test_a_bad_export_costs_the_export_and_not_the_frame(tmp_path: Path) -> None:
+    session = shoots.new_session(tmp_path / "session", shoots.cleanup_preset())
+    shoots.put(session, shoots.portrait())
+    Image.new("CMYK", (960, 640)).save(session.capture / "STP_0003.tif")
+    with at_work(session) as studio:
+        studio.run()
+        (entry,) = studio.catalog.entries()
+    assert entry.state is State.PROPOSED
+    assert entry.base is not None and entry.base.kind == "raw"
+    assert len(entry.unusable) == 1
+
+
+def test_an_approval_of_a_base_of_another_version_is_void(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = shoots.new_session(tmp_path / "session", shoots.cleanup_preset())
+    shoots.put(session, shoots.portrait())
+    with at_work(session) as studio:
+        studio.run()
+        shoots.approve_all(studio)
+    newer = conductor.deciding_versions() | {"rawpy": "99.0"}
+    monkeypatch.setattr(conductor, "deciding_versions", lambda: newer)
+    with at_work(session) as studio:
+        studio.run()
+        (entry,) = studio.catalog.entries()
+    assert (entry.state, entry.approved_hash, entry.stale) == (State.PROPOSED, None, True)
+    assert list(session.output.iterdir()) == []

@@ -17,8 +17,8 @@ from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.capture import Role, State
 from studio_pipeline.session.cache import CaptureCache, load_reading
 from studio_pipeline.versions import deciding_versions
-from tests.support.finished import Finished, hashes
 from tests.support import shoots
+from tests.support.finished import Finished, hashes
 
 
 def test_every_frame_ends_where_it_belongs(finished: Finished) -> None:
