@@ -381,8 +381,8 @@ def models_list(as_json: AsJson = False) -> None:
             "no generative engine is set up; every edit that ships is classical and needs no weights"
         )
     else:
-        cells = [[r["name"], r["licence"], r["state"]] for r in rows]
-        terminal.print_table(["engine", "licence", "state"], cells)
+        header = ["engine", "licence", "state"]
+        terminal.print_table(header, [[r["name"], r["licence"], r["state"]] for r in rows])
 
 
 @models_app.command("check")

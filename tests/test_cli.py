@@ -256,6 +256,13 @@ def test_mistakes_about_a_session_are_one_clear_line(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", ["run", "shoot"])
+def test_a_session_that_is_worked_on_is_left_to_who_does(finished: Finished, command: str) -> None:
+    with finished.session.locked():
+        line = studio(command, finished.session.root).failure
+    assert line == f"{finished.session.root} is already being worked on by another studio process"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

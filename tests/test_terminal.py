@@ -82,4 +82,4 @@ def test_names_the_output_cannot_show_are_escaped(monkeypatch: pytest.MonkeyPatc
     terminal.never_fail_on_names()
     terminal.show("ü 📷")
     stream.flush()
-    assert stream.buffer.getvalue() == b"\xfc \\U0001f4f7\n"  # type: ignore[attr-defined]
+    assert stream.buffer.getvalue() == b"\xfc \\U0001f4f7\n"

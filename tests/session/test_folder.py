@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio_pipeline.errors import Refused
+from studio_pipeline.records.base import digest
 from studio_pipeline.records.preset import Preset, load
 from studio_pipeline.session import folder, keys
 from studio_pipeline.session.folder import create, open_session
@@ -55,7 +56,7 @@ def test_the_preset_is_frozen_whatever_later_releases_add(tmp_path: Path) -> Non
     text = settings(root).read_text(encoding="utf-8")
     frozen = json.loads(json.loads(re.search(r"^frozen = (.*)$", text, re.M)[1]))  # type: ignore[index]
     del frozen["guards"]["healed_area_max"]
-    text = re.sub(r'sha256 = ".*"', f'sha256 = "{folder.digest(frozen)}"', text)
+    text = re.sub(r'sha256 = ".*"', f'sha256 = "{digest(frozen)}"', text)
     text = re.sub(r"frozen = .*", lambda _: f"frozen = {folder._toml(json.dumps(frozen))}", text)
     settings(root).write_text(text, encoding="utf-8")
     assert open_session(root).preset == load("cleanup-only")
@@ -72,7 +73,7 @@ def test_the_preset_is_frozen_whatever_later_releases_add(tmp_path: Path) -> Non
         (lambda text: re.sub("frozen = .*", 'frozen = "{"', text), "is damaged"),
         (
             lambda text: re.sub(
-                "sha256 = .*\nfrozen = .*", f'sha256 = "{folder.digest({})}"\nfrozen = "{{}}"', text
+                "sha256 = .*\nfrozen = .*", f'sha256 = "{digest({})}"\nfrozen = "{{}}"', text
             ),
             "is damaged (1 validation error for Preset)",
         ),

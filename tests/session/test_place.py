@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from studio_pipeline.errors import Refused
+from studio_pipeline.records.preset import load
 from studio_pipeline.session import place
 from studio_pipeline.session.folder import create, open_session
 from tests.support import shoots
@@ -72,7 +73,7 @@ def test_on_a_safe_drive_all_of_it_stays_in_the_session(tmp_path: Path, state: P
 
 @pytest.mark.usefixtures("on_exfat")
 def test_elsewhere_a_locator_stays_in_the_session(tmp_path: Path, state: Path) -> None:
-    create(tmp_path / "s", shoots.load("cleanup-only"), "x", None, shoots.NOW)
+    create(tmp_path / "s", load("cleanup-only"), "x", None, shoots.NOW)
     session = open_session(tmp_path / "s")
     assert session.databases == state / session.id
     with shoots.opened(session) as catalog:
