@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from studio_pipeline.edits import EDITS
+from studio_pipeline.edits.base import Edit
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Codes
@@ -27,11 +28,16 @@ def check(specs: Sequence[EditSpec]) -> list[Record]:
     return [_params(spec) for spec in specs]
 
 
+def _edit(name: str) -> Edit:
+    if name not in EDITS:
+        raise Refused(f"no edit named {name!r}; there are: {', '.join(EDITS)}")
+    return EDITS[name]
+
+
 def _params(spec: EditSpec) -> Record:
-    if spec.name not in EDITS:
-        raise Refused(f"no edit named {spec.name!r}; there are: {', '.join(EDITS)}")
+    edit = _edit(spec.name)
     try:
-        return EDITS[spec.name].params.model_validate(spec.params)
+        return edit.params.model_validate(spec.params)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -65,14 +71,16 @@ def null_render(base: Frame, roi: Roi) -> Codes:
 def render(plans: Sequence[Plan], base: Frame, reading: Reading, roi: Roi) -> Codes:
     """Codes ``(h, w, 3)`` of a canvas region at ``base.scale``, every edit written through the gate.
 
-    Raises LockedPixelsChanged when an edit leaves its zones.
+    Raises LockedPixelsChanged when an edit leaves its zones, Refused for a plan of another version.
     """
     codes = null_render(base, roi)
     zones = reading.canvas_zones(roi, base.scale)
     for plan in plans:
-        edit = EDITS[plan.edit]
+        edit = _edit(plan.edit)
         if edit.version != plan.version:
             raise Refused(f"{plan.edit} is now version {edit.version}, the plan is of version {plan.version}")
+        if not plan.changes:
+            continue
         patch = edit.render(plan, base, roi)
         codes = composite(
             codes,
@@ -97,8 +105,10 @@ def render_into(
 ) -> None:
     """Fill ``out`` (an array or memory map of ``canvas``) by tiles; memory does not grow with the picture."""
     done = 0
-    for tile in canvas.tiles(TILE_PX):
-        out[tile.within(canvas)] = render(plans, base, reading, tile)
-        done += tile.extent.area
-        if progress:
-            progress(done / canvas.extent.area)
+    # A tile lies wholly inside or outside the base, so no edit works on pixels that are not its own.
+    for region in (canvas & base.roi, *canvas.minus(base.roi)):
+        for tile in region.tiles(TILE_PX):
+            out[tile.within(canvas)] = render(plans, base, reading, tile)
+            done += tile.extent.area
+            if progress:
+                progress(done / canvas.extent.area)

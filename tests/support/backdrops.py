@@ -38,7 +38,13 @@ def linear_fall_off(roi: Roi) -> Linear:
 
 
 def quadratic_fall_off(roi: Roi) -> Linear:
-    """A pool of light left of the middle."""
+    """A pool of light left of the middle; half a stop less at the far edge."""
+    y, x = _places(roi)
+    return _grey(0.32 - 0.2 * ((x - 0.4) ** 2 + (y - 0.3) ** 2))
+
+
+def steep_fall_off(roi: Roi) -> Linear:
+    """The same with more than a stop at the far edge, and darkness soon beyond it."""
     y, x = _places(roi)
     return _grey(0.32 - 0.32 * (x - 0.4) ** 2 - 0.25 * (y - 0.3) ** 2)
 
