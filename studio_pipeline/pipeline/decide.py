@@ -85,6 +85,9 @@ class Decisions:
     def nobody_here(self, capture_id: str, user: str, now: datetime) -> Entry:
         return self._open_door(capture_id, Door(kind="nobody", user=user, host=self._host, said_at=now))
 
+    def somebody_here(self, capture_id: str, user: str, now: datetime) -> Entry:
+        return self._open_door(capture_id, Door(kind="somebody", user=user, host=self._host, said_at=now))
+
     def repaint(self, capture_id: str, polygons: list[list[Point]], user: str, now: datetime) -> Entry:
         """The person says what is locked, in master pixels. Raises Refused for what is no polygon."""
         if not polygons or any(len(polygon) < 3 for polygon in polygons):

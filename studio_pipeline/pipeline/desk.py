@@ -128,6 +128,9 @@ class Desk:
     def nobody_here(self, capture_id: str, user: str) -> Json:
         return self._decided(self._decisions.nobody_here(capture_id, user, self._now()))
 
+    def somebody_here(self, capture_id: str, user: str) -> Json:
+        return self._decided(self._decisions.somebody_here(capture_id, user, self._now()))
+
     def repaint(self, capture_id: str, polygons: list[list[list[float]]], user: str) -> Json:
         corners = [[Point(round(y), round(x)) for y, x in polygon] for polygon in polygons]
         return self._decided(self._decisions.repaint(capture_id, corners, user, self._now()))

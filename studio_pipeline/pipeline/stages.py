@@ -110,6 +110,8 @@ def look_at(frame: Frame, master: Extent, door: Door | None) -> Reading:
         return reading
     if door.kind == "nobody":
         return subject.nobody_here(reading, door.user)
+    if door.kind == "somebody":
+        return subject.somebody_here(reading, door.user)
     return subject.repaint(reading, _painted(door, master), door.user)
 
 

@@ -164,6 +164,10 @@ def _add_decisions(app: FastAPI, desk: Desk, user: str) -> None:
     def nobody_here(capture_id: str) -> None:
         desk.nobody_here(capture_id, user)
 
+    @app.post("/api/captures/{capture_id}/somebody-here", status_code=204)
+    def somebody_here(capture_id: str) -> None:
+        desk.somebody_here(capture_id, user)
+
 
 def _add_page(app: FastAPI, page: Path) -> None:
     @app.get("/")

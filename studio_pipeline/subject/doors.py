@@ -1,4 +1,4 @@
-"""The two ways on when detection is unsure or wrong: repaint the lock, or say that nobody is here."""
+"""The ways on when detection is unsure or wrong: repaint the lock, or say who is here: nobody, somebody."""
 
 from __future__ import annotations
 
@@ -58,6 +58,22 @@ def nobody_here(reading: Reading, by: str) -> Reading:
     return _decided(
         reading, drawn, empty, kind="empty-set", reason=f"nobody here, says {by}", by=by, faces=()
     )
+
+
+def somebody_here(reading: Reading, by: str) -> Reading:
+    """Against a reading that found nobody: everything is locked until the person is outlined."""
+    by = _named(by)
+    locked = np.full(reading.zones.shape, int(Zone.LOCKED), np.uint8)
+    decision = {
+        "kind": "unsure",
+        "sure": False,
+        "reason": f"somebody is here, says {by}: repaint the lock",
+        "decided_by": by,
+        "fractions": zones.zone_fractions(locked),
+        "zones_sha256": zones.zones_sha256(locked),
+    }
+    record = reading.record.model_copy(update=decision)
+    return Reading(record, locked, reading.backdrop, reading.matte)
 
 
 def _named(by: str) -> str:

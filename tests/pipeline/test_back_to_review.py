@@ -70,6 +70,20 @@ def test_an_unsure_reading_is_asked_about_and_both_doors_open(tmp_path: Path) ->
     assert '"door": {' in record and '"ada"' in record
 
 
+def test_a_person_the_detectors_missed_is_locked_until_outlined(tmp_path: Path) -> None:
+    session = shoots.new_session(tmp_path / "session", shoots.cleanup_preset())
+    shoots.put(session, shoots.frames()[1])
+    with at_work(session) as studio:
+        studio.run()
+        (empty,) = studio.catalog.entries()
+        shoots.decisions(session, studio.catalog).somebody_here(empty.id, "ada", shoots.NOW)
+        studio.run()
+        (asked,) = studio.catalog.entries()
+    assert (empty.state, asked.state) == (State.DEVELOPED, State.NEEDS_A_PERSON)
+    assert asked.subject is not None and asked.subject.fractions["locked"] == 1.0
+    assert asked.proposal is not None and "ada" in asked.reason
+
+
 def test_a_master_that_fails_a_guard_leaves_nothing_and_goes_back(tmp_path: Path) -> None:
     session = shoots.new_session(tmp_path / "session")
     shoots.put(session, shoots.portrait())

@@ -148,6 +148,10 @@ class MemoryDesk:
         self.calls.append(("repaint", capture_id, polygons, user))
         self.set_state(capture_id, "proposed")
 
+    def somebody_here(self, capture_id: str, user: str) -> None:
+        self.calls.append(("somebody_here", capture_id, user))
+        self.set_state(capture_id, "needs-a-person", "somebody is here: repaint the lock")
+
     def nobody_here(self, capture_id: str, user: str) -> None:
         self.calls.append(("nobody_here", capture_id, user))
         self.set_state(capture_id, "proposed")

@@ -89,6 +89,9 @@ export class Review {
   repaint = (capture: Capture, polygons: PointYx[][]) =>
     this.#decide(capture, 'Outline sent for', () => api.repaint(capture.id, polygons));
 
+  somebodyHere = (capture: Capture) =>
+    this.#decide(capture, 'Somebody in', () => api.somebodyHere(capture.id));
+
   nobodyHere = (capture: Capture) =>
     this.#decide(capture, 'Nobody in', () => api.nobodyHere(capture.id));
 
