@@ -10,6 +10,7 @@ picture has too little colour to say.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,9 +121,16 @@ def _isotonic(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDAr
 
 def _best_slope(middle: NDArray[np.float64], sure: NDArray[np.float64]) -> float:
     """The parametric curve that lies nearest to the medians, from half the exposure to 32 times."""
-    slopes = np.geomspace(0.5, 32, 301)
-    losses = [np.sum(sure * np.abs(_Curve.parametric(slope).values - middle)) for slope in slopes]
+    slopes, curves = _parametric_curves()
+    losses = np.sum(sure * np.abs(curves - middle), axis=1)
     return float(slopes[np.argmin(losses)])
+
+
+@cache
+def _parametric_curves() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The slopes that are tried ``(n,)`` and their curves ``(n, places)``."""
+    slopes = np.geomspace(0.5, 32, 301)
+    return slopes, np.stack([_Curve.parametric(slope).values for slope in slopes])
 
 
 def _medians(
@@ -141,7 +149,9 @@ def _medians(
 
 def _neutrality(light: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 for greys, nearly 0 for full colours, whose channels tell of the gamut and not of the curve."""
-    saturation = np.ptp(light, axis=1) / np.maximum(light.max(axis=1), 1e-6)
+    red, green, blue = light.T
+    high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    saturation = (high - low) / np.maximum(high, 1e-6)
     return np.asarray((1 - saturation) ** 2 + 0.01)
 
 
