@@ -149,11 +149,6 @@ def _chunks(count: int) -> Iterator[slice]:
     return (slice(start, start + _CHUNK_PX) for start in range(0, count, _CHUNK_PX))
 
 
-def _transform(linear: Linear, matrix: NDArray[np.float32]) -> Linear:
-    """A new array of the same shape, every pixel times ``matrix``."""
-    return mix(planes(linear.reshape(-1, 3)), matrix).T.reshape(linear.shape)
-
-
 @cache
 def named(space: str) -> RgbEncoding:
     """One of ``SPACES``, its profile built in code. Raises KeyError for any other name."""
@@ -194,7 +189,11 @@ def luminance(linear: Linear) -> NDArray[np.float32]:
 
 def to_lab(linear: Linear) -> NDArray[np.float32]:
     """Linear Rec.2020 ``(h, w, 3)`` to CIELAB D50 (CIE 15:2018), L* 0..100."""
-    ratio = np.maximum(_transform(linear, _REC2020.astype(np.float32)) / icc.D50_XYZ.astype(np.float32), 0)
-    f = np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116)
-    x, y, z = f[..., 0], f[..., 1], f[..., 2]
-    return np.asarray(np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1), np.float32)
+    lab = np.empty(linear.shape, np.float32)
+    source, target = linear.reshape(-1, 3), lab.reshape(-1, 3)
+    white = icc.D50_XYZ.astype(np.float32)[:, None]
+    for chunk in _chunks(len(source)):
+        ratio = np.maximum(mix(planes(source[chunk]), _REC2020.astype(np.float32)) / white, 0)
+        x, y, z = np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116)
+        target[chunk] = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+    return lab
