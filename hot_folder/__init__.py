@@ -9,13 +9,15 @@
 Stands alone: no pixels, no other package of this repository.
 """
 
-from hot_folder.errors import HotFolderError, JournalBusy, JournalTooNew, JournalUnusable
+from hot_folder.errors import HotFolderError, JournalBusy, JournalTooNew, JournalUnusable, OriginalUnreadable
 from hot_folder.events import Event, EventKind, FileRow, FileState
 from hot_folder.gate import Describe
 from hot_folder.intake import SESSION_FOLDERS, Intake
 from hot_folder.journal import Journal
+from hot_folder.keeper import VaultKeeper
 from hot_folder.records import ExposureHints, FileKey, Hint, Place, Role
 from hot_folder.report import Problem, Report, Settings, Settling
+from hot_folder.vault import Vault
 
 __all__ = [
     "SESSION_FOLDERS",
@@ -33,10 +35,13 @@ __all__ = [
     "JournalBusy",
     "JournalTooNew",
     "JournalUnusable",
+    "OriginalUnreadable",
     "Place",
     "Problem",
     "Report",
     "Role",
     "Settings",
     "Settling",
+    "Vault",
+    "VaultKeeper",
 ]

@@ -29,3 +29,7 @@ class JournalTooNew(JournalUnusable):
         )
         self.found_version = found_version
         self.known_version = known_version
+
+
+class OriginalUnreadable(HotFolderError):
+    """Retry: an original is gone, cannot be read, or has other bytes than the journal says."""

@@ -110,11 +110,7 @@ class Gate:
         return self._wall_s() - sighting.key.mtime_ns / 1e9
 
     def _take_in(self, file: BinaryIO, path: bytes, waiting: Waiting) -> list[Event]:
-        """Read a settled file once, make sure that it was one file throughout, and account for it.
-
-        The reading is the one place where every original's bytes pass: a verified copy to a vault belongs
-        here, before the journal says that the file is safe.
-        """
+        """Read a settled file once, make sure that it was one file throughout, and account for it."""
         digest = self._read_once(file, path)
         hints = self._described(file, path)
         if key_of(file) != waiting.sighting.key:

@@ -120,6 +120,8 @@ def init(
     terminal.show(f"session {session.root}, preset {session.preset_name}; tether into {session.capture}")
     if vault is None:
         terminal.say("no vault: until you copy them, every original exists only once")
+    elif session.vault_shares_drive:
+        terminal.say("the vault lies on the session's own drive: the loss of that drive takes both")
 
 
 @app.command()
@@ -149,7 +151,7 @@ def run(folder: Folder) -> None:
 @app.command()
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """What is in the session, and in which state."""
-    from studio_pipeline.pipeline import report
+    from studio_pipeline.pipeline import report, safekeeping
     from studio_pipeline.pipeline.studio import utc_now
 
     with _catalog(_open(folder)) as (session, catalog):
@@ -161,6 +163,9 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     terminal.print_table(["capture", "state", "id", "reason"], rows)
     if answer["last_frame_age_s"] is not None:
         terminal.show(f"last frame {answer['last_frame_age_s']:.0f} s ago")
+    at_risk = safekeeping.at_risk(session)
+    if at_risk is not None:
+        terminal.show(at_risk)
 
 
 @app.command()

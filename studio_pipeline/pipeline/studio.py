@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from hot_folder import ExposureHints, Intake, Journal, Report, Role, Settings
+from hot_folder import ExposureHints, Intake, Journal, Report, Role, Settings, VaultKeeper
 from hot_folder.errors import HotFolderError
 from studio_pipeline.deliver import publish
 from studio_pipeline.errors import Refused, TryAgain
-from studio_pipeline.pipeline import proof
+from studio_pipeline.pipeline import proof, safekeeping
 from studio_pipeline.pipeline.accession import Accession
 from studio_pipeline.pipeline.conductor import Conductor, lanes
 from studio_pipeline.pipeline.schedule import Stage
@@ -43,12 +43,15 @@ class Studio:
     journal: Journal
     intake: Intake
     conductor: Conductor
+    keeper: VaultKeeper | None = None
+    """Of the session's vault; None without one."""
     _report: Report | None = None
 
     def problems(self) -> list[str]:
-        """What keeps intake from its work right now, for the page."""
+        """What keeps intake from its work right now, and originals out of the vault, for the page."""
         report = self._report
-        return [problem.reason for problem in report.problems] if report else []
+        reasons = [problem.reason for problem in report.problems] if report else []
+        return reasons + safekeeping.problems(self.keeper)
 
     def deliver(self, progress: Callable[[], None] = lambda: None) -> None:
         """Work off what is due, without looking for new files."""
@@ -58,10 +61,17 @@ class Studio:
             progress()
 
     def run(self, progress: Callable[[], None] = lambda: None) -> None:
-        """Take in, develop, propose and deliver all that is there, then return.
+        """Take in, copy to the vault, develop, propose and deliver all that is there, then return.
 
+        A vault that fails is no reason to stop: ``problems`` says so.
         Raises TryAgain when the journal is held by another process, or its disk is full.
         """
+        with safekeeping.beside(self.keeper):
+            self._work_off(progress)
+        while self.keeper is not None and self.keeper.step():
+            progress()
+
+    def _work_off(self, progress: Callable[[], None]) -> None:
         while True:
             try:
                 report = self._report = self.intake.step()
@@ -78,10 +88,11 @@ class Studio:
         watching = threading.Thread(target=self._watch, args=(stop,), name="intake")
         watching.start()
         try:
-            while not stop.is_set():
-                self.conductor.step(_STEP_S)
-                if not watching.is_alive() and not stop.is_set():
-                    raise Refused("the hot folder is not watched any more; the log says why; start again")
+            with safekeeping.beside(self.keeper, log.warning):
+                while not stop.is_set():
+                    self.conductor.step(_STEP_S)
+                    if not watching.is_alive() and not stop.is_set():
+                        raise Refused("the hot folder is not watched any more; the log says why; start again")
         finally:
             stop.set()
             watching.join()
@@ -137,7 +148,8 @@ def at_work(
             describe=_hints,
             ignore=lambda path: proof.claimed(session.records, path),
         )
-        yield Studio(session, catalog, journal, intake, conductor)
+        keeper = safekeeping.keeper(session, journal)
+        yield Studio(session, catalog, journal, intake, conductor, keeper)
 
 
 def _hints(file: BinaryIO, role: Role) -> ExposureHints:

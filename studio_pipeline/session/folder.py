@@ -19,7 +19,9 @@ from studio_pipeline.records.preset import Preset
 from studio_pipeline.session import keys, place
 
 FOLDERS = ("Capture", "Selects", "Output", "Trash")
+VAULT_MARKER = ".studio-vault"
 _SETTINGS = "session.toml"
+_MARKER_TEXT = "This folder is a vault: `studio` copies originals into it. Leave this file where it is.\n"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Session:
         """The folder of journal and catalog: ``.studio``, or the user's state folder on unsafe mounts."""
         return place.database_folder(self.hidden, self.id)
 
+    @property
+    def vault_shares_drive(self) -> bool:
+        """Whether session and vault lie on one device, and are lost together."""
+        return self.vault is not None and self.vault.stat().st_dev == self.root.stat().st_dev
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the session for one working process. Raises Refused when another one has it."""
@@ -84,6 +91,7 @@ def create(root: Path, preset: Preset, preset_name: str, vault: Path | None, now
         raise Refused(f"{root} already is a session; `studio shoot {root}` goes on with it")
     if vault is not None:
         vault = _checked_vault(vault.resolve(), root)
+        _make_vault(vault)
     try:
         for name in FOLDERS:
             (root / name).mkdir(parents=True, exist_ok=True)
@@ -128,6 +136,19 @@ def _checked_vault(vault: Path, root: Path) -> Path:
     except UnicodeEncodeError as error:
         raise Refused(f"the vault's name {vault} is not UTF-8; choose another") from error
     return vault
+
+
+def _make_vault(vault: Path) -> None:
+    """The only time its folder is made: later a missing one means that its drive is not connected."""
+    try:
+        vault.mkdir(parents=True, exist_ok=True)
+        with (vault / VAULT_MARKER).open("a+", encoding="utf-8", newline="\n") as file:
+            if file.tell() == 0:
+                file.write(_MARKER_TEXT)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise Refused(f"cannot make the vault {vault}: {error.strerror}; choose another folder") from error
 
 
 def _write_settings(hidden: Path, preset: Preset, name: str, vault: Path | None, now: datetime) -> None:
