@@ -5,6 +5,7 @@ Every stage may be repeated: it finds what an earlier run left under its key and
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from dataclasses import dataclass
@@ -74,11 +75,10 @@ def base(source: Source, half: bool, look: Look | None) -> BaseRecord:
     from studio_pipeline import develop
 
     folder = source.products.base(source.base_key, half=half)
-    if folder.exists():
+    with contextlib.suppress(FileNotFoundError):  # not there, or not whole after a power cut
         return develop.load_frame(folder)[1]
     frame, record = develop.develop(source.path, source.role, source.settings, half=half, look=look)
-    with cache.filled(folder) as temp:
-        develop.save_frame(temp, frame, record)
+    develop.save_frame(folder, frame, record)
     return record
 
 
