@@ -8,24 +8,33 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from studio_pipeline.errors import Refused
 from studio_pipeline.pipeline import safekeeping
+from studio_pipeline.pipeline import studio as studio_module
 from studio_pipeline.pipeline.studio import at_work
 from studio_pipeline.session.folder import VAULT_MARKER, Session, create, open_session
 from tests.support import shoots
 from tests.support.command import done, studio
 
 
-def old(path: Path) -> Path:
+@pytest.fixture(autouse=True)
+def without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No picture is worked on here, so none have to be warmed up and waited for."""
+    monkeypatch.setattr(studio_module, "lanes", lambda cores: [])
+
+
+def put(session: Session, name: str, grey: int) -> bytes:
+    """A small picture that has lain in Capture for a while; returns its bytes."""
+    path = session.capture / name
+    Image.new("RGB", (64, 48), (grey, grey, grey)).save(path)
     os.utime(path, (path.stat().st_mtime - 60,) * 2)
-    return path
+    return path.read_bytes()
 
 
 def new_session(tmp_path: Path) -> Session:
-    session = create(tmp_path / "s", shoots.cleanup_preset(), "test", tmp_path / "vault", shoots.NOW)
-    old(shoots.put(session, shoots.portrait(), "first"))
-    return session
+    return create(tmp_path / "s", shoots.cleanup_preset(), "test", tmp_path / "vault", shoots.NOW)
 
 
 def problems_after_run(session: Session) -> list[str]:
@@ -37,13 +46,14 @@ def problems_after_run(session: Session) -> list[str]:
 
 def test_run_copies_and_says_what_it_could_not(tmp_path: Path) -> None:
     session = new_session(tmp_path)
+    first = put(session, "first.jpg", 90)
     assert problems_after_run(session) == []
     vault, away = tmp_path / "vault", tmp_path / "away"
-    assert (vault / "Capture/first.DNG").read_bytes() == shoots.portrait().dng
+    assert (vault / "Capture/first.jpg").read_bytes() == first
     assert safekeeping.at_risk(session) is None
 
     vault.rename(away)
-    old(shoots.put(session, shoots.frames()[3], "second"))
+    second = put(session, "second.jpg", 160)
     not_there = f"the vault {vault} is not there: connect its drive"
     assert problems_after_run(session) == [f"2 originals may exist only once: {not_there}"]
     assert not vault.exists()
@@ -53,12 +63,12 @@ def test_run_copies_and_says_what_it_could_not(tmp_path: Path) -> None:
     told = done("status", session.root).out.splitlines()[-1]
     assert told == "1 original may exist only once, not in the vault yet; `studio run` copies them"
     assert problems_after_run(session) == []
-    assert (vault / "Capture/second.DNG").read_bytes() == shoots.frames()[3].dng
+    assert (vault / "Capture/second.jpg").read_bytes() == second
     assert safekeeping.at_risk(session) is None
 
 
 def test_a_missing_vault_is_one_line_and_no_failure_of_run(tmp_path: Path) -> None:
-    session = create(tmp_path / "s", shoots.cleanup_preset(), "test", tmp_path / "vault", shoots.NOW)
+    session = new_session(tmp_path)
     (tmp_path / "vault").rename(tmp_path / "away")
     answer = done("run", session.root)
     assert answer.out == "nothing to do\n"
@@ -67,7 +77,8 @@ def test_a_missing_vault_is_one_line_and_no_failure_of_run(tmp_path: Path) -> No
 
 def test_shoot_copies_while_it_works(tmp_path: Path) -> None:
     session = new_session(tmp_path)
-    copy, stop = tmp_path / "vault/Capture/first.DNG", threading.Event()
+    first = put(session, "first.jpg", 90)
+    copy, stop = tmp_path / "vault/Capture/first.jpg", threading.Event()
     with at_work(session, only=frozenset()) as working:
         shooting = threading.Thread(target=working.shoot, args=(stop,))
         shooting.start()
@@ -76,7 +87,7 @@ def test_shoot_copies_while_it_works(tmp_path: Path) -> None:
             time.sleep(0.05)
         stop.set()
         shooting.join()
-        assert copy.read_bytes() == shoots.portrait().dng
+        assert copy.read_bytes() == first
         assert working.problems() == []
 
 
