@@ -14,9 +14,10 @@ from pydantic import JsonValue
 from studio_pipeline.edits import stack
 from studio_pipeline.edits.extend_background import EXTEND_BACKGROUND, ExtendParams, ExtendPlan
 from studio_pipeline.geometry import Extent, Insets, Roi
-from studio_pipeline.pixels import metrics, texture
+from studio_pipeline.pixels import light, metrics, texture
 from studio_pipeline.pixels.color import Codes, Linear
 from studio_pipeline.pixels.frame import Frame, plan_scale
+from studio_pipeline.pixels.light import LightGrid
 from studio_pipeline.pixels.masks import Mask, Zone
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.subject.reading import Reading
@@ -217,6 +218,19 @@ class TestLight:
     def test_falls_off_as_it_did(self, light: Light, grain: float, sides: dict[str, JsonValue]) -> None:
         out, canvas = extended(picture(light, grain), reading(), **sides)
         assert low_frequency_error(light, out, canvas) <= 2
+
+    @pytest.mark.parametrize("sides", [{"right": 30}, {"left": 90}, {"top": 60}], ids=str)
+    def test_is_read_where_it_is(self, grain: float, sides: dict[str, JsonValue]) -> None:
+        """A cell's error of place would be 0.0015 of tone."""
+
+        def slope(roi: Roi) -> Linear:
+            y, x = np.mgrid[roi.y0 : roi.y1, roi.x0 : roi.x1] / EXTENT.long_edge
+            return np.asarray(np.repeat((0.35 - 0.12 * (x + y))[..., None], 3, axis=2), np.float32)
+
+        body = ExtendPlan.model_validate(planned(picture(slope, grain), reading(), 1, **sides).body)
+        grid = LightGrid(body.light.array(), body.light_y0, body.light_x0, body.cell_px)
+        miss = (grid.at(WHOLE, 1.0) - light.to_tone(slope(WHOLE)))[reading().zones == Zone.BACKDROP]
+        assert np.sqrt(np.mean(np.square(miss))) < 0.0011
 
     def test_a_steep_fall_off_is_followed_far_better_than_by_repeating_the_border(self, grain: float) -> None:
         base = picture(backdrops.steep_fall_off, grain)

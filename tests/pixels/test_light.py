@@ -224,6 +224,15 @@ class TestContinueLeft:
         step, own = np.abs(new[:, -1] - truth[:, 0]).max(), np.abs(truth[:, 1] - truth[:, 0]).max()
         assert step < 0.002 + 2 * own
 
+    @given(st.floats(0.02, 0.06), st.sampled_from([1, -1]))
+    def test_light_that_turns_at_the_border_only_is_followed(self, rise: float, up: int) -> None:
+        """No surface over the whole picture does; the border's own slope points the right way."""
+        x = np.arange(-3, COLUMNS) + 0.5
+        profile = 0.5 + up * rise * np.exp(-x / 6)
+        truth = np.broadcast_to(profile[None, :, None], (ROWS, len(x), 3)).astype(np.float32)
+        near = light.continue_left(truth[:, 3:], everywhere(), COUNT)[:, -3:]
+        assert rms(near - truth[:, :3]) < 0.97 * rms(truth[:, 3:4] - truth[:, :3])
+
     @given(st.integers(0, 999), st.integers(1, 80), st.sampled_from([0.0, 0.3, 0.9]))
     @settings(max_examples=40)
     def test_never_goes_wild_on_noise(self, seed: int, count: int, unseen: float) -> None:
