@@ -21,15 +21,14 @@ from benchmarks.frames import extent_of, write_frames
 class Part(StrEnum):
     """Each is a module of that name with a ``measure(bench)``."""
 
-    ARRIVAL = "arrival"
+    FRAME = "frame"
     PACE = "pace"
-    DELIVERY = "delivery"
     STAGES = "stages"
     EXTENSION = "extension"
     PORTRAITS = "portraits"
 
 
-_NEEDS_FRAMES = (Part.ARRIVAL, Part.PACE, Part.DELIVERY, Part.STAGES)
+_NEEDS_FRAMES = (Part.FRAME, Part.PACE, Part.STAGES)
 
 
 def main(
@@ -49,8 +48,9 @@ def main(
     folder = Path(tempfile.mkdtemp(prefix="studio-bench-", dir=scratch))
     try:
         bench = _prepare(folder, chosen, megapixels, max(frames, runs), runs, interval, quality_px, darktable)
+        size = f"{bench.extent.width} × {bench.extent.height}"
         for name, seconds in bench.raw_peers.items():
-            report.figures.append(Figure("peers", f"{name}, {bench.extent.area / 1e6:.0f} MP", seconds))
+            report.figures.append(Figure("peers", name, seconds, note=size))
         for part in chosen:
             typer.echo(f"{part.value} ... (load {load()})", err=True)
             for row in importlib.import_module(f"benchmarks.{part.value}").measure(bench):
@@ -86,4 +86,6 @@ def _prepare(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

@@ -21,6 +21,7 @@ from studio_pipeline.session.folder import Session, create
 
 PRESET = "banner-16x9"
 PATIENCE_S = 300.0
+_LOOK_AGAIN_S = 1.0
 _PREVIEW_EDGE_PX = 512
 _ENDED = ("proposed", "needs-a-person", "quarantined", "waiting-for-tiff", "delivered")
 
@@ -56,12 +57,13 @@ class Page(threading.Thread):
                 event = self._read(event, line.decode().rstrip())
 
     def wait(self, name: str, done: Callable[[Seen], bool]) -> Seen:
-        """The capture's row once ``done``. Raises TimeoutError."""
+        """The capture's row once ``done``. Raises TimeoutError, also when the events have ended."""
         until = time.monotonic() + PATIENCE_S
         with self._changed:
             while name not in self._rows or not done(self._rows[name]):
-                if not self._changed.wait(until - time.monotonic()):
-                    raise TimeoutError(f"{name}: {self._rows.get(name)}")
+                if not self.is_alive() or time.monotonic() > until:
+                    raise TimeoutError(f"nothing more is heard of {name}: {self._rows.get(name)}")
+                self._changed.wait(_LOOK_AGAIN_S)
             return self._rows[name]
 
     def _read(self, event: str, line: str) -> str:
@@ -138,10 +140,10 @@ def shooting(root: Path, warm_up: Path) -> Iterator[Shooting]:
     session = create(root, preset(), PRESET, None, utc_now())
     stop = threading.Event()
     with at_work(session) as studio, page(studio, 0, "benchmark", lambda url: None) as url:
-        working = threading.Thread(target=studio.shoot, args=(stop,), name="shoot")
-        working.start()
         watching = Page(url)
         watching.start()
+        working = threading.Thread(target=studio.shoot, args=(stop,), name="shoot")
+        working.start()
         try:
             running = Shooting(session, studio, watching)
             running.tether(warm_up, "WARM_UP")
