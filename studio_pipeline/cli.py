@@ -306,9 +306,8 @@ def edit(
     if as_json:
         terminal.print_json(answer)
         return
-    for one in answer["edits"]:
-        for refusal in one["refusals"]:
-            terminal.say(f"{one['name']}, {refusal['where']}: {refusal['reason']}")
+    for warning in answer["warnings"]:
+        terminal.say(warning)
     terminal.show(f"{answer['out']} in {sum(answer['seconds'].values()):.1f} s")
 
 

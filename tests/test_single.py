@@ -15,6 +15,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+from studio_pipeline import subject
 from studio_pipeline.develop import develop
 from studio_pipeline.edits import EDITS, extend_background
 from studio_pipeline.geometry import Extent
@@ -101,7 +102,7 @@ def test_every_original_pixel_stays_and_depth_and_profile_too(
     assert icc == given.icc
     assert codes[:, :120].std() > 0 and codes[:, -120:].std() > 0
     assert hashes(given.path.parent) == before
-    assert set(answer) == {"out", "edits", "guards", "seconds", "peak_memory_mb"}
+    assert set(answer) == {"out", "edits", "guards", "warnings", "seconds", "peak_memory_mb"}
     (edit,) = answer["edits"]
     assert edit["name"] == "extend_background" and edit["params"]["left"] == 120
     assert answer["guards"] and all(guard["passed"] for guard in answer["guards"])
@@ -214,9 +215,35 @@ def test_a_presets_limit_on_new_area_binds_it_and_not_the_person(
     )
     given, out = pictures["png8"].path, tmp_path / "out.tif"
     line = studio("edit", given, "-o", out, "--preset", own).failure
-    assert "guards failed on the master: new_area is 0.25, limit 0.1" in line
+    assert "new_area is 0.25 (at most 0.1)" in line
     assert not out.exists()
     done("edit", given, "-o", out, "--preset", own, "--set", "left=240")
+
+
+def test_what_a_person_asks_for_is_done_with_a_warning_where_a_guard_frowns(
+    pictures: dict[str, Picture], tmp_path: Path
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'title = "strict"\nguards = {grain_min = 9, grain_max = 10}\n[[edits]]\nname = "extend_background"\n'
+    )
+    given, out = pictures["png8"].path, tmp_path / "out.tif"
+    answer = studio("edit", given, "-o", out, "--preset", own, "--set", "left=120")
+    assert answer.code == 0 and out.exists()
+    (line,) = answer.err.splitlines()
+    assert line.startswith("grain is ") and line.endswith(" (at least 9)")
+    again = done("edit", given, "-o", out, "--preset", own, "--set", "left=120", "--json").json
+    assert again["warnings"] == [line]
+    assert [guard["name"] for guard in again["guards"] if not guard["passed"]] == ["grain"]
+
+
+def test_a_new_face_is_refused_whoever_asks(
+    pictures: dict[str, Picture], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "count_faces", lambda *_: 1)
+    line = studio("edit", pictures["png8"].path, "-o", tmp_path / "out.tif", *BOTH_SIDES).failure
+    assert "new_faces is 1 (at most 0)" in line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_edits_of_skin_need_a_person(

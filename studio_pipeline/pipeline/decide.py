@@ -185,4 +185,4 @@ def _file_names(entry: Entry) -> set[str]:
 
 def _failures(proposal: Proposal) -> str:
     failed = [g for g in proposal.guards if not g.passed and (g.edit is None or g.edit in proposal.enabled)]
-    return "; ".join(f"{g.name} is {g.value:.3g}, limit {g.limit:.3g}" for g in failed)
+    return "; ".join(g.said for g in failed)

@@ -108,7 +108,7 @@ def check_master(rendered: Rendered, limits: GuardLimits) -> tuple[GuardResult, 
     from studio_pipeline import guards, subject
 
     results = guards.check_all(rendered, limits, subject.count_faces)
-    failures = [f"{g.name} is {g.value:.4g}, limit {g.limit:.4g}" for g in results if not g.passed]
+    failures = [g.said for g in results if not g.passed]
     if failures:
         raise GuardFailed(failures)
     return results

@@ -18,18 +18,20 @@ import numpy as np
 
 from studio_pipeline.deliver import publish
 from studio_pipeline.edits import EDITS, stack
-from studio_pipeline.errors import Refused, StudioError
+from studio_pipeline.errors import GuardFailed, Refused, StudioError
 from studio_pipeline.geometry import Extent, Roi
-from studio_pipeline.pipeline.delivery import check_master
+from studio_pipeline.guards.base import Rendered
 from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame, plan_scale
 from studio_pipeline.pixels.masks import Mask, Zone, inside
 from studio_pipeline.records.capture import Role, shown
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.records.preset import EditSpec, GuardLimits, Preset
+from studio_pipeline.records.proposal import GuardResult
 from studio_pipeline.subject.reading import Reading
 
 ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+ABSOLUTE = ("locked_pixels", "new_faces")  # guards that no preset and no person can loosen
 MASKS = ("protect", "face", "skin", "matte")
 LARGEST_CANVAS_PX = 500_000_000
 LONGEST_JPEG_EDGE_PX = 65_500  # libjpeg's own bound
@@ -61,8 +63,9 @@ def edit(
 ) -> dict[str, Any]:
     """Edit one picture and write it as the ending of ``out`` says. Returns `studio edit --json`.
 
-    ``asked``: the edits' parameters are the person's own words for this picture, not a preset's for any, and
-    the preset's limit on new area does not bind them. ``tell`` hears of each stage as it starts.
+    ``asked``: the edits and their parameters are the person's own words for this picture, not a preset's for
+    any. Then a seam or grain out of its limits is a warning, and the preset's limit on new area does not
+    bind; what protects people does. ``tell`` hears of each stage as it starts.
 
     Raises:
         Refused: an edit touches skin, every change is refused, or ``out`` cannot be written.
@@ -91,7 +94,7 @@ def edit(
 
         after, rendered = stages.rendered(plans, frame, reading)
     with watch.stage("guards"):
-        guards = check_master(rendered, limits)
+        guards = _check(rendered, limits, asked)
     with watch.stage("write"):
         write(out, after, frame.encoding)
     return {
@@ -109,6 +112,8 @@ def edit(
             for p in plans
         ],
         "guards": [g.model_dump(mode="json") for g in guards],
+        "warnings": [f"{p.edit}, {r.where}: {r.reason}" for p in plans for r in p.refusals]
+        + [g.said for g in guards if not g.passed],
         "seconds": watch.seconds,
         "peak_memory_mb": peak_memory_mb(),
     }
@@ -220,6 +225,17 @@ def _limits(
         return limits
     new_area = (canvas.area - extent.area) / extent.area
     return limits.model_copy(update={"new_area_max": max(limits.new_area_max, new_area)})
+
+
+def _check(rendered: Rendered, limits: GuardLimits, asked: bool) -> tuple[GuardResult, ...]:
+    """Every guard's figures. Raises GuardFailed for what is out of its limits and nobody can wave through."""
+    from studio_pipeline import guards, subject
+
+    results = guards.check_all(rendered, limits, subject.count_faces)
+    failed = [g.said for g in results if not g.passed and (g.name in ABSOLUTE or not asked)]
+    if failed:
+        raise GuardFailed(failed)
+    return results
 
 
 def _mask(reading: Reading, what: str) -> Mask | np.ndarray[Any, Any]:

@@ -21,6 +21,12 @@ class GuardResult(Record):
     passed: bool
     unit: str = ""
 
+    @property
+    def said(self) -> str:
+        """The figure beside the limit it is measured by, for people."""
+        bound = f"at least {self.low:.3g}" if self.value < self.low else f"at most {self.limit:.3g}"
+        return f"{self.name} is {self.value:.3g} ({bound})"
+
 
 class Proposal(Record):
     """What a person is asked to approve. Its digest covers everything that decides a pixel.

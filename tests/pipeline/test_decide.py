@@ -89,7 +89,7 @@ def test_what_was_not_shown_is_not_approved(catalog: Catalog, decisions: Decisio
 
 def test_a_guard_that_failed_stands_in_the_way(catalog: Catalog, decisions: Decisions) -> None:
     entry = proposed(catalog, passed=False)
-    with pytest.raises(Refused, match=r"seam is 2\.5, limit 1\.6; switch that edit off, or reject"):
+    with pytest.raises(Refused, match=r"seam is 2\.5 \(at most 1\.6\); switch that edit off, or reject"):
         decisions.approve(entry.id, None, None, "ada", NOW)
 
 
