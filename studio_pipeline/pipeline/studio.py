@@ -111,11 +111,16 @@ class Studio:
 
 @contextmanager
 def at_work(
-    session: Session, *, only: frozenset[Stage] = frozenset(Stage), recipe: str | None = None
+    session: Session,
+    *,
+    only: frozenset[Stage] = frozenset(Stage),
+    recipe: str | None = None,
+    workers: Supervisor | None = None,
 ) -> Iterator[Studio]:
     """Everything started, the session held for this process alone. Raises Refused when another has it.
 
-    ``only`` leaves out the stages that are not wanted, ``recipe`` all deliverables but one.
+    ``only`` leaves out the stages that are not wanted, ``recipe`` all deliverables but one. ``workers`` are
+    warm ones to borrow; they are given back idle.
     """
     with ExitStack() as opened:
         opened.enter_context(session.locked())
@@ -129,7 +134,11 @@ def at_work(
         swept = publish.sweep(session.output)
         if swept:
             log.info("removed %d unfinished files from %s", swept, session.output)
-        supervisor = opened.enter_context(Supervisor(lanes(os.cpu_count() or 1)))
+        if workers is None:
+            supervisor = opened.enter_context(Supervisor(lanes(os.cpu_count() or 1)))
+        else:
+            supervisor = workers
+            opened.callback(workers.abandon)
         accession = Accession(session.root, session.records, journal, catalog)
         conductor = Conductor(
             session,

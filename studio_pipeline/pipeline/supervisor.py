@@ -116,13 +116,14 @@ class Supervisor:
         self._dispatch()
         return True
 
-    def forget_waiting(self, wanted: Callable[[Job], bool]) -> None:
-        """Drop queued jobs (not running ones) for which ``wanted`` is False."""
+    def abandon(self) -> None:
+        """Forget every job that waits, and kill the workers of those that run."""
         for queue in self._queues.values():
-            kept = [row for row in queue.heap if wanted(row[2])]
-            queue.keys -= {row[2].key for row in queue.heap} - {row[2].key for row in kept}
-            queue.heap = kept
-            heapq.heapify(queue.heap)
+            queue.heap.clear()
+            queue.keys.clear()
+        for place, one in enumerate(self._workers):
+            if one.job is not None:
+                self._replace(place, "it is not wanted any more")
 
     @property
     def running(self) -> list[Job]:

@@ -12,7 +12,6 @@ from PIL import Image
 from studio_pipeline.errors import GuardFailed, Refused
 from studio_pipeline.geometry import Point
 from studio_pipeline.pipeline import conductor, delivery
-from studio_pipeline.pipeline.studio import at_work
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.capture import State
 from studio_pipeline.records.preset import GuardLimits
@@ -32,7 +31,7 @@ def a_room(path: Path) -> None:
 def test_an_unsure_reading_is_asked_about_and_both_doors_open(tmp_path: Path) -> None:
     session = shoots.new_session(tmp_path / "session", shoots.cleanup_preset())
     a_room(session.capture / "room.jpg")
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         (unsure,) = studio.catalog.entries()
         assert unsure.state is State.NEEDS_A_PERSON
@@ -73,7 +72,7 @@ def test_an_unsure_reading_is_asked_about_and_both_doors_open(tmp_path: Path) ->
 def test_a_person_the_detectors_missed_is_locked_until_outlined(tmp_path: Path) -> None:
     session = shoots.new_session(tmp_path / "session", shoots.cleanup_preset())
     shoots.put(session, shoots.frames()[1])
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         (empty,) = studio.catalog.entries()
         shoots.decisions(session, studio.catalog).somebody_here(empty.id, "ada", shoots.NOW)
@@ -87,7 +86,7 @@ def test_a_person_the_detectors_missed_is_locked_until_outlined(tmp_path: Path) 
 def test_a_master_that_fails_a_guard_leaves_nothing_and_goes_back(tmp_path: Path) -> None:
     session = shoots.new_session(tmp_path / "session")
     shoots.put(session, shoots.portrait())
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         shoots.approve_all(studio)
         (approved,) = studio.catalog.entries()
@@ -101,7 +100,7 @@ def test_a_master_that_fails_a_guard_leaves_nothing_and_goes_back(tmp_path: Path
 def test_an_approval_is_bound_to_what_was_shown(tmp_path: Path) -> None:
     session = shoots.new_session(tmp_path / "session")
     shoots.put(session, shoots.portrait())
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         (entry,) = studio.catalog.entries()
         decide = shoots.decisions(session, studio.catalog)
@@ -125,7 +124,7 @@ def test_into_trash_and_back_keeps_what_was_decided(tmp_path: Path) -> None:
     session = shoots.new_session(tmp_path / "session", shoots.cleanup_preset())
     here = shoots.put(session, shoots.portrait())
     trash = session.root / "Trash" / here.name
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         (entry,) = studio.catalog.entries()
         shoots.decisions(session, studio.catalog).reject(entry.id, "ada", shoots.NOW)
@@ -143,7 +142,7 @@ def test_a_bad_export_costs_the_export_and_not_the_frame(tmp_path: Path) -> None
     session = shoots.new_session(tmp_path / "session", shoots.cleanup_preset())
     shoots.put(session, shoots.portrait())
     Image.new("CMYK", (960, 640)).save(session.capture / "STP_0003.tif")
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         (entry,) = studio.catalog.entries()
     assert entry.state is State.PROPOSED
@@ -156,12 +155,12 @@ def test_an_approval_of_a_base_of_another_version_is_void(
 ) -> None:
     session = shoots.new_session(tmp_path / "session", shoots.cleanup_preset())
     shoots.put(session, shoots.portrait())
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         shoots.approve_all(studio)
     newer = conductor.deciding_versions() | {"rawpy": "99.0"}
     monkeypatch.setattr(conductor, "deciding_versions", lambda: newer)
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         (entry,) = studio.catalog.entries()
     assert (entry.state, entry.approved_hash, entry.stale) == (State.PROPOSED, None, True)

@@ -98,6 +98,16 @@ def test_lower_priority_numbers_run_first_and_a_key_waits_once(one_worker: Super
     assert [o.job.key for o in finish(one_worker, 3)] == ["sleep", "sooner", "later"]
 
 
+def test_abandoned_workers_are_idle_and_go_on(one_worker: Supervisor) -> None:
+    one_worker.submit(job("sleep", seconds=30))
+    one_worker.submit(job("double", "waiting", value=1))
+    one_worker.abandon()
+    assert one_worker.idle
+    one_worker.submit(job("double", value=4))
+    (done,) = finish(one_worker, 1)
+    assert done.value == 8
+
+
 def test_wake_ends_a_wait(one_worker: Supervisor) -> None:
     one_worker.wake()
     started = time.monotonic()

@@ -12,7 +12,6 @@ from studio_pipeline.develop import develop, load_frame
 from studio_pipeline.edits import stack
 from studio_pipeline.pipeline import report, stages
 from studio_pipeline.pipeline.keys import base_key, reading_key
-from studio_pipeline.pipeline.studio import at_work
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.capture import Role, State
 from studio_pipeline.session.cache import CaptureCache, load_reading
@@ -109,7 +108,7 @@ def test_status_has_the_shape_that_others_build_on(finished: Finished) -> None:
 def test_an_exported_tiff_becomes_the_base_and_an_approval_stale(tmp_path: Path) -> None:
     session = shoots.new_session(tmp_path / "session")
     shoots.put(session, shoots.portrait())
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         shoots.approve_all(studio)
         (approved,) = studio.catalog.entries()
@@ -131,14 +130,14 @@ def test_work_stopped_at_any_point_goes_on_where_it_was(tmp_path: Path) -> None:
     """Closing in the middle (as Ctrl-C does) loses nothing and repeats nothing that was finished."""
     session = shoots.new_session(tmp_path / "session")
     shoots.put(session, shoots.portrait())
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         while not studio.catalog.entries() or studio.catalog.entries()[0].base is None:
             studio.intake.step()
             studio.conductor.step(0.2)
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         shoots.approve_all(studio)
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         (entry,) = studio.catalog.entries()
     assert entry.state is State.DELIVERED
@@ -150,11 +149,11 @@ def test_the_cache_costs_only_time(tmp_path: Path) -> None:
 
     session = shoots.new_session(tmp_path / "session")
     shoots.put(session, shoots.portrait())
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         shoots.approve_all(studio)
     shutil.rmtree(session.cache)
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         (entry,) = studio.catalog.entries()
     assert entry.state is State.DELIVERED
@@ -175,7 +174,7 @@ def test_two_bodies_with_one_file_name_are_two_captures_and_two_deliverables(tmp
     for folder, frame in (("A", shoots.frames()[2]), ("B", shoots.frames()[3])):
         (session.capture / folder).mkdir()
         (session.capture / folder / "DSC_0001.DNG").write_bytes(frame.dng)
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         shoots.approve_all(studio)
         studio.run()
@@ -193,7 +192,7 @@ def test_a_late_raw_gives_its_jpeg_s_capture_another_id(tmp_path: Path) -> None:
     frame = shoots.frames()[3]
     assert frame.jpeg is not None
     (session.capture / "STP_0004.JPG").write_bytes(frame.jpeg)
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         (first,) = studio.catalog.entries()
         shoots.put(session, frame)

@@ -68,7 +68,7 @@ def built_page() -> Path:
     return PAGE
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running in this thread while it is open
 def browser(chromium: Path, built_page: Path) -> Iterator[Browser]:
     with launched(chromium) as started:
         yield started

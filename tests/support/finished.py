@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio_pipeline.pipeline.studio import at_work
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.session.folder import Session
 from tests.support import shoots
@@ -46,7 +45,7 @@ def carry_the_whole_way(root: Path) -> Finished:
         if frame.jpeg:
             (session.capture / f"{frame.name}.JPG").write_bytes(frame.jpeg)
     before = hashes(session.capture)
-    with at_work(session) as studio:
+    with shoots.at_work(session) as studio:
         studio.run()
         shoots.approve_all(studio)
         studio.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,8 +11,11 @@ from pathlib import Path
 
 from studio_pipeline.demo.shoot import TAKES, DemoFrame, render_frames
 from studio_pipeline.geometry import Extent
+from studio_pipeline.pipeline.conductor import lanes
 from studio_pipeline.pipeline.decide import Decisions
-from studio_pipeline.pipeline.studio import Studio, at_work
+from studio_pipeline.pipeline.studio import Studio
+from studio_pipeline.pipeline.studio import at_work as start
+from studio_pipeline.pipeline.supervisor import Supervisor
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.preset import Preset, load
 from studio_pipeline.session.catalog import Catalog
@@ -67,6 +71,20 @@ def opened(session: Session) -> Iterator[Catalog]:
         yield catalog
     finally:
         catalog.close()
+
+
+@contextmanager
+def at_work(session: Session) -> Iterator[Studio]:
+    """As ``pipeline.studio.at_work``, with workers that stay warm from test to test."""
+    with start(session, workers=_workers()) as studio:
+        yield studio
+
+
+@cache
+def _workers() -> Supervisor:
+    supervisor = Supervisor(lanes(2)).__enter__()
+    atexit.register(supervisor.__exit__)
+    return supervisor
 
 
 def work(session: Session) -> None:
