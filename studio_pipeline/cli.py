@@ -1,4 +1,7 @@
-"""`studio`: every command thin over a function of the layer below. Heavy imports happen inside them."""
+"""`studio`: every command thin over a function of the layer below. Heavy imports happen inside them.
+
+One file, though long: it is the list of all that the program can be asked, and nothing else.
+"""
 
 from __future__ import annotations
 

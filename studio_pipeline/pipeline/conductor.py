@@ -245,20 +245,20 @@ class Conductor:
     def _settle(self, outcome: Outcome) -> None:
         stage_name, capture_id = outcome.job.key.split(":")
         stage = Stage(stage_name)
-        entry = self._catalog.entry(capture_id)
-        if entry is None:
-            return  # a RAW joined meanwhile and the capture has another id: its work starts anew
-        log.info("%s of %s: %s in %.2f s %s", stage, entry.name, outcome.kind, outcome.seconds, outcome.text)
-        if outcome.kind == "done":
+        later = self._later(capture_id, stage, outcome.text) if outcome.error == "TryAgain" else None
+        if later is None:
             self._memory.retries.pop(capture_id, None)
-            changes = self._results(entry, stage, outcome)
-        elif outcome.error == "TryAgain":
-            changes = self._later(entry, stage, outcome.text)
-        else:
-            self._memory.retries.pop(capture_id, None)
-            changes = _failed(entry, stage, outcome)
-        if changes:
-            self._catalog.update(capture_id, **changes)
+        # A person may decide from another process between the reading and the writing: then look again.
+        while (entry := self._catalog.entry(capture_id)) is not None:
+            done = outcome.kind == "done"
+            changes = later or (
+                self._results(entry, stage, outcome) if done else _failed(entry, stage, outcome)
+            )
+            if not changes or self._catalog.update_seen(entry, **changes) is not None:
+                break
+        # An entry that is gone has another id since its RAW joined: its work starts anew.
+        name = entry.name if entry else capture_id[:12]
+        log.info("%s of %s: %s in %.2f s %s", stage, name, outcome.kind, outcome.seconds, outcome.text)
 
     def _results(self, entry: Entry, stage: Stage, outcome: Outcome) -> dict[str, Any]:
         if stage is Stage.DELIVER:
@@ -322,10 +322,11 @@ class Conductor:
         }
         return {"delivered": delivered, "state": State.DELIVERED if whole else State.APPROVED, "reason": ""}
 
-    def _later(self, entry: Entry, stage: Stage, text: str) -> dict[str, Any]:
-        tries = self._memory.retries[entry.id].tries + 1 if entry.id in self._memory.retries else 0
+    def _later(self, capture_id: str, stage: Stage, text: str) -> dict[str, Any]:
+        before = self._memory.retries.get(capture_id)
+        tries = before.tries + 1 if before else 0
         wait_s = _RETRY_S[min(tries, len(_RETRY_S) - 1)]
-        self._memory.retries[entry.id] = _Retry(self._monotonic_s() + wait_s, tries)
+        self._memory.retries[capture_id] = _Retry(self._monotonic_s() + wait_s, tries)
         return {"reason": f"{stage.value}: {text}; trying again"}
 
 

@@ -158,6 +158,13 @@ class Catalog:
         with self._write() as connection:
             self._drop(connection, capture_id)
 
+    def update_seen(self, seen: Entry, **changes: Any) -> Entry | None:
+        """Change an entry only if it is still as it was ``seen``; None when somebody was quicker."""
+        with self._write() as connection:
+            if self._revision(connection, seen.id) != seen.revision:
+                return None
+            return self._store(connection, seen.model_copy(update=changes))
+
     def update(self, capture_id: str, **changes: Any) -> Entry:
         """Change fields of one entry. Raises Refused when there is no such capture."""
         with self._write() as connection:
@@ -226,6 +233,9 @@ class Catalog:
         connection.execute(_entries.delete().where(_entries.c.id == capture_id))
         connection.execute(_gone.delete().where(_gone.c.id == capture_id))
         connection.execute(_gone.insert().values(id=capture_id, revision=revision))
+
+    def _revision(self, connection: sa.Connection, capture_id: str) -> int | None:
+        return connection.scalar(sa.select(_entries.c.revision).where(_entries.c.id == capture_id))
 
     def _next_revision(self, connection: sa.Connection) -> int:
         """Numbers only go up, or who has seen one would miss the next."""
