@@ -28,6 +28,7 @@ class Part(StrEnum):
     PORTRAITS = "portraits"
 
 
+WARM_UP_FRAMES = 3
 _NEEDS_FRAMES = (Part.FRAME, Part.PACE, Part.STAGES)
 
 
@@ -47,7 +48,7 @@ def main(
     report = Report(machine())
     folder = Path(tempfile.mkdtemp(prefix="studio-bench-", dir=scratch))
     try:
-        bench = _prepare(folder, chosen, megapixels, max(frames, runs), runs, interval, quality_px, darktable)
+        bench = _prepare(folder, chosen, megapixels, frames, runs, interval, quality_px, darktable)
         size = f"{bench.extent.width} × {bench.extent.height}"
         for name, seconds in bench.raw_peers.items():
             report.figures.append(Figure("peers", name, seconds, note=size))
@@ -73,16 +74,18 @@ def _prepare(
     quality_px: int,
     darktable: bool,
 ) -> Bench:
-    """Render the frames, one more than needed for warming up, and time the peers on one of them."""
+    """Render the frames that the parts need, and time the peers on one of them."""
     extent, paths, raw_peers = extent_of(megapixels), [], {}
     if set(parts) & set(_NEEDS_FRAMES):
-        typer.echo(f"rendering {frames + 1} frames of {extent.width} × {extent.height} ...", err=True)
+        count = WARM_UP_FRAMES + max(frames if Part.PACE in parts else 0, runs)
+        typer.echo(f"rendering {count} frames of {extent.width} × {extent.height} ...", err=True)
         (folder / "frames").mkdir()
-        paths = write_frames(folder / "frames", frames + 1, extent)
+        paths = write_frames(folder / "frames", count, extent)
         raw_peers = peers.libraw(paths[0], runs)
         if darktable:
             raw_peers |= peers.darktable(paths[0], folder)
-    return Bench(folder, extent, tuple(paths), raw_peers, runs, interval_s, quality_px)
+    warm_up, rest = tuple(paths[:WARM_UP_FRAMES]), tuple(paths[WARM_UP_FRAMES:])
+    return Bench(folder, extent, warm_up, rest, raw_peers, runs, frames, interval_s, quality_px)
 
 
 if __name__ == "__main__":

@@ -11,16 +11,20 @@ from studio_pipeline.geometry import Extent
 
 @dataclass(frozen=True)
 class Bench:
-    """``frames``: DNG files of ``extent``, no two alike. ``raw_peers``: seconds others take for one.
+    """``warm_up`` and ``frames`` are DNG files of ``extent``, no two alike.
 
-    ``runs``: how often what is short is repeated, for a median. ``interval_s``: between a shoot's frames.
+    ``raw_peers``: seconds that others take for one of them. ``runs``: how often what is short is repeated,
+    for a median. ``shoot``, ``interval_s``: how many frames a shoot has, and the time between them.
+    ``quality_px``: the long edge at which extensions are scored.
     """
 
     scratch: Path
     extent: Extent
+    warm_up: tuple[Path, ...]
     frames: tuple[Path, ...]
     raw_peers: dict[str, float]
     runs: int
+    shoot: int
     interval_s: float
     quality_px: int
 

@@ -19,8 +19,8 @@ _PREVIEW_WANTED_S, _PROPOSAL_WANTED_S, _DELIVERY_WANTED_S = 1.0, 6.0, 12.0
 def measure(bench: Bench) -> list[Figure]:
     """Medians over ``bench.runs`` frames, each brought in after the one before was delivered."""
     previews, proposals, deliveries, memory_mb = [], [], [], 0.0
-    with shooting(bench.folder() / "session", bench.frames[0]) as studio:
-        for number, raw in enumerate(bench.frames[1 : 1 + bench.runs]):
+    with shooting(bench.folder() / "session", bench.warm_up) as studio:
+        for number, raw in enumerate(bench.frames[: bench.runs]):
             name = f"LONE_{number}"
             closed_s = studio.tether(raw, name)
             seen, proposed_s = studio.proposed(name)

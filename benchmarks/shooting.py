@@ -135,8 +135,12 @@ def preset() -> Preset:
 
 
 @contextmanager
-def shooting(root: Path, warm_up: Path) -> Iterator[Shooting]:
-    """`studio shoot` in this process, workers of its own; the ``warm_up`` frame has gone through already."""
+def shooting(root: Path, warm_up: tuple[Path, ...]) -> Iterator[Shooting]:
+    """`studio shoot` in this process, workers of its own.
+
+    The ``warm_up`` frames (photographers shoot some for their light) have gone through already, at once, so
+    every worker is up.
+    """
     session = create(root, preset(), PRESET, None, utc_now())
     stop = threading.Event()
     with at_work(session) as studio, page(studio, 0, "benchmark", lambda url: None) as url:
@@ -146,8 +150,11 @@ def shooting(root: Path, warm_up: Path) -> Iterator[Shooting]:
         working.start()
         try:
             running = Shooting(session, studio, watching)
-            running.tether(warm_up, "WARM_UP")
-            running.proposed("WARM_UP")
+            names = [f"LIGHT_{number}" for number in range(len(warm_up))]
+            for raw, name in zip(warm_up, names, strict=True):
+                running.tether(raw, name)
+            for name in names:
+                running.proposed(name)
             yield running
         finally:
             stop.set()
