@@ -1,0 +1,159 @@
+"""What a person decides, and what follows from it: deliverables, and their proof."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from studio_pipeline import terminal
+from studio_pipeline.cli.common import AsJson, Folder, counted, open_catalog, open_session, user
+
+if TYPE_CHECKING:
+    from studio_pipeline.pipeline.decide import Decisions
+    from studio_pipeline.session.catalog import Catalog
+
+Captures = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="CAPTURE...", help="Names of captures or files, or ids (6 digits are enough)."),
+]
+
+
+def approve(
+    folder: Folder,
+    captures: Captures = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every capture that is proposed.")] = False,
+) -> None:
+    """Approve proposals as they stand. Recorded with user, host and time; never approves skin spots."""
+    from studio_pipeline.errors import Refused
+    from studio_pipeline.pipeline.studio import utc_now
+    from studio_pipeline.records.capture import State
+
+    if everything == bool(captures):
+        raise Refused("name captures, or give --all")
+    with decisions_about(folder) as (catalog, decisions):
+        if everything:
+            chosen = [e for e in catalog.entries() if e.state is State.PROPOSED]
+        else:
+            chosen = named(catalog, captures)
+        for entry in chosen:
+            decisions.approve(entry.id, None, None, user(), utc_now())
+            terminal.show(f"{entry.name} approved")
+        if not chosen:
+            terminal.show("nothing is proposed")
+
+
+def reject(folder: Folder, captures: Captures = None) -> None:
+    """Reject proposals; the captures themselves are not touched."""
+    from studio_pipeline.pipeline.studio import utc_now
+
+    with decisions_about(folder) as (catalog, decisions):
+        for entry in named(catalog, captures):
+            decisions.reject(entry.id, user(), utc_now())
+            terminal.show(f"{entry.name} rejected")
+
+
+def revoke(folder: Folder, captures: Captures = None) -> None:
+    """Take back an approval or a rejection; untouched deliverables go with it."""
+    from studio_pipeline.pipeline.studio import utc_now
+
+    with decisions_about(folder) as (catalog, decisions):
+        for entry in named(catalog, captures):
+            decisions.revoke(entry.id, user(), utc_now())
+            terminal.show(f"{entry.name} is {entry.state.value} no more")
+
+
+def deliver(
+    folder: Folder,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", metavar="NAME", help="Only this output recipe.")
+    ] = None,
+) -> None:
+    """Render what is approved into Output/; a second run changes nothing."""
+    from studio_pipeline.errors import Refused
+    from studio_pipeline.pipeline.schedule import Stage
+    from studio_pipeline.pipeline.studio import at_work
+    from studio_pipeline.records.capture import State
+
+    session = open_session(folder)
+    names = [r.name for r in session.preset.deliverables]
+    if recipe is not None and recipe not in names:
+        raise Refused(f"no output recipe {recipe!r} in this session; there are: {', '.join(names)}")
+    with open_catalog(session) as (_, catalog):
+        before = catalog.entries()
+    approved = {e.id for e in before if e.state is State.APPROVED}
+    if not approved:
+        terminal.show("nothing new to deliver")
+        return
+    only = frozenset({Stage.DELIVER})
+    with at_work(session, only=only, recipe=recipe) as studio, terminal.progress("delivering") as tell:
+        studio.deliver(lambda: tell(counted(studio.catalog)))
+        after = studio.catalog.entries()
+    known = {d.record for e in before for d in e.delivered}
+    made = [d for e in after for d in e.delivered if d.record not in known]
+    for one in made:
+        terminal.show(one.shown)
+    terminal.show(f"{len(made)} delivered" if made else "nothing new to deliver")
+    done = {State.DELIVERED} if recipe is None else {State.DELIVERED, State.APPROVED}
+    left = [e for e in after if e.id in approved and e.state not in done]
+    for entry in left:
+        why = entry.reason or "its base has to be made again: `studio run` does that"
+        terminal.say(f"{entry.name} was not delivered: {why}")
+    if left:
+        raise typer.Exit(1)
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A deliverable.")],
+    session: Annotated[
+        Path | None, typer.Option("--session", metavar="DIR", help="Where it was made.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove what was and was not changed. Exits 0 only when everything holds."""
+    from dataclasses import asdict
+
+    from studio_pipeline.pipeline import verify as check
+
+    with open_catalog(open_session(session or check.find_session(file))) as (opened, catalog):
+        originals = {m.sha256: m.path for e in catalog.entries() for m in e.members}
+        verdict = check.verify(file, opened, originals)
+    if as_json:
+        terminal.print_json(asdict(verdict))
+    else:
+        for line in _verdict(file, verdict):
+            terminal.show(line)
+    if not verdict.valid:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def decisions_about(folder: Path) -> Iterator[tuple[Catalog, Decisions]]:
+    import socket
+
+    from studio_pipeline.pipeline.decide import Decisions
+
+    with open_catalog(open_session(folder)) as (session, catalog):
+        yield catalog, Decisions(session, catalog, socket.gethostname(), "command")
+
+
+def named(catalog: Catalog, wanted: list[str] | None) -> list[Any]:
+    from studio_pipeline.errors import Refused
+    from studio_pipeline.pipeline.decide import find
+
+    if not wanted:
+        raise Refused("name at least one capture; `studio status` lists them")
+    return [find(catalog, one) for one in wanted]
+
+
+def _verdict(file: Path, verdict: Any) -> list[str]:
+    if not verdict.valid:
+        return [f"{file.name}: NOT PROVED", *(f"  {reason}" for reason in verdict.reasons)]
+    edits = ", ".join(verdict.edits) or "nothing"
+    return [
+        f"{file.name}: proved. {verdict.locked_pixels_changed} of {verdict.locked_pixels} locked pixels "
+        f"changed; {verdict.changed_area_fraction:.3%} of the frame was edited ({verdict.tier}: {edits})"
+    ]

@@ -1,0 +1,63 @@
+"""One picture, without a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studio_pipeline import terminal
+from studio_pipeline.cli.common import DEFAULT_PRESET, AsJson, PresetName
+
+Picture = Annotated[Path, typer.Argument(metavar="IN", help="DNG or another RAW, TIFF, PNG, JPEG.")]
+
+
+def edit(
+    source: Picture,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Written as its ending says.")],
+    preset: PresetName = DEFAULT_PRESET,
+    edits: Annotated[
+        list[str] | None, typer.Option("--edit", metavar="NAME", help="Only these edits.")
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME.KEY=VALUE", help="A parameter; KEY=VALUE with one --edit."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Edit one picture, without a session. Edits of skin are refused."""
+    from studio_pipeline.pipeline import settings, single
+    from studio_pipeline.records.preset import load
+
+    chosen = load(preset)
+    specs = settings.specs(chosen, edits or [], values or [])
+    with terminal.progress("editing") as tell:
+        answer = single.edit(source, out, chosen, specs, asked=bool(edits or values), tell=tell)
+    if as_json:
+        terminal.print_json(answer)
+        return
+    for warning in answer["warnings"]:
+        terminal.say(warning)
+    terminal.show(f"{answer['out']} in {sum(answer['seconds'].values()):.1f} s")
+
+
+def mask(
+    source: Picture,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="A PNG; 255 = inside.")],
+    what: Annotated[
+        str, typer.Option("--what", help="protect (255 = may not change), face, skin or matte.")
+    ] = "protect",
+    as_json: AsJson = False,
+) -> None:
+    """Write one mask of one picture."""
+    from studio_pipeline.pipeline import single
+    from studio_pipeline.records.preset import load
+
+    with terminal.progress("looking"):
+        answer = single.mask(source, out, load(DEFAULT_PRESET), what)
+    if as_json:
+        terminal.print_json(answer)
+        return
+    faces = "1 face" if len(answer["faces"]) == 1 else f"{len(answer['faces'])} faces"
+    terminal.show(f"{answer['out']}: {faces}; {answer['reason'] or 'sure of it'}")

@@ -1,0 +1,85 @@
+"""A session's life: made, shot, worked off, looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studio_pipeline import terminal
+from studio_pipeline.cli.common import (
+    DEFAULT_PRESET,
+    AsJson,
+    Folder,
+    Port,
+    PresetName,
+    counted,
+    open_catalog,
+    open_session,
+    user,
+)
+
+
+def init(
+    folder: Folder,
+    preset: PresetName = DEFAULT_PRESET,
+    vault: Annotated[
+        Path | None, typer.Option("--vault", metavar="DIR", help="A folder on a second drive.")
+    ] = None,
+) -> None:
+    """Make a session folder, or adopt one that another program made."""
+    from studio_pipeline.edits.stack import check
+    from studio_pipeline.pipeline.studio import utc_now
+    from studio_pipeline.records.preset import load
+    from studio_pipeline.session.folder import create
+
+    chosen = load(preset)
+    check(chosen.edits)
+    session = create(folder, chosen, Path(preset).stem, vault, utc_now())
+    terminal.show(f"session {session.root}, preset {session.preset_name}; tether into {session.capture}")
+    if vault is None:
+        terminal.say("no vault: until you copy them, every original exists only once")
+    elif session.vault_shares_drive:
+        terminal.say("the vault lies on the session's own drive: the loss of that drive takes both")
+
+
+def shoot(
+    folder: Folder,
+    port: Port = 0,
+) -> None:
+    """Watch the hot folder, work, serve the review page, deliver what is approved. The main job."""
+    from studio_pipeline.review.shoot import shoot as run
+
+    run(open_session(folder), port, user(), terminal.announce)
+
+
+def run(folder: Folder) -> None:
+    """Process what is there, then exit: no watching, no page."""
+    from studio_pipeline.pipeline.studio import at_work
+
+    with at_work(open_session(folder)) as studio, terminal.progress("working") as tell:
+        studio.run(lambda: tell(counted(studio.catalog)))
+        done, problems = counted(studio.catalog), studio.problems()
+    for problem in problems:
+        terminal.say(problem)
+    terminal.show(done or "nothing to do")
+
+
+def status(folder: Folder, as_json: AsJson = False) -> None:
+    """What is in the session, and in which state."""
+    from studio_pipeline.pipeline import report, safekeeping
+    from studio_pipeline.pipeline.studio import utc_now
+
+    with open_catalog(open_session(folder)) as (session, catalog):
+        answer = report.status(session, catalog.entries(), utc_now())
+    if as_json:
+        terminal.print_json(answer)
+        return
+    rows = [[c["name"], c["state"], c["id"][:12], c["reason"]] for c in answer["captures"]]
+    terminal.print_table(["capture", "state", "id", "reason"], rows)
+    if answer["last_frame_age_s"] is not None:
+        terminal.show(f"last frame {answer['last_frame_age_s']:.0f} s ago")
+    at_risk = safekeeping.at_risk(session)
+    if at_risk is not None:
+        terminal.show(at_risk)
