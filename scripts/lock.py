@@ -28,6 +28,7 @@ PRODUCT = ROOT / "requirements.lock"
 DEV = ROOT / "requirements-dev.lock"
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
 PYTHONS = ("3.11", "3.12")
+SOURCE_ONLY = ("pyftpdlib", "pyasyncore", "pyasynchat")  # pure Python, and for the tests only
 HEADER = "# Exact versions for every platform, written by `make lock`."
 DIGEST_LINE = re.compile(r"^# for dependencies (\w+)$", re.MULTILINE)
 
@@ -118,7 +119,8 @@ def _compile(lock: Path, *options: str) -> None:
 
 def _prove_installable(platform: str, python: str) -> None:
     print(f"Lock files: every package has a wheel for {platform}, Python {python}?", flush=True)
-    options = ("--only-binary", ":all:", "--python-platform", platform, "--python-version", python, "--quiet")
+    wheels = ("--only-binary", ":all:", *(f"--no-binary={name}" for name in SOURCE_ONLY))
+    options = (*wheels, "--python-platform", platform, "--python-version", python, "--quiet")
     _uv("pip", "compile", str(DEV), *options, "--output-file", os.devnull)
 
 
