@@ -6,25 +6,18 @@ form that `sha256sum -c` checks; it is how a later run knows what need not be co
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import BinaryIO, Final
+from typing import Final
 
-from hot_folder import durable
-from hot_folder.digest import read_through
-from hot_folder.errors import OriginalUnreadable
+from hot_folder.copying import copy_verified, has_bytes, make_folders, original
 from hot_folder.names import ending_of, split
-from hot_folder.opening import StillChanging, open_for_reading
-from hot_folder.records import FileKey, shown
+from hot_folder.records import shown
 
 MANIFEST: Final = b"SHA256SUMS"
-_CHUNK_BYTES: Final = 1 << 20
 _LINE = re.compile(rb"(\\?)([0-9a-f]{64}) [ *](.+)", re.DOTALL)
 _ESCAPES: Final = {b"\\": b"\\\\", b"\n": b"\\n"}  # as sha256sum writes them
 
@@ -66,27 +59,18 @@ class Vault:
             OSError: as the vault's drive says; no part of a copy is left under any final name.
         """
         self.check()
-        with _original(session, relative_path) as source:
+        with original(session, relative_path) as source:
             size = os.fstat(source.fileno()).st_size
             for name in _names(relative_path, sha256):
                 target = os.path.join(self.root, name)
                 if not os.path.lexists(target):
-                    self._make_folders(split(name)[0])
-                    _copy(source, target, relative_path, sha256)
-                elif not _has_bytes(target, size, sha256):
+                    make_folders(self.root, split(name)[0])
+                    copy_verified(source, target, relative_path, sha256=sha256)
+                elif not has_bytes(target, size, sha256):
                     continue
                 self._note(name, sha256)
                 return
         raise FileExistsError(errno.EEXIST, "every name for it is taken", shown(relative_path))
-
-    def _make_folders(self, relative: bytes) -> None:
-        """One by one from the root, which is never made: it would lie on the wrong drive."""
-        folder = self.root
-        for part in relative.split(b"/"):
-            parent, folder = folder, os.path.join(folder, part)
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(folder)
-                durable.sync_folder(parent)
 
     def _renew_known(self) -> None:
         """Read the manifest when it is another than before: at the start, and when a drive was exchanged."""
@@ -112,78 +96,6 @@ class Vault:
             file.write(torn + _line(name, sha256))
         self._known.setdefault(sha256, []).append(name)
         self._known_as_of = _state(self._manifest)
-
-
-@contextmanager
-def _original(session: bytes, relative_path: bytes) -> Iterator[BinaryIO]:
-    path = os.path.join(session, relative_path)
-    try:
-        source = open_for_reading(path, FileKey.of(os.lstat(path)))
-    except (OSError, StillChanging) as error:
-        raise _unreadable(relative_path, error) from error
-    with source:
-        yield source
-
-
-def _copy(source: BinaryIO, target: bytes, relative_path: bytes, sha256: bytes) -> None:
-    """The name of the part is the same in every run, so what a power cut left is written over."""
-    folder = os.path.dirname(target)
-    temp = os.path.join(folder, b".studio-%s.part" % sha256.hex()[:16].encode())
-    status = os.fstat(source.fileno())
-    try:
-        with open(temp, "wb") as copy:
-            if _pour(source, copy, relative_path) != sha256:
-                raise OriginalUnreadable(
-                    f"{shown(relative_path)} has other bytes than when it was taken in: "
-                    "it is copied to the vault once it is taken in again"
-                )
-            copy.flush()
-            with contextlib.suppress(OSError):
-                os.utime(temp, ns=(status.st_mtime_ns, status.st_mtime_ns))
-            durable.sync(copy.fileno())
-            durable.drop_cached(copy.fileno())
-        if not _has_bytes(temp, status.st_size, sha256):
-            raise OSError(errno.EIO, "other bytes come back than were written; replace the drive")
-        durable.rename_without_replacing(temp, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temp)
-        raise
-    durable.sync_folder(folder)
-
-
-def _pour(source: BinaryIO, copy: BinaryIO, relative_path: bytes) -> bytes:
-    """Copy all bytes; returns their SHA-256."""
-    digest = hashlib.sha256()
-    try:
-        source.seek(0)
-        chunk = source.read(_CHUNK_BYTES)
-    except OSError as error:
-        raise _unreadable(relative_path, error) from error
-    while chunk:
-        digest.update(chunk)
-        copy.write(chunk)
-        try:
-            chunk = source.read(_CHUNK_BYTES)
-        except OSError as error:
-            raise _unreadable(relative_path, error) from error
-    return digest.digest()
-
-
-def _unreadable(relative_path: bytes, error: Exception) -> OriginalUnreadable:
-    cause = (error.strerror or str(error)) if isinstance(error, OSError) else "it changes while it is read"
-    return OriginalUnreadable(
-        f"{shown(relative_path)} cannot be read for the vault ({cause}): check its rights and its drive"
-    )
-
-
-def _has_bytes(path: bytes, size: int, sha256: bytes) -> bool:
-    """Whether a regular file with these bytes lies there. Raises OSError when the drive does."""
-    status = os.lstat(path)
-    if not stat.S_ISREG(status.st_mode) or status.st_size != size:
-        return False
-    with open(path, "rb") as file:
-        return read_through(file).sha256 == sha256
 
 
 def _names(relative_path: bytes, sha256: bytes) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from hot_folder import Vault, VaultKeeper, durable, vault
+from hot_folder import Vault, VaultKeeper, copying, durable, vault
 from hot_folder.errors import OriginalUnreadable
 from hot_folder.keeper import missing
 from tests.hot_folder import samples
@@ -196,7 +196,7 @@ def test_a_failing_drive_leaves_no_partial_and_is_tried_again(
     keeping, error = keeper(shoot, drive), OSError(number, os.strerror(number))
     with monkeypatch.context() as patch:
         if step == "write":
-            patch.setattr(vault, "open", lambda *a: Failing(open(*a), error), raising=False)  # noqa: SIM115
+            patch.setattr(copying, "open", lambda *a: Failing(open(*a), error), raising=False)  # noqa: SIM115
         else:
             patch.setattr(durable, step, raises(error))
         assert not keeping.step()
@@ -228,7 +228,8 @@ def test_a_part_that_a_power_cut_left_is_written_over(shoot: Shoot, drive: Drive
     data, session = samples.raw(1), os.fsencode(shoot.session)
     shoot.put("Capture/a.NEF", data)
     (drive.root / "Capture").mkdir()
-    (drive.root / f"Capture/.studio-{sha256(data).hex()[:16]}.part").write_bytes(b"half" * 9999)
+    named = sha256(b"a.NEF").hex()[:16]
+    (drive.root / f"Capture/.studio-{named}.part").write_bytes(b"half" * 9999)
     (drive.root / "SHA256SUMS").write_bytes(b"0123abc")  # a torn line
     drive.vault.keep(session, b"Capture/a.NEF", sha256(data))
     assert drive.files() == {b"Capture/a.NEF": data}

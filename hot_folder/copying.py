@@ -1,0 +1,131 @@
+"""A copy that can be relied on: hashed on the way, synced, read back, compared, and only then named."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from hot_folder import durable
+from hot_folder.digest import read_through
+from hot_folder.errors import OriginalUnreadable
+from hot_folder.opening import StillChanging, open_for_reading
+from hot_folder.records import FileKey, shown
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What was copied; `xxh64` is what media hash lists are compared by."""
+
+    size: int
+    mtime_ns: int
+    sha256: bytes
+    xxh64: bytes
+
+
+@contextmanager
+def original(root: bytes, relative_path: bytes) -> Iterator[BinaryIO]:
+    """A file to copy, open for reading. Follows no link, waits for no pipe. Raises OriginalUnreadable."""
+    path = os.path.join(root, relative_path)
+    try:
+        source = open_for_reading(path, FileKey.of(os.lstat(path)))
+    except (OSError, StillChanging) as error:
+        raise _unreadable(relative_path, error) from error
+    with source:
+        yield source
+
+
+def copy_verified(
+    source: BinaryIO, target: bytes, relative_path: bytes, *, sha256: bytes | None = None
+) -> Copied:
+    """Copy an open file to `target`, whose folder exists, with its modification time. Nothing is replaced.
+
+    relative_path: what the original is called in messages. sha256: what its bytes must be, None for any.
+
+    Raises:
+        OriginalUnreadable: the original cannot be read, or has other bytes than `sha256`.
+        FileExistsError: the name is taken.
+        OSError: as the target's drive says; no part of a copy is left under its final name.
+    """
+    folder, name = os.path.split(target)
+    # The name of the part is the same in every run, so what a power cut left is written over.
+    part = b".studio-%s.part" % hashlib.sha256(name).hexdigest()[:16].encode()
+    temp = os.path.join(folder, part)
+    status = os.fstat(source.fileno())
+    try:
+        with open(temp, "wb") as copy:
+            copied = _pour(source, copy, relative_path, status.st_mtime_ns)
+            if sha256 is not None and copied.sha256 != sha256:
+                raise OriginalUnreadable(
+                    f"{shown(relative_path)} has other bytes than when it was taken in: "
+                    "it is copied once it is taken in again"
+                )
+            copy.flush()
+            with contextlib.suppress(OSError):
+                os.utime(temp, ns=(status.st_mtime_ns, status.st_mtime_ns))
+            durable.sync(copy.fileno())
+            durable.drop_cached(copy.fileno())
+        if not has_bytes(temp, copied.size, copied.sha256):
+            raise OSError(errno.EIO, "other bytes come back than were written; replace the drive")
+        durable.rename_without_replacing(temp, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temp)
+        raise
+    durable.sync_folder(folder)
+    return copied
+
+
+def make_folders(root: bytes, relative: bytes) -> None:
+    """Make `relative` below `root` durably, one by one; the root is never made: its drive may be away."""
+    folder = root
+    for part in filter(None, relative.split(b"/")):
+        parent, folder = folder, os.path.join(folder, part)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder)
+            durable.sync_folder(parent)
+
+
+def has_bytes(path: bytes, size: int, sha256: bytes) -> bool:
+    """Whether a regular file with these bytes lies there. Raises OSError when the drive does."""
+    status = os.lstat(path)
+    if not stat.S_ISREG(status.st_mode) or status.st_size != size:
+        return False
+    with open(path, "rb") as file:
+        return read_through(file).sha256 == sha256
+
+
+def _pour(source: BinaryIO, copy: BinaryIO, relative_path: bytes, mtime_ns: int) -> Copied:
+    import xxhash
+
+    sha256, xxh64, size = hashlib.sha256(), xxhash.xxh64(), 0
+    for chunk in _chunks(source, relative_path):
+        sha256.update(chunk)
+        xxh64.update(chunk)
+        size += copy.write(chunk)
+    return Copied(size, mtime_ns, sha256.digest(), xxh64.digest())
+
+
+def _chunks(source: BinaryIO, relative_path: bytes) -> Iterator[bytes]:
+    """All bytes of the original; only errors in reading it become OriginalUnreadable."""
+    try:
+        source.seek(0)
+        while chunk := source.read(_CHUNK_BYTES):
+            yield chunk
+    except OSError as error:
+        raise _unreadable(relative_path, error) from error
+
+
+def _unreadable(relative_path: bytes, error: Exception) -> OriginalUnreadable:
+    cause = (error.strerror or str(error)) if isinstance(error, OSError) else "it changes while it is read"
+    return OriginalUnreadable(
+        f"{shown(relative_path)} cannot be read ({cause}): check its rights and its drive"
+    )
