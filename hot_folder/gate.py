@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 from hot_folder.accession import Arrival, account_for, set_aside
@@ -15,16 +16,20 @@ from hot_folder.digest import Digest, read_through
 from hot_folder.events import Event, FileRow, FileState
 from hot_folder.journal import Journal
 from hot_folder.leases import Writer, writer_of
+from hot_folder.mounts import Way, Ways
 from hot_folder.names import role_of, split
 from hot_folder.opening import StillChanging, key_of, open_for_reading
 from hot_folder.records import ExposureHints, FileKey, Place, Role, shown
-from hot_folder.report import Settings
-from hot_folder.settle import Broken, NotYet, Outcome, Settled, SettleRule, Sighting, settle
+from hot_folder.report import Settings, pause_s
+from hot_folder.settle import Broken, NotYet, Outcome, Settled, Sighting, settle
 
 log = logging.getLogger(__name__)
 
 Describe = Callable[[BinaryIO, Role], ExposureHints]
 """Reads time and serial from an open file. It gets a file object, for no library is safe with every name."""
+
+Ruling = Callable[[], list[Event]]
+"""Writes down what was decided of a file, in a transaction; returns the events. Reading comes before."""
 
 
 @dataclass(slots=True)
@@ -35,7 +40,8 @@ class Waiting:
     sighting: Sighting
     look_again_s: float
     why: str
-    is_problem: bool = False
+    failures: int = 0
+    """How often in a row the disk or its rights refused it; 0 while it only waits."""
 
 
 class Gate:
@@ -44,78 +50,84 @@ class Gate:
         session: bytes,
         journal: Journal,
         settings: Settings,
+        ways: Ways,
         describe: Describe | None,
         monotonic_s: Callable[[], float],
         wall_s: Callable[[], float],
     ) -> None:
         self._session = session
         self._journal = journal
-        self._rule = SettleRule(quiet_period_s=settings.quiet_period_s)
-        self._retry_interval_s = settings.retry_interval_s
+        self._settings = settings
+        self._ways = ways
         self._describe = describe
         self._monotonic_s = monotonic_s
         self._wall_s = wall_s
 
-    def judge(self, path: bytes, waiting: Waiting) -> list[Event] | None:
-        """The events a file caused once it is decided, None while it waits; then `waiting` says why.
+    def judge(self, path: bytes, waiting: Waiting) -> Ruling | None:
+        """What is to be written of a file once it is decided, None while it waits; then `waiting` says why.
 
         Raises JournalBusy.
         """
         try:
             return self._look_into(path, waiting)
         except FileNotFoundError:
-            return []
+            return list
         except StillChanging:
-            self._wait(waiting, self._rule.writer_recheck_s, "it changed while it was looked at")
+            waiting.look_again_s = self._monotonic_s() + self._way(path, waiting).rule.writer_recheck_s
+            waiting.why, waiting.failures = "it changed while it was looked at", 0
         except OSError as error:
             cause = error.strerror or error
             reason = f"{shown(path)} cannot be read ({cause}): check its rights and its drive"
-            if not waiting.is_problem:
+            if waiting.why != reason:
                 log.warning("%s", reason)
-            self._wait(waiting, self._retry_interval_s, reason, is_problem=True)
+            waiting.why, waiting.failures = reason, waiting.failures + 1
+            waiting.look_again_s = self._monotonic_s() + pause_s(self._settings, waiting.failures)
         return None
 
-    def _look_into(self, path: bytes, waiting: Waiting) -> list[Event] | None:
+    def _look_into(self, path: bytes, waiting: Waiting) -> Ruling | None:
         if role_of(split(path)[1]) is Role.OTHER:
             return self._leave_alone(path, waiting)
         with open_for_reading(os.path.join(self._session, path), waiting.sighting.key) as file:
-            outcome = self._outcome(file, path, waiting.sighting)
+            outcome = self._outcome(file, path, waiting)
             if isinstance(outcome, Settled):
                 return self._take_in(file, path, waiting)
         if isinstance(outcome, Broken):
-            return self._set_aside(FileState.QUARANTINED, path, waiting, f"{shown(path)}: {outcome.reason}")
-        waiting.look_again_s, waiting.why, waiting.is_problem = outcome.look_again_s, outcome.why, False
+            reason = f"{shown(path)}: {outcome.reason}"
+            return partial(self._set_aside, FileState.QUARANTINED, path, waiting, reason)
+        waiting.look_again_s, waiting.why, waiting.failures = outcome.look_again_s, outcome.why, 0
         return None
 
-    def _leave_alone(self, path: bytes, waiting: Waiting) -> list[Event] | None:
-        outcome = settle(
-            waiting.sighting, unknown(""), Writer.NONE, age_s=self._age_s(waiting.sighting), rule=self._rule
-        )
+    def _leave_alone(self, path: bytes, waiting: Waiting) -> Ruling | None:
+        rule = self._way(path, waiting).rule
+        age_s = self._age_s(waiting.sighting)
+        outcome = settle(waiting.sighting, unknown(""), Writer.NONE, age_s=age_s, rule=rule)
         if isinstance(outcome, NotYet):  # it may yet get the name of a picture
             waiting.look_again_s, waiting.why = outcome.look_again_s, "it has no picture's name yet"
             return None
         reason = f"{shown(path)} is no picture this program reads: it is left alone"
-        return self._set_aside(FileState.UNSUPPORTED, path, waiting, reason)
+        return partial(self._set_aside, FileState.UNSUPPORTED, path, waiting, reason)
 
-    def _wait(self, waiting: Waiting, delay_s: float, why: str, *, is_problem: bool = False) -> None:
-        waiting.look_again_s = self._monotonic_s() + delay_s
-        waiting.why, waiting.is_problem = why, is_problem
+    def _way(self, path: bytes, waiting: Waiting) -> Way:
+        return self._ways.of(os.path.join(self._session, path), waiting.sighting.key.device)
 
-    def _outcome(self, file: BinaryIO, path: bytes, sighting: Sighting) -> Outcome:
+    def _outcome(self, file: BinaryIO, path: bytes, waiting: Waiting) -> Outcome:
+        sighting, way = waiting.sighting, self._way(path, waiting)
         verdict = inspect(file, sighting.key.size, split(path)[1])
-        writer = writer_of(file.fileno())
-        return settle(sighting, verdict, writer, age_s=self._age_s(sighting), rule=self._rule)
+        writer = writer_of(file.fileno()) if way.leases else Writer.UNKNOWN
+        return settle(sighting, verdict, writer, age_s=self._age_s(sighting), rule=way.rule)
 
     def _age_s(self, sighting: Sighting) -> float:
         return self._wall_s() - sighting.key.mtime_ns / 1e9
 
-    def _take_in(self, file: BinaryIO, path: bytes, waiting: Waiting) -> list[Event]:
-        """Read a settled file once, make sure that it was one file throughout, and account for it."""
+    def _take_in(self, file: BinaryIO, path: bytes, waiting: Waiting) -> Ruling:
+        """Read a settled file once, and make sure that it was one file throughout."""
         digest = self._read_once(file, path)
         hints = self._described(file, path)
         if key_of(file) != waiting.sighting.key:
             raise StillChanging
-        arrival = Arrival(waiting.place, path, waiting.sighting.key, digest, hints)
+        return partial(self._account_for, Arrival(waiting.place, path, waiting.sighting.key, digest, hints))
+
+    def _account_for(self, arrival: Arrival) -> list[Event]:
         with self._journal.transaction() as journal:
             events = account_for(journal, arrival, lambda row: self._is_apart(row, arrival.key))
         for event in events:

@@ -6,6 +6,7 @@ Nothing in the session's folders is ever written.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -14,15 +15,17 @@ from typing import Final
 
 from hot_folder.errors import JournalBusy
 from hot_folder.events import Event
-from hot_folder.gate import Describe, Gate, Waiting
+from hot_folder.gate import Describe, Gate, Ruling, Waiting
 from hot_folder.journal import Journal
 from hot_folder.missing import MissingFiles
+from hot_folder.mounts import Mount, Way, Ways, mount_of, way_of
 from hot_folder.names import reexport_base_of, role_of, split, stem_of
 from hot_folder.records import Hint, Place, Role
 from hot_folder.report import Problem, Report, Settings, Settling
+from hot_folder.rounds import Rounds
 from hot_folder.scanner import Found, Listing, ListingFailed, is_ignored, look, scan
 from hot_folder.settle import observe
-from hot_folder.watcher import Watcher
+from hot_folder.troubles import Troubles
 
 SESSION_FOLDERS: Final[Mapping[bytes, Place]] = {
     b"Capture": Place.CAPTURE,
@@ -30,6 +33,9 @@ SESSION_FOLDERS: Final[Mapping[bytes, Place]] = {
     b"Output": Place.OUTPUT,
     b"Trash": Place.TRASH,
 }
+
+_BATCH: Final = 64
+_BATCH_S: Final = 0.05
 
 
 class Intake:
@@ -53,19 +59,24 @@ class Intake:
         wall_s: Callable[[], float] = time.time,
     ) -> None:
         self._session = os.path.realpath(session)  # the form in which macOS tells its events
-        self._journal = journal
+        self.journal = journal
         self._folders = dict(folders)
-        self._settings = settings or Settings()
+        self.settings = settings or Settings()
         self._ignore = ignore
         self._monotonic_s = monotonic_s
-        self._gate = Gate(self._session, journal, self._settings, describe, monotonic_s, wall_s)
+        self._wall_s = wall_s
+        self._ways = Ways(self._way_of, mount_of)
+        self._gate = Gate(self._session, journal, self.settings, self._ways, describe, monotonic_s, wall_s)
+        self._troubles = Troubles(journal)
         self._waiting: dict[bytes, Waiting] = {}
         self._listing_problems: dict[bytes, str] = {}
-        self._missing = MissingFiles(journal, self._session, self._settings.missing_grace_s)
+        self._missing = MissingFiles(journal, self._session, self.settings.missing_grace_s)
         self._hints: dict[bytes, Hint] = {}
         self._hints_lock = threading.Lock()
         self._woken = threading.Event()
         self._scan_wanted = False
+        self._unwatched = False
+        self._backlog = False
 
     # One pass
 
@@ -82,7 +93,10 @@ class Intake:
         else:
             self._look_at(hints)
         events += self._judge()
-        return Report(tuple(events), self._settling(), self._problems())
+        report = Report(tuple(events), self._settling(), self._problems())
+        with contextlib.suppress(JournalBusy):  # the report says it all the same
+            self._troubles.note(report.problems, self._wall_s())
+        return report
 
     def hint(self, path: bytes, hint: Hint) -> None:
         """Say that something happened at an absolute path. Wakes `run`. Safe from any thread."""
@@ -101,11 +115,14 @@ class Intake:
 
     def _scan(self, hints: Mapping[bytes, Hint]) -> list[Event]:
         self._listing_problems = {}
+        self._unwatched = False
         self._missing.begin()
         seen: set[bytes] = set()
         silent: set[bytes] = set()
         for folder, place in self._folders.items():
-            for listing in scan(self._session, folder, skip=frozenset(self._folders)):
+            for listing in scan(
+                self._session, folder, known=self.journal.keys_in, skip=frozenset(self._folders)
+            ):
                 if isinstance(listing, ListingFailed):
                     self._note_failure(listing, place)
                     self._missing.could_not_list(listing.folder)
@@ -126,17 +143,16 @@ class Intake:
             self._listing_problems[failed.folder] = failed.reason
 
     def _compare(self, listing: Listing, place: Place, hints: Mapping[bytes, Hint], seen: set[bytes]) -> None:
-        known = self._journal.keys_in(listing.folder)
+        folder = os.path.join(self._session, listing.folder)
+        self._unwatched |= not self._ways.of(folder, listing.device).events
         for found in listing.files:
-            if known.pop(found.path, None) == found.key:
-                continue
             seen.add(found.path)
             self._notice(found, place, hints.get(found.path, Hint.NONE))
+        if listing.renumbered:
+            self.journal.renumber(listing.renumbered, listing.device)
         for oddity in listing.oddities:
-            known.pop(oddity.path, None)
             self._listing_problems[oddity.path] = oddity.reason
-        gone = known.keys() - listing.unsure
-        self._missing.listed(listing.folder, is_empty=listing.is_empty, gone=gone)
+        self._missing.listed(listing)
 
     def _look_at(self, hints: Mapping[bytes, Hint]) -> None:
         now_s = self._monotonic_s()
@@ -150,7 +166,7 @@ class Intake:
             if found is None or place is None:
                 self._waiting.pop(path, None)
                 self._scan_wanted = True  # a folder, or something that is gone
-            elif self._journal.key_at(path) != found.key:
+            elif self.journal.key_at(path) != found.key:
                 self._notice(found, place, hints.get(path, Hint.NONE))
 
     def _notice(self, found: Found, place: Place, hint: Hint) -> None:
@@ -161,7 +177,8 @@ class Intake:
         waiting = self._waiting.get(found.path)
         sighting = observe(waiting.sighting if waiting else None, found.key, now_s, hint)
         if waiting is None or sighting.key != waiting.sighting.key or hint is not Hint.NONE:
-            self._waiting[found.path] = Waiting(place, sighting, now_s, "it waits its turn")
+            failures = waiting.failures if waiting else 0
+            self._waiting[found.path] = Waiting(place, sighting, now_s, "it waits its turn", failures)
         else:
             waiting.sighting = sighting
 
@@ -171,7 +188,7 @@ class Intake:
         if place is not Place.OUTPUT:
             return False
         name = split(path)[1]
-        return role_of(name) is not Role.TIFF or not self._journal.knows_stem(
+        return role_of(name) is not Role.TIFF or not self.journal.knows_stem(
             stem_of(name), reexport_base_of(name) or stem_of(name)
         )
 
@@ -183,14 +200,37 @@ class Intake:
         due = [path for path, waiting in self._waiting.items() if waiting.look_again_s <= begun_s]
         due.sort(key=lambda path: (self._waiting[path].sighting.key.mtime_ns, path))
         events: list[Event] = []
-        for path in due:
-            if events and self._monotonic_s() - begun_s > self._settings.step_budget_s:
-                break
-            decided = self._gate.judge(path, self._waiting[path])
-            if decided is not None:
-                del self._waiting[path]
-                events += decided
+        done = 0
+        while done < len(due) and not (
+            events and self._monotonic_s() - begun_s > self.settings.step_budget_s
+        ):
+            batch = due[done : done + _BATCH]
+            done += self._judge_some(batch, events)
+        self._backlog = done < len(due)
         return events
+
+    def _judge_some(self, paths: list[bytes], events: list[Event]) -> int:
+        """Judge the first of some files, more of them while it is quick; returns how many.
+
+        What is decided is written in one transaction, for its barrier costs a drive more than all else that
+        is done for a small file.
+        """
+        begun_s = self._monotonic_s()
+        rulings: dict[bytes, Ruling] = {}
+        count = 0
+        for path in paths:
+            count += 1
+            ruling = self._gate.judge(path, self._waiting[path])
+            if ruling is not None:
+                rulings[path] = ruling
+            if self._monotonic_s() - begun_s > min(_BATCH_S, self.settings.step_budget_s):
+                break
+        with self.journal.transaction():
+            caused = [event for ruling in rulings.values() for event in ruling()]
+        for path in rulings:
+            del self._waiting[path]
+        events += caused
+        return count
 
     # Reporting, and where things are
 
@@ -198,14 +238,17 @@ class Intake:
         return tuple(
             Settling(path, waiting.why, waiting.look_again_s)
             for path, waiting in self._waiting.items()
-            if not waiting.is_problem
+            if not waiting.failures
         )
 
     def _problems(self) -> tuple[Problem, ...]:
-        unreadable = {path: waiting.why for path, waiting in self._waiting.items() if waiting.is_problem}
-        return tuple(
-            Problem(path, reason) for path, reason in {**self._listing_problems, **unreadable}.items()
-        )
+        unreadable = [
+            Problem(path, waiting.why, waiting.failures)
+            for path, waiting in self._waiting.items()
+            if waiting.failures
+        ]
+        listings = [Problem(path, reason) for path, reason in self._listing_problems.items()]
+        return (*listings, *unreadable)
 
     def _relative(self, path: bytes) -> bytes | None:
         prefix = os.path.join(self._session, b"")
@@ -222,35 +265,50 @@ class Intake:
 
     def run(self, stop: threading.Event, on_change: Callable[[Report], None] | None = None) -> None:
         """Watch and take in until `stop` is set. on_change gets each report that differs from the last."""
-        folders = [os.path.join(self._session, folder) for folder in self._folders]
-        said: tuple[object, ...] | None = None
-        scan_at_s = self._monotonic_s()
-        with Watcher(folders, self.hint) as watcher:
-            while not stop.is_set():
-                self._woken.clear()
-                whole_tree = self._scan_wanted or self._monotonic_s() >= scan_at_s
-                if whole_tree:
-                    watcher.renew()
-                    scan_at_s = self._monotonic_s() + self._settings.rescan_interval_s
-                try:
-                    report = self.step(whole_tree=whole_tree)
-                    rest_until_s = min(scan_at_s, self._next_look_s())
-                except JournalBusy as error:
-                    report = Report((), self._settling(), (Problem(b"", str(error)),))
-                    rest_until_s = scan_at_s = self._monotonic_s() + self._settings.retry_interval_s
-                says = (tuple((s.path, s.why) for s in report.settling), report.problems)
-                if on_change is not None and (report.events or says != said):
-                    on_change(report)
-                said = says
-                self._rest(stop, rest_until_s)
+        Rounds(self, on_change).go(stop)
 
-    def _next_look_s(self) -> float:
+    @property
+    def watched_folders(self) -> list[bytes]:
+        return [os.path.join(self._session, folder) for folder in self._folders]
+
+    def sends_events(self, folder: bytes, device: int) -> bool:
+        """Whether the system tells of everything that happens in a folder (absolute) on this device."""
+        return self._ways.of(folder, device).events
+
+    @property
+    def wants_scan(self) -> bool:
+        """Whether something happened that only a scan of the whole tree can make out."""
+        return self._scan_wanted
+
+    @property
+    def unwatched(self) -> bool:
+        """Whether some folder sends no events, so that only scans find what lands in it."""
+        return self._unwatched
+
+    @property
+    def has_backlog(self) -> bool:
+        """Whether the last step left files undecided only because its time was spent."""
+        return self._backlog
+
+    def now_s(self) -> float:
+        return self._monotonic_s()
+
+    def next_look_s(self) -> float:
+        """When the earliest waiting file is worth another look."""
         if self._scan_wanted:
             return self._monotonic_s()
         return min((waiting.look_again_s for waiting in self._waiting.values()), default=float("inf"))
 
-    def _rest(self, stop: threading.Event, until_s: float) -> None:
+    def rouse(self) -> None:
+        """Before a step: what is hinted at from now on wakes the next rest."""
+        self._woken.clear()
+
+    def rest(self, stop: threading.Event, until_s: float) -> None:
         while not stop.is_set():
             left_s = until_s - self._monotonic_s()
             if left_s <= 0 or self._woken.wait(min(left_s, 0.2)):
                 return
+
+    def _way_of(self, mount: Mount) -> Way:
+        settings = self.settings
+        return way_of(mount, settings.watching, settings.quiet_period_s, settings.remote_quiet_period_s)

@@ -12,16 +12,19 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from hot_folder.errors import JournalBusy, JournalUnusable
 from hot_folder.events import Event, EventKind, FileRow, FileState, event_of, file_of
 from hot_folder.names import reexport_base_of, split, stem_of
 from hot_folder.records import ExposureHints, FileKey, Place
 from hot_folder.schema import is_passing, prepare
+
+_TRANSACTION: Final = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+_SAVEPOINT: Final = ("SAVEPOINT inner", "RELEASE inner", ("ROLLBACK TO inner", "RELEASE inner"))
 
 
 class Journal:
@@ -73,34 +76,41 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[Self]:
-        """All or nothing, and no other process writes meanwhile. Raises JournalBusy: nothing was written."""
+        """All or nothing, and no other process writes meanwhile. Raises JournalBusy: nothing was written.
+
+        One inside another is all or nothing for itself, and lasts when the outer one does: many small ones
+        then cost the disk one barrier.
+        """
         with self._lock:
+            inner = self._connection.in_transaction
+            begin, end, undo = _SAVEPOINT if inner else _TRANSACTION
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.execute(begin)
                 yield self
-                self._connection.execute("COMMIT")
+                self._connection.execute(end)
             except sqlite3.OperationalError as error:
-                self._roll_back()
+                self._roll_back(undo)
                 raise JournalBusy(
                     f"the journal cannot be written ({error}): check its disk; it is tried again"
                 ) from error
             except BaseException:
-                self._roll_back()
+                self._roll_back(undo)
                 raise
 
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+    def _roll_back(self, undo: tuple[str, ...]) -> None:
+        for statement in undo:
+            if self._connection.in_transaction:
+                self._connection.execute(statement)
 
     # What the rest of the program reads
 
     def events(self, after_seq: int = 0, limit: int = 1000) -> list[Event]:
         """The next events in order; empty when there are none after `after_seq`."""
-        rows = self._rows("SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit)
+        rows = self.rows("SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit)
         return [event_of(row) for row in rows]
 
     def last_seq(self) -> int:
-        return int(self._rows("SELECT coalesce(max(seq), 0) FROM events")[0][0])
+        return int(self.rows("SELECT coalesce(max(seq), 0) FROM events")[0][0])
 
     def live_files(self) -> list[FileRow]:
         """Every file as it is now, in order of arrival."""
@@ -118,7 +128,7 @@ class Journal:
 
     def keys_in(self, folder: bytes) -> dict[bytes, tuple[int, int, int, int]]:
         """The files the journal believes to lie in a folder, each with the state it was last seen in."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT path, device, inode, size, mtime_ns FROM files"
             " WHERE folder = ? AND state NOT IN ('replaced', 'vanished')",
             folder,
@@ -131,7 +141,7 @@ class Journal:
         return row.key if row is not None and row.state is not FileState.VANISHED else None
 
     def folders(self) -> list[bytes]:
-        rows = self._rows("SELECT DISTINCT folder FROM files WHERE state NOT IN ('replaced', 'vanished')")
+        rows = self.rows("SELECT DISTINCT folder FROM files WHERE state NOT IN ('replaced', 'vanished')")
         return [folder for (folder,) in rows]
 
     def at(self, path: bytes) -> FileRow | None:
@@ -151,7 +161,7 @@ class Journal:
     def knows_stem(self, *stems: bytes) -> bool:
         marks = ", ".join("?" * len(stems))
         return bool(
-            self._rows(
+            self.rows(
                 f"SELECT 1 FROM files WHERE (stem IN ({marks}) OR first_stem IN ({marks}))"
                 " AND place <> 'output' AND sha256 IS NOT NULL LIMIT 1",
                 *stems,
@@ -177,7 +187,7 @@ class Journal:
         return self._insert("captures", {"closed": False})
 
     def is_closed(self, group_id: int | None) -> bool:
-        return bool(self._rows("SELECT 1 FROM captures WHERE id = ? AND closed", group_id))
+        return bool(self.rows("SELECT 1 FROM captures WHERE id = ? AND closed", group_id))
 
     def close_capture(self, group_id: int | None) -> None:
         """Its name was taken by another exposure: it keeps its members and gets no further ones."""
@@ -223,7 +233,21 @@ class Journal:
         }
         return self.events(self._insert("events", values) - 1, 1)[0]
 
-    def _rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
+    def renumber(self, paths: Iterable[bytes], device: int) -> None:
+        """The drive of these files got another number; they are in the state they were last seen in."""
+        with self.transaction():
+            for path in paths:
+                self._connection.execute(
+                    "UPDATE files SET device = ? WHERE path = ? AND state <> 'replaced'", (device, path)
+                )
+
+    def execute(self, sql: str, *values: object) -> int:
+        """One statement of a neighbour with a table of its own here; returns how many rows it changed."""
+        return self._connection.execute(sql, values).rowcount
+
+    # What both are made of
+
+    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:
             try:
                 return self._connection.execute(sql, values).fetchall()
@@ -233,7 +257,7 @@ class Journal:
                 ) from error
 
     def _files(self, condition: str, *values: object) -> list[FileRow]:
-        return [file_of(row) for row in self._rows(f"SELECT * FROM files WHERE {condition}", *values)]
+        return [file_of(row) for row in self.rows(f"SELECT * FROM files WHERE {condition}", *values)]
 
     def _insert(self, table: str, values: dict[str, object]) -> int:
         names, marks = ", ".join(values), ", ".join("?" * len(values))

@@ -1,7 +1,7 @@
 """When is a file gone? Only when good listings have said so for a while.
 
-A listing that failed says nothing. A folder that comes back quite empty says nothing either: so does a drive
-that was unplugged under its mount point.
+A listing that failed says nothing. A folder that comes back quite empty, or on another drive with none of its
+files, says nothing either: so does a drive that was unplugged under its mount point.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from hot_folder.events import Event
 from hot_folder.journal import Journal
 from hot_folder.names import split
 from hot_folder.records import FileKey, shown
+from hot_folder.scanner import Listing
 
 
 class MissingFiles:
@@ -33,16 +34,18 @@ class MissingFiles:
         self._gone: set[bytes] = set()
         self._suspicions: dict[bytes, str] = {}
 
-    def listed(self, folder: bytes, *, is_empty: bool, gone: Set[bytes]) -> None:
-        """A folder was listed, and `gone` are the known files it does not hold any more."""
-        if is_empty and gone:
+    def listed(self, listing: Listing) -> None:
+        """A folder was listed."""
+        folder, gone = listing.folder, listing.gone
+        if gone and (listing.is_empty or listing.is_another):
             self._silent.add(folder)
+            found = "is empty" if listing.is_empty else "lies on another drive"
             self._suspicions[folder] = (
-                f"{shown(folder)} is empty, but {len(gone)} files were taken in from it: "
+                f"{shown(folder)} {found}, but {len(gone)} files were taken in from it: "
                 "check that its drive is connected; nothing is counted as deleted"
             )
             return
-        self._silent.update([folder] if is_empty else [])
+        self._silent.update([folder] if listing.is_empty else [])
         self._listed.add(folder)
         self._gone |= gone
 

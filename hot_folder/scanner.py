@@ -17,6 +17,8 @@ from hot_folder.names import is_ignored_file, is_ignored_folder, role_of
 from hot_folder.records import FileKey, Role, shown
 
 ScanDir = Callable[[bytes], AbstractContextManager[Iterable["os.DirEntry[bytes]"]]]
+Known = Callable[[bytes], dict[bytes, tuple[int, int, int, int]]]
+"""What is known of a folder: each file's path, and the FileKey it was last seen with."""
 
 
 class Found(NamedTuple):
@@ -36,14 +38,22 @@ class Oddity:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One folder as it was listed. is_empty means that it held nothing at all, ignored names included."""
+    """One folder as it was listed, compared with what was known of it.
+
+    files: those that are new or in another state. renumbered: known ones on a drive that got another device
+    number, as drives and shares do when they are connected anew. gone: known ones that it does not hold.
+    is_empty: it held nothing at all, ignored names included. is_another: it lies on another drive than all
+    that is known of it, and holds none of that.
+    """
 
     folder: bytes
+    device: int
     files: tuple[Found, ...]
+    renumbered: tuple[bytes, ...]
+    gone: frozenset[bytes]
     oddities: tuple[Oddity, ...]
-    unsure: frozenset[bytes]
-    """Paths that were listed and then could not be looked at: neither there nor gone."""
     is_empty: bool
+    is_another: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,12 @@ class ListingFailed:
 
 
 def scan(
-    session: bytes, folder: bytes, *, skip: frozenset[bytes] = frozenset(), scandir: ScanDir = os.scandir
+    session: bytes,
+    folder: bytes,
+    *,
+    known: Known = lambda folder: {},
+    skip: frozenset[bytes] = frozenset(),
+    scandir: ScanDir = os.scandir,
 ) -> Iterator[Listing | ListingFailed]:
     """List `folder` (relative to `session`) and everything below it, one result a folder, parents first.
 
@@ -72,7 +87,7 @@ def scan(
     while waiting:
         current = waiting.pop()
         try:
-            listing, subfolders = _list(session, current, scandir)
+            listing, subfolders = _list(session, current, known(current), scandir)
         except OSError as error:
             yield ListingFailed(current, error)
             continue
@@ -100,12 +115,14 @@ def look(session: bytes, path: bytes) -> Found | None:
     return Found(path, FileKey.of(status)) if stat.S_ISREG(status.st_mode) else None
 
 
-def _list(session: bytes, folder: bytes, scandir: ScanDir) -> tuple[Listing, list[bytes]]:
+def _list(
+    session: bytes, folder: bytes, known: dict[bytes, tuple[int, int, int, int]], scandir: ScanDir
+) -> tuple[Listing, list[bytes]]:
     files: list[Found] = []
+    renumbered: list[bytes] = []
     oddities: list[Oddity] = []
-    unsure: set[bytes] = set()
     subfolders: list[bytes] = []
-    is_empty = True
+    is_empty, finds_known = True, False
     prefix = folder + b"/"
     with scandir(os.path.join(session, folder)) as entries:
         for entry in entries:
@@ -119,14 +136,33 @@ def _list(session: bytes, folder: bytes, scandir: ScanDir) -> tuple[Listing, lis
                 elif is_ignored_file(entry.name):
                     continue
                 elif entry.is_file(follow_symlinks=False):
-                    files.append(Found(path, FileKey.of(_stat(entry))))
+                    key = FileKey.of(_stat(entry))
+                    before = known.pop(path, None)
+                    if before is None or before[1:] != key[1:]:
+                        files.append(Found(path, key))
+                        continue
+                    finds_known = True
+                    if before != key:
+                        renumbered.append(path)
                 else:
+                    known.pop(path, None)
                     oddities.extend(_not_a_file(session, path, entry))
             except FileNotFoundError:
                 continue  # gone since it was listed
             except OSError:
-                unsure.add(path)
-    return Listing(folder, tuple(files), tuple(oddities), frozenset(unsure), is_empty), subfolders
+                known.pop(path, None)  # listed, and could not be looked at: neither there nor gone
+    device = FileKey.of(os.stat(os.path.join(session, folder))).device
+    is_another = bool(known) and not finds_known and all(before[0] != device for before in known.values())
+    return Listing(
+        folder,
+        device,
+        tuple(files),
+        tuple(renumbered),
+        frozenset(known),
+        tuple(oddities),
+        is_empty,
+        is_another,
+    ), subfolders
 
 
 def _stat(entry: os.DirEntry[bytes]) -> os.stat_result:

@@ -7,10 +7,11 @@ from typing import Final
 
 from hot_folder.errors import JournalTooNew, JournalUnusable
 
-_VERSION: Final = 1
 _APPLICATION_ID: Final = 0x686F7466  # "hotf"
 
-_SCHEMA: Final = """
+# One entry a format, each adding to those before it; a journal of an older release is brought up to date.
+_FORMATS: Final = (
+    """
 CREATE TABLE captures (id INTEGER PRIMARY KEY AUTOINCREMENT, closed INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE files (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -36,7 +37,19 @@ CREATE TABLE events (
     sha256 BLOB, size INTEGER NOT NULL, captured_at TEXT, serial TEXT, reason TEXT NOT NULL,
     supersedes INTEGER, duplicate_of INTEGER
 );
-"""
+""",
+    """
+CREATE INDEX files_by_original ON files (duplicate_of) WHERE duplicate_of IS NOT NULL;
+CREATE TABLE troubles (
+    path BLOB PRIMARY KEY, reason TEXT NOT NULL, since_s REAL NOT NULL, tries INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE watches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    began_seq INTEGER NOT NULL, caught_up_seq INTEGER NOT NULL, ended_seq INTEGER
+);
+""",
+)
+_VERSION: Final = len(_FORMATS)
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -53,8 +66,8 @@ def prepare(connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > _VERSION:
             raise JournalTooNew(version, _VERSION)
-        if version == 0:
-            for statement in _SCHEMA.split(";"):
+        if version < _VERSION:
+            for statement in ";".join(_FORMATS[version:]).split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {_VERSION}")

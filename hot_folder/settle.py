@@ -20,6 +20,8 @@ class SettleRule:
     """How long size, time and inode must stay as they are when nothing surer is known."""
     writer_recheck_s: float = 0.25
     """How soon to look again at a file that some program holds open for writing."""
+    trusted_age_s: float = 0.0
+    """From what age on a file's own time counts. On a server it is another clock's, so it must be clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def settle(
         return Settled()
 
     both_unknown = verdict.wholeness is Wholeness.UNKNOWN and writer is Writer.UNKNOWN
-    age_counts = not sighting.seen_changing and not both_unknown
+    age_counts = not sighting.seen_changing and not both_unknown and age_s >= rule.trusted_age_s
     still_s = max(sighting.still_s, age_s) if age_counts else sighting.still_s
     if still_s < rule.quiet_period_s:
         why = "it was written a moment ago" if is_whole else verdict.why

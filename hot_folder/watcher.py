@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from hot_folder.records import Hint, shown
+from hot_folder.records import FileKey, Hint, shown
 
 if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent
@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 OnEvent = Callable[[bytes, Hint], None]
 """Called from the watcher's thread with an absolute path. A folder's path means "something in it"."""
 
+SendsEvents = Callable[[bytes, int], bool]
+"""Of a folder and its device: whether the system tells of what others write there."""
+
 
 class Watcher:
     """Watches folders and everything below them, as a context manager.
@@ -28,8 +31,11 @@ class Watcher:
     tried again by `renew`.
     """
 
-    def __init__(self, folders: Sequence[bytes], on_event: OnEvent) -> None:
+    def __init__(
+        self, folders: Sequence[bytes], on_event: OnEvent, sends_events: SendsEvents = lambda *_: True
+    ) -> None:
         self._folders = tuple(folders)
+        self._sends_events = sends_events
         self._on_event = on_event
         self._observer: BaseObserver | None = None
         self._watches: dict[bytes, tuple[tuple[int, int], ObservedWatch]] = {}
@@ -67,7 +73,7 @@ class Watcher:
                 del self._watches[folder]
                 self._observer.unschedule(known[1])
                 known = None
-            if known is None and identity is not None:
+            if known is None and identity is not None and self._sends_events(folder, identity[0]):
                 self._watch(self._observer, folder, identity)
 
     def _watch(self, observer: BaseObserver, folder: bytes, identity: tuple[int, int]) -> None:
@@ -120,4 +126,4 @@ def _identity(folder: bytes) -> tuple[int, int] | None:
         status = os.stat(folder)
     except OSError:
         return None
-    return status.st_dev, status.st_ino
+    return FileKey.of(status)[:2]

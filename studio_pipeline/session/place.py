@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
+from hot_folder.mounts import Mount, mount_of
 from studio_pipeline.errors import Refused
 
-# Filesystems over a network or a translation layer, and those without the guarantees a WAL needs.
-_UNSAFE = (
-    "nfs", "cifs", "smb", "afp", "webdav", "davfs", "fuse", "osxfuse", "macfuse", "sshfs", "9p", "remote",
-    "vboxsf", "prl_fs", "vmhgfs", "drvfs", "ceph", "lustre", "gpfs", "beegfs",
-)  # fmt: skip
-_UNSAFE_EXACT = {"exfat", "vfat", "msdos", "fat32", "fat"}
+# Besides those whose writers this machine does not see: no guarantees that a write-ahead log needs.
+_UNSAFE = {"exfat", "vfat", "msdos", "fat32", "fat", "fuseblk"}
 
 
 def database_folder(hidden: Path, session_id: str) -> Path:
@@ -55,23 +53,11 @@ def _located(locator: Path) -> Path:
 
 
 def safe_for_sqlite(filesystem: str) -> bool:
-    name = filesystem.lower()
-    return name not in _UNSAFE_EXACT and not name.startswith(_UNSAFE)
+    """``filesystem``: its type as the system calls it."""
+    mount = Mount("", filesystem)
+    return not mount.is_remote and filesystem.lower() not in _UNSAFE
 
 
 def filesystem_of(path: Path) -> str:
-    """The filesystem type of the mount that holds ``path``, "remote" for a network drive of Windows, "" when
-    the system does not say.
-    """
-    import psutil
-
-    here = path.resolve()
-    if str(here).startswith("\\\\"):
-        return "remote"  # a UNC path: no drive letter, so psutil has no mount for it
-    best = ("", "")
-    for partition in psutil.disk_partitions(all=True):
-        mount = Path(partition.mountpoint)
-        if (here == mount or mount in here.parents) and len(partition.mountpoint) >= len(best[0]):
-            is_remote = "remote" in partition.opts.split(",")
-            best = (partition.mountpoint, "remote" if is_remote else partition.fstype)
-    return best[1]
+    """The filesystem type of the mount that holds ``path``, "" when the system does not say."""
+    return mount_of(os.fsencode(path)).filesystem

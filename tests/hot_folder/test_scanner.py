@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -127,9 +128,7 @@ def test_a_faulty_listing_is_never_a_deletion(
 
     disk = FaultyDisk(folder, fault)
     with monkeypatch.context() as broken:
-        broken.setattr(
-            intake, "scan", lambda session, at, *, skip: scan(session, at, skip=skip, scandir=disk)
-        )
+        broken.setattr(intake, "scan", partial(scan, scandir=disk))
         # The files are out of sight for lstat too, as on a drive that is gone.
         real_lstat = os.lstat
         broken.setattr(

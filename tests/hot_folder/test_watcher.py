@@ -210,7 +210,7 @@ def test_reports_say_what_is_waited_for(running: Running) -> None:
 
 
 def test_a_busy_journal_is_reported_and_waited_out(tmp_path: Path) -> None:
-    settings = Settings(quiet_period_s=0.1, rescan_interval_s=0.2, retry_interval_s=0.2)
+    settings = Settings(quiet_period_s=0.1, rescan_interval_s=0.2, retry_after_s=(0.2,))
     with Running(tmp_path / "session", settings) as running:
         running.journal._connection.execute("PRAGMA busy_timeout = 20")
         with Journal.open(tmp_path / "session" / "journal.sqlite") as other, other.transaction():
