@@ -81,7 +81,13 @@ def note_vanished(journal: Journal, row: FileRow) -> list[Event]:
 def _seen_again(journal: Journal, current: FileRow, key: FileKey) -> list[Event]:
     state = FileState.PRESENT if current.duplicate_of is None else FileState.DUPLICATE
     row = journal.update_file(current.id, state=state, key=key, reason="")
-    return [] if current.state is state else [journal.add_event(EventKind.RESTORED, row)]
+    if current.state is state:
+        return []
+    row, regrouped = _regroup(journal, row) if state is FileState.PRESENT else (row, [])
+    homeless = _set_aside_if_homeless(journal, row)
+    if homeless is not None:
+        return regrouped  # it was set aside for that before
+    return [journal.add_event(EventKind.RESTORED, row), *regrouped]
 
 
 def _twin(journal: Journal, arrival: Arrival, is_apart: IsApart) -> FileRow | None:
@@ -165,13 +171,18 @@ def _arrived(journal: Journal, current: FileRow | None, arrival: Arrival) -> lis
         events = _give_up_name(journal, current)
         row = journal.add_file(FileState.PRESENT, arrival.place, arrival.path, arrival.key, **columns)
     row, regrouped = _regroup(journal, row)
-    if arrival.place is Place.OUTPUT and len(journal.members(row.group_id)) == 1:
-        reason = (
-            f"{shown(arrival.path)} could belong to several frames: put it beside the one it was made from"
-        )
-        row = journal.update_file(row.id, state=FileState.QUARANTINED, reason=reason)
-        return [*events, journal.add_event(EventKind.QUARANTINED, row), *regrouped]
+    homeless = _set_aside_if_homeless(journal, row)
+    if homeless is not None:
+        return [*events, journal.add_event(EventKind.QUARANTINED, homeless), *regrouped]
     return [*events, journal.add_event(EventKind.ARRIVED, row), *regrouped]
+
+
+def _set_aside_if_homeless(journal: Journal, row: FileRow) -> FileRow | None:
+    """An export founds no capture: it joins one, or a person has to say which. None for all other files."""
+    if row.place is not Place.OUTPUT or len(journal.members(row.group_id)) > 1:
+        return None
+    reason = f"{shown(row.path)} could belong to several frames: put it beside the one it was made from"
+    return journal.update_file(row.id, state=FileState.QUARANTINED, reason=reason)
 
 
 def _continues(journal: Journal, current: FileRow, arrival: Arrival) -> bool:

@@ -241,6 +241,16 @@ class Journal:
                     "UPDATE files SET device = ? WHERE path = ? AND state <> 'replaced'", (device, path)
                 )
 
+    def quarantined(self) -> list[FileRow]:
+        """What is set aside, in order of arrival."""
+        return self._files("state = 'quarantined' ORDER BY id")
+
+    def take_up_again(self, file_ids: Iterable[int]) -> None:
+        """Forget in which state these files were judged, so that the next scan has them judged anew."""
+        with self.transaction():
+            for file_id in file_ids:
+                self._connection.execute("UPDATE files SET size = -1 WHERE id = ?", (file_id,))
+
     def execute(self, sql: str, *values: object) -> int:
         """One statement of a neighbour with a table of its own here; returns how many rows it changed."""
         return self._connection.execute(sql, values).rowcount

@@ -29,25 +29,27 @@ class MissingFiles:
 
     def begin(self) -> None:
         """Before a scan of the whole tree."""
-        self._listed: set[bytes] = set()
+        self._listed: dict[bytes, int] = {}
         self._silent: set[bytes] = set()
         self._gone: set[bytes] = set()
         self._suspicions: dict[bytes, str] = {}
 
     def listed(self, listing: Listing) -> None:
         """A folder was listed."""
-        folder, gone = listing.folder, listing.gone
-        if gone and (listing.is_empty or listing.is_another):
+        folder, missed = listing.folder, len(listing.gone) + len(listing.elsewhere)
+        if listing.is_empty or listing.elsewhere:
             self._silent.add(folder)
-            found = "is empty" if listing.is_empty else "lies on another drive"
-            self._suspicions[folder] = (
-                f"{shown(folder)} {found}, but {len(gone)} files were taken in from it: "
-                "check that its drive is connected; nothing is counted as deleted"
-            )
-            return
-        self._silent.update([folder] if listing.is_empty else [])
-        self._listed.add(folder)
-        self._gone |= gone
+            if missed:
+                self._suspect(folder, "is empty" if listing.is_empty else "lies on another drive", missed)
+        else:
+            self._listed[folder] = listing.device
+            self._gone |= listing.gone
+
+    def _suspect(self, folder: bytes, found: str, missed: int) -> None:
+        self._suspicions[folder] = (
+            f"{shown(folder)} {found}, but {missed} files were taken in from it: "
+            "check that its drive is connected; nothing is counted as deleted"
+        )
 
     def could_not_list(self, folder: bytes) -> None:
         self._silent.add(folder)
@@ -58,8 +60,9 @@ class MissingFiles:
         on_its_way: states of files that were found elsewhere and wait to be taken in: moved, not lost.
         """
         for folder in self._journal.folders():
-            if folder not in self._listed and self._lies_in_a_listed_folder(folder):
-                self._gone |= self._journal.keys_in(folder).keys()
+            device = None if folder in self._listed else self._device_above(folder)
+            if device is not None:
+                self._not_there(folder, device)
         self._since_s = {path: self._since_s.get(path, now_s) for path in self._gone}
         events: list[Event] = []
         for path, since_s in list(self._since_s.items()):
@@ -67,15 +70,23 @@ class MissingFiles:
                 events += self._record(path, on_its_way)
         return events, self._suspicions
 
-    def _lies_in_a_listed_folder(self, folder: bytes) -> bool:
-        """Whether the nearest folder above that was looked at was listed well: then this one is not there."""
+    def _not_there(self, folder: bytes, device: int) -> None:
+        """A folder that was not found in the one above it, which lies on `device`."""
+        known = self._journal.keys_in(folder)
+        gone = {path for path, key in known.items() if key[0] == device}
+        self._gone |= gone
+        if len(gone) < len(known):
+            self._suspect(folder, "is not there, and what should hold it is another drive", len(known))
+
+    def _device_above(self, folder: bytes) -> int | None:
+        """Of the nearest folder above that was looked at; None unless it was listed well."""
         while folder:
             if folder in self._silent:
-                return False
+                return None
             if folder in self._listed:
-                return True
+                return self._listed[folder]
             folder = split(folder)[0]
-        return False
+        return None
 
     def _is_gone(self, path: bytes) -> bool:
         try:

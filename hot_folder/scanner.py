@@ -40,20 +40,20 @@ class Oddity:
 class Listing:
     """One folder as it was listed, compared with what was known of it.
 
-    files: those that are new or in another state. renumbered: known ones on a drive that got another device
-    number, as drives and shares do when they are connected anew. gone: known ones that it does not hold.
-    is_empty: it held nothing at all, ignored names included. is_another: it lies on another drive than all
-    that is known of it, and holds none of that.
+    files: those that are new or in another state. gone: known ones that it does not hold. elsewhere: known
+    ones that it does not hold either, but they lay on another drive than this one. renumbered: known ones
+    whose drive got another device number, as drives and shares do when they are connected anew. is_empty: it
+    held nothing at all, ignored names included.
     """
 
     folder: bytes
     device: int
     files: tuple[Found, ...]
-    renumbered: tuple[bytes, ...]
     gone: frozenset[bytes]
+    elsewhere: frozenset[bytes]
+    renumbered: frozenset[bytes]
     oddities: tuple[Oddity, ...]
     is_empty: bool
-    is_another: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +119,10 @@ def _list(
     session: bytes, folder: bytes, known: dict[bytes, tuple[int, int, int, int]], scandir: ScanDir
 ) -> tuple[Listing, list[bytes]]:
     files: list[Found] = []
-    renumbered: list[bytes] = []
+    renumbered: dict[bytes, int] = {}
     oddities: list[Oddity] = []
     subfolders: list[bytes] = []
-    is_empty, finds_known = True, False
+    is_empty = True
     prefix = folder + b"/"
     with scandir(os.path.join(session, folder)) as entries:
         for entry in entries:
@@ -140,10 +140,8 @@ def _list(
                     before = known.pop(path, None)
                     if before is None or before[1:] != key[1:]:
                         files.append(Found(path, key))
-                        continue
-                    finds_known = True
-                    if before != key:
-                        renumbered.append(path)
+                    elif before != key:
+                        renumbered[path] = before[0]
                 else:
                     known.pop(path, None)
                     oddities.extend(_not_a_file(session, path, entry))
@@ -152,16 +150,18 @@ def _list(
             except OSError:
                 known.pop(path, None)  # listed, and could not be looked at: neither there nor gone
     device = FileKey.of(os.stat(os.path.join(session, folder))).device
-    is_another = bool(known) and not finds_known and all(before[0] != device for before in known.values())
+    earlier = set(renumbered.values())
+    gone = frozenset(path for path, key in known.items() if key[0] == device or key[0] in earlier)
+    moved_along = frozenset(path for path in gone if known[path][0] != device)
     return Listing(
         folder,
         device,
-        tuple(files),
-        tuple(renumbered),
-        frozenset(known),
-        tuple(oddities),
-        is_empty,
-        is_another,
+        files=tuple(files),
+        gone=gone,
+        elsewhere=frozenset(known) - gone,
+        renumbered=moved_along | renumbered.keys(),
+        oddities=tuple(oddities),
+        is_empty=is_empty,
     ), subfolders
 
 
