@@ -15,6 +15,7 @@ from hot_folder.gate import Describe
 from hot_folder.intake import SESSION_FOLDERS, Intake
 from hot_folder.journal import Journal
 from hot_folder.keeper import VaultKeeper
+from hot_folder.mounts import Watching
 from hot_folder.records import ExposureHints, FileKey, Hint, Place, Role
 from hot_folder.report import Problem, Report, Settings, Settling
 from hot_folder.vault import Vault
@@ -44,4 +45,5 @@ __all__ = [
     "Settling",
     "Vault",
     "VaultKeeper",
+    "Watching",
 ]

@@ -69,7 +69,7 @@ class Intake:
         self._gate = Gate(self._session, journal, self.settings, self._ways, describe, monotonic_s, wall_s)
         self._troubles = Troubles(journal)
         self._waiting: dict[bytes, Waiting] = {}
-        self._listing_problems: dict[bytes, str] = {}
+        self._listing_problems: dict[bytes, Problem] = {}
         self._missing = MissingFiles(journal, self._session, self.settings.missing_grace_s)
         self._hints: dict[bytes, Hint] = {}
         self._hints_lock = threading.Lock()
@@ -134,13 +134,13 @@ class Intake:
                 del self._waiting[path]
         on_its_way = {waiting.sighting.key for waiting in self._waiting.values()}
         events, suspicions = self._missing.settle(self._monotonic_s(), on_its_way)
-        self._listing_problems.update(suspicions)
+        self._listing_problems |= {folder: Problem(folder, reason) for folder, reason in suspicions.items()}
         return events
 
     def _note_failure(self, failed: ListingFailed, place: Place) -> None:
         is_optional = failed.folder in self._folders and place is not Place.CAPTURE
         if not (is_optional and isinstance(failed.error, FileNotFoundError)):
-            self._listing_problems[failed.folder] = failed.reason
+            self._listing_problems[failed.folder] = Problem(failed.folder, failed.reason)
 
     def _compare(self, listing: Listing, place: Place, hints: Mapping[bytes, Hint], seen: set[bytes]) -> None:
         folder = os.path.join(self._session, listing.folder)
@@ -151,7 +151,7 @@ class Intake:
         if listing.renumbered:
             self.journal.renumber(listing.renumbered, listing.device)
         for oddity in listing.oddities:
-            self._listing_problems[oddity.path] = oddity.reason
+            self._listing_problems[oddity.path] = Problem(oddity.path, oddity.reason, is_urgent=False)
         self._missing.listed(listing)
 
     def _look_at(self, hints: Mapping[bytes, Hint]) -> None:
@@ -247,8 +247,7 @@ class Intake:
             for path, waiting in self._waiting.items()
             if waiting.failures
         ]
-        listings = [Problem(path, reason) for path, reason in self._listing_problems.items()]
-        return (*listings, *unreadable)
+        return (*self._listing_problems.values(), *unreadable)
 
     def _relative(self, path: bytes) -> bytes | None:
         prefix = os.path.join(self._session, b"")

@@ -41,6 +41,8 @@ class Problem:
     reason: str
     tries: int = 1
     """How often it was met in a row."""
+    is_urgent: bool = True
+    """Whether frames may be waiting behind it, not merely something odd that lies in the folder."""
 
 
 @dataclass(frozen=True, slots=True)

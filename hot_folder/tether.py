@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Final
 
 from hot_folder.events import Event, EventKind
@@ -202,12 +203,11 @@ def end_watch(journal: Journal, number: int) -> None:
 def _live_spans(journal: Journal) -> list[tuple[int, int]]:
     """(after, up to) which events frames were taken in as they came."""
     rows = journal.rows("SELECT began_seq, caught_up_seq, ended_seq FROM watches ORDER BY id")
-    nexts = [row["began_seq"] for row in rows[1:]] + [1 << 62]
-    ends = [
-        following if row["ended_seq"] is None else row["ended_seq"]
-        for row, following in zip(rows, nexts, strict=True)
-    ]
-    return [(row["caught_up_seq"], end) for row, end in zip(rows, ends, strict=True)]
+    spans = []
+    for row, following in zip_longest(rows, rows[1:]):
+        crashed_at = following["began_seq"] if following else 1 << 62
+        spans.append((row["caught_up_seq"], crashed_at if row["ended_seq"] is None else row["ended_seq"]))
+    return spans
 
 
 def _gaps(folder: bytes, prefix: bytes, counter: _Counter, now_s: float) -> Iterable[Gap]:

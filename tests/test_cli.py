@@ -340,6 +340,7 @@ def test_a_preset_file_of_ones_own_and_any_vault_are_frozen_in(tmp_path: Path) -
     done("init", tmp_path / "s", "--preset", own, "--vault", tmp_path / "Tresor 📷 ü")
     own.unlink()
     answer = done("status", tmp_path / "s", "--json").json
+    assert answer.pop("health")["alarms"] == []
     assert answer == {
         "session": str(tmp_path / "s"), "captures": [], "counts": {}, "last_frame_age_s": None
     }  # fmt: skip

@@ -26,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    *(session.init, session.shoot, session.run, session.status),
+    *(session.init, session.shoot, session.run, session.status, session.retry),
     *(decide.approve, decide.reject, decide.revoke, decide.deliver, decide.verify),
     *(pictures.edit, pictures.mask),
     *(setup.demo, setup.doctor),

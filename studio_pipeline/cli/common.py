@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from studio_pipeline.session.folder import Session
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The session folder.")]
+Captures = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="CAPTURE...", help="Names of captures or files, or ids (6 digits are enough)."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PresetName = Annotated[str, typer.Option("--preset", help="A preset's name, or a TOML file.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The page's port; 0 = any free one.")]

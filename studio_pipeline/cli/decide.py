@@ -10,16 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from studio_pipeline import terminal
-from studio_pipeline.cli.common import AsJson, Folder, counted, open_catalog, open_session, user
+from studio_pipeline.cli.common import AsJson, Captures, Folder, counted, open_catalog, open_session, user
 
 if TYPE_CHECKING:
     from studio_pipeline.pipeline.decide import Decisions
     from studio_pipeline.session.catalog import Catalog
-
-Captures = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="CAPTURE...", help="Names of captures or files, or ids (6 digits are enough)."),
-]
 
 
 def approve(

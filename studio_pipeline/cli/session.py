@@ -11,6 +11,7 @@ from studio_pipeline import terminal
 from studio_pipeline.cli.common import (
     DEFAULT_PRESET,
     AsJson,
+    Captures,
     Folder,
     Port,
     PresetName,
@@ -19,6 +20,17 @@ from studio_pipeline.cli.common import (
     open_session,
     user,
 )
+
+Watch = Annotated[
+    str,
+    typer.Option(
+        "--watch", metavar="HOW", help="auto (as the mount asks for), events, or scans (network folders)."
+    ),
+]
+QuietPeriod = Annotated[
+    float | None,
+    typer.Option("--quiet", metavar="SECONDS", min=0.1, help="How long a file must be still to be whole."),
+]
 
 
 def init(
@@ -47,18 +59,22 @@ def init(
 def shoot(
     folder: Folder,
     port: Port = 0,
+    watch: Watch = "auto",
+    quiet_s: QuietPeriod = None,
 ) -> None:
     """Watch the hot folder, work, serve the review page, deliver what is approved. The main job."""
+    from studio_pipeline.pipeline.studio import watched
     from studio_pipeline.review.shoot import shoot as run
 
-    run(open_session(folder), port, user(), terminal.announce)
+    run(open_session(folder), port, user(), terminal.announce, watched(watch, quiet_s))
 
 
-def run(folder: Folder) -> None:
+def run(folder: Folder, watch: Watch = "auto", quiet_s: QuietPeriod = None) -> None:
     """Process what is there, then exit: no watching, no page."""
-    from studio_pipeline.pipeline.studio import at_work
+    from studio_pipeline.pipeline.studio import at_work, watched
 
-    with at_work(open_session(folder)) as studio, terminal.progress("working") as tell:
+    settings = watched(watch, quiet_s)
+    with at_work(open_session(folder), settings=settings) as studio, terminal.progress("working") as tell:
         studio.run(lambda: tell(counted(studio.catalog)))
         done, problems = counted(studio.catalog), studio.problems()
     for problem in problems:
@@ -68,11 +84,14 @@ def run(folder: Folder) -> None:
 
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """What is in the session, and in which state."""
-    from studio_pipeline.pipeline import report, safekeeping
+    from studio_pipeline.pipeline import health, report, safekeeping
     from studio_pipeline.pipeline.studio import utc_now
 
+    now = utc_now()
     with open_catalog(open_session(folder)) as (session, catalog):
-        answer = report.status(session, catalog.entries(), utc_now())
+        at_risk = safekeeping.at_risk(session)
+        told = health.of_session(session, now.timestamp(), [at_risk] if at_risk else [])
+        answer = report.status(session, catalog.entries(), now, told)
     if as_json:
         terminal.print_json(answer)
         return
@@ -80,6 +99,17 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     terminal.print_table(["capture", "state", "id", "reason"], rows)
     if answer["last_frame_age_s"] is not None:
         terminal.show(f"last frame {answer['last_frame_age_s']:.0f} s ago")
-    at_risk = safekeeping.at_risk(session)
-    if at_risk is not None:
-        terminal.show(at_risk)
+    for line in (*health.spoken(told["tether"]), *told["notices"], *told["alarms"]):
+        terminal.show(line)
+
+
+def retry(folder: Folder, captures: Captures = None) -> None:
+    """Take up again what was set aside or given up: all of it, or the captures that are named."""
+    from studio_pipeline.pipeline.again import take_up
+    from studio_pipeline.pipeline.decide import find
+
+    with open_catalog(open_session(folder)) as (session, catalog):
+        named = [find(catalog, one) for one in captures] if captures else catalog.entries()
+        for entry in (taken := take_up(session, catalog, named)):
+            terminal.show(f"{entry.name} is taken up again")
+        terminal.show("`studio run` looks at it again" if taken else "nothing was set aside or given up")

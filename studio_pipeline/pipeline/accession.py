@@ -59,13 +59,17 @@ class Accession:
         arrived = datetime.fromtimestamp(min(e.at_s for e in events if e.group_id == group), UTC)
         entry = known or Entry(id=first.sha256, group=group, name="", members=(), arrived_at=arrived)
         entry = _joined(entry, first, tuple(members), marks)
-        entry = entry.model_copy(update=_placed(entry, withdrawn))
+        entry = entry.model_copy(update=_placed(entry, withdrawn) | {"copies": self._copies(rows)})
+        entry = entry.model_copy(update=_judged(entry, rows))
         if known is None or entry != known:
             self._catalog.put(entry, replaces=known.id if known else None)
 
     def _is_ours(self, row: FileRow) -> bool:
         """Our own deliverables lie in Output too, and must not become anybody's base."""
         return row.sha256 is not None and proof.wrote_this(self._records, row.sha256.hex())
+
+    def _copies(self, rows: list[FileRow]) -> tuple[str, ...]:
+        return tuple(shown(copy.path) for row in rows for copy in self._journal.duplicates_of(row.id))
 
     def _marks(self, members: list[Member]) -> Marks:
         for member in reversed(members):
@@ -97,6 +101,18 @@ class Accession:
         )
 
 
+def _judged(entry: Entry, rows: list[FileRow]) -> dict[str, object]:
+    """Set aside while intake holds all of it for broken, or for nobody's; due again after that."""
+    if entry.base is not None:
+        return {}
+    pictures = [row for row in rows if row.role.value != Role.SIDECAR]
+    if all(row.state is FileState.QUARANTINED for row in pictures):
+        return {"state": State.QUARANTINED, "reason": pictures[0].reason}
+    if entry.state is State.QUARANTINED and not entry.failures:
+        return {"state": State.TAKEN_IN, "reason": ""}
+    return {}
+
+
 def _is_taken_back(row: FileRow, rows: list[FileRow]) -> bool:
     """An export that was deleted or thrown away while its RAW is still here: the RAW is the base again."""
     gone = row.state is FileState.VANISHED or row.place is Place.TRASH
@@ -118,10 +134,13 @@ def _joined(entry: Entry, first: Member, members: tuple[Member, ...], marks: Mar
         "rating": marks.rating,
         "label": marks.label,
     }
+    if entry.members and entry.id != first.sha256:
+        changes["lineage"] = (*entry.lineage, entry.id)
     before = entry.base_member.sha256 if entry.members else None
     after = entry.model_copy(update={"members": members}).base_member.sha256
     if before != after:
         approved = entry.approved_hash is not None
+        came = "another original" if after == first.sha256 else "a new export"
         changes |= (
             NOTHING_MADE
             | switches_of(entry)
@@ -131,7 +150,7 @@ def _joined(entry: Entry, first: Member, members: tuple[Member, ...], marks: Mar
                 "approved_hash": None,
                 "stale": entry.stale or approved,
                 "state": State.TAKEN_IN,
-                "reason": "a new export arrived after the approval; look again" if approved else "",
+                "reason": f"{came} arrived after the approval; look again" if approved else "",
             }
         )
     return entry.model_copy(update=changes)

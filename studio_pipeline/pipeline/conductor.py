@@ -77,6 +77,7 @@ class _Memory:
     entries: dict[str, Entry] = field(default_factory=dict)
     revision: int = 0
     retries: dict[str, _Retry] = field(default_factory=dict)
+    without_room: set[str] = field(default_factory=set)
 
 
 class Conductor:
@@ -91,13 +92,14 @@ class Conductor:
         *,
         now: Callable[[], datetime],
         monotonic_s: Callable[[], float],
+        has_room: Callable[[], bool] = lambda: True,
         only: frozenset[Stage] = frozenset(Stage),
         recipe: str | None = None,
     ) -> None:
         self._session, self._catalog = session, catalog
         self._accession, self._supervisor = accession, supervisor
         self._now, self._monotonic_s = now, monotonic_s
-        self._only, self._recipe = only, recipe
+        self._has_room, self._only, self._recipe = has_room, only, recipe
         self._versions = deciding_versions()
         self._memory = _Memory()
         self._masters: set[str] = set()
@@ -117,7 +119,8 @@ class Conductor:
     def idle(self) -> bool:
         """Nothing runs, waits or is due (files still settling are the intake's affair).
 
-        What was tried again for long does not keep `studio run` from ending; its reason stands in the status.
+        What was tried again for long, or waits for room on a drive, does not keep `studio run` from ending;
+        its reason stands in the status.
         """
         hopeful = any(retry.tries < _PATIENT_TRIES for retry in self._memory.retries.values())
         return self._supervisor.idle and not hopeful and not self._changed_ids()
@@ -157,7 +160,9 @@ class Conductor:
         self._memory.revision, changed = self._catalog.changed_since(self._memory.revision)
         now_s = self._monotonic_s()
         ripe = [i for i, retry in self._memory.retries.items() if retry.at_s <= now_s]
-        for capture_id in dict.fromkeys([*changed, *ripe]):
+        has_room = self._has_room()
+        again = self._memory.without_room if has_room else ()
+        for capture_id in dict.fromkeys([*changed, *ripe, *again]):
             entry = self._catalog.entry(capture_id)
             if entry is None:
                 self._memory.entries.pop(capture_id, None)
@@ -165,7 +170,7 @@ class Conductor:
             self._memory.entries[capture_id] = entry
             retry = self._memory.retries.get(capture_id)
             if retry is None or retry.at_s <= now_s:
-                self._submit(entry)
+                self._submit(entry, has_room)
         with self._masters_lock:
             masters, self._masters = self._masters, set()
         for capture_id in masters:
@@ -173,12 +178,17 @@ class Conductor:
             if entry is not None and entry.base is not None:
                 self._supervisor.submit(self._job(entry, Stage.MASTER))
 
-    def _submit(self, entry: Entry) -> None:
+    def _submit(self, entry: Entry, has_room: bool) -> None:
+        self._memory.without_room.discard(entry.id)
         if not entry.members or entry.state is State.QUARANTINED:
             return
         for stage in schedule.due(entry, self._session.preset, self.source(entry).base_key):
-            if stage in self._only and not (stage is Stage.DELIVER and not self._recipes(entry)):
+            if stage not in self._only or (stage is Stage.DELIVER and not self._recipes(entry)):
+                continue
+            if has_room or stage is Stage.PREVIEW:  # a preview is small, and shows that the frame came
                 self._supervisor.submit(self._job(entry, stage))
+            else:
+                self._memory.without_room.add(entry.id)
 
     def _recipes(self, entry: Entry) -> tuple[OutputRecipe, ...]:
         """What this approval still lacks, of the recipes that were asked for."""
@@ -304,9 +314,7 @@ class Conductor:
         changes["proposal_hash"] = self._catalog.keep_proposal(value.proposal)
         changes["proposal"] = value.proposal.outline()
         if entry.stale:
-            changes["reason"] = "; ".join(
-                filter(None, ["approved before a new export arrived", value.subject.reason])
-            )
+            changes["reason"] = "; ".join(filter(None, ["approved on another base", value.subject.reason]))
         return changes | {"state": State.PROPOSED if value.subject.sure else State.NEEDS_A_PERSON}
 
     def _delivered(self, entry: Entry, outcome: Outcome) -> dict[str, Any]:

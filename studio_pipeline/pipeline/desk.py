@@ -67,11 +67,11 @@ class Desk:
         decisions: Decisions,
         *,
         now: Callable[[], datetime],
-        problems: Callable[[], list[str]] = list,
+        health: Callable[[], Json] = dict,
     ) -> None:
         self._session, self._catalog = session, catalog
         self._conductor, self._decisions, self._now = conductor, decisions, now
-        self._problems = problems
+        self._health = health
         self._proxies: OrderedDict[tuple[str, str], Future[_Canvas]] = OrderedDict()
         self._proxies_lock = threading.Lock()
 
@@ -87,19 +87,20 @@ class Desk:
         return report.shown(self._proposal(self._entry(capture_id), enabled))
 
     def health(self) -> Json:
+        """``alarms`` stay red until their cause is gone, ``notices`` are only said."""
         counts, newest = self._catalog.counts(), self._catalog.newest()
+        told = self._health()
         quarantined = counts.get(State.QUARANTINED.value, 0)
-        warnings = list(self._problems())
         if quarantined:
-            warnings.append(f"{quarantined} files are set aside; each says why")
+            files = "1 file is" if quarantined == 1 else f"{quarantined} files are"
+            told["notices"] = [*told.get("notices", ()), f"{files} set aside; each says why"]
         return {
             "session": self._session.root.name,
             "preset": self._session.preset_name,
-            "warnings": warnings,
             "jobs": self._conductor.jobs,
             "counts": counts,
             "last_frame_age_s": report.age_s(newest.arrived_at if newest else None, self._now()),
-        }
+        } | told
 
     def changes(self, since: int, timeout_s: float) -> tuple[int, list[str]]:
         """Wait for a change after ``since``; the catalog itself is asked, for commands write it too."""

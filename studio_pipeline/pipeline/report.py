@@ -18,15 +18,18 @@ from studio_pipeline.session.folder import Session
 Json = dict[str, Any]
 
 
-def status(session: Session, entries: list[Entry], now: datetime) -> Json:
-    """`studio status --json`. Paths are relative to the session, escaped where they are not UTF-8."""
+def status(session: Session, entries: list[Entry], now: datetime, health: Json | None = None) -> Json:
+    """`studio status --json`. Paths are relative to the session, escaped where they are not UTF-8.
+
+    health: how the session is doing, of ``pipeline.health``; the page is told it separately.
+    """
     newest = max((e.arrived_at for e in entries), default=None)
     return {
         "session": escaped(os.fsencode(session.root)),
         "captures": [row(e) for e in entries],
         "counts": dict(Counter(e.state.value for e in entries)),
         "last_frame_age_s": age_s(newest, now),
-    }
+    } | ({} if health is None else {"health": health})
 
 
 def age_s(then: datetime | None, now: datetime) -> float | None:
@@ -49,6 +52,8 @@ def row(entry: Entry) -> Json:
             }
             for m in entry.members
         ],
+        "copies": list(entry.copies),
+        "lineage": list(entry.lineage),
         "state": entry.state.value,
         "reason": entry.reason,
         "stale": entry.stale,

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from hot_folder import ExposureHints, Intake, Journal, Report, Role, Settings, VaultKeeper
+from hot_folder import ExposureHints, Intake, Journal, Report, Role, Settings, VaultKeeper, Watching
 from hot_folder.errors import HotFolderError
 from studio_pipeline.deliver import publish
 from studio_pipeline.errors import Refused, TryAgain
-from studio_pipeline.pipeline import proof, safekeeping
+from studio_pipeline.pipeline import proof, safekeeping, space
 from studio_pipeline.pipeline.accession import Accession
 from studio_pipeline.pipeline.conductor import Conductor, lanes
+from studio_pipeline.pipeline.health import Health, Json
 from studio_pipeline.pipeline.schedule import Stage
 from studio_pipeline.pipeline.supervisor import Supervisor
 from studio_pipeline.session import cache
@@ -43,15 +44,22 @@ class Studio:
     journal: Journal
     intake: Intake
     conductor: Conductor
+    health: Health
     keeper: VaultKeeper | None = None
     """Of the session's vault; None without one."""
     _report: Report | None = None
 
     def problems(self) -> list[str]:
-        """What keeps intake from its work right now, and originals out of the vault, for the page."""
+        """What keeps intake from its work right now, originals out of the vault, and work off the drives."""
         report = self._report
         reasons = [problem.reason for problem in report.problems] if report else []
-        return reasons + safekeeping.problems(self.keeper)
+        low = [drive.warning for drive in space.drives(self.session) if drive.is_low]
+        return reasons + safekeeping.problems(self.keeper) + low
+
+    def told(self) -> Json:
+        """How the session is doing, for the page: what is in the way, the tether, the drives."""
+        problems = self._report.problems if self._report else ()
+        return self.health.told(time.time(), problems, safekeeping.problems(self.keeper))
 
     def deliver(self, progress: Callable[[], None] = lambda: None) -> None:
         """Work off what is due, without looking for new files."""
@@ -109,6 +117,15 @@ class Studio:
             self.conductor.wake()
 
 
+def watched(how: str, quiet_s: float | None) -> Settings:
+    """How the folders are watched, in a person's words. Raises Refused for a word that is none."""
+    if how not in set(Watching):
+        raise Refused(f"--watch takes {', '.join(Watching)}, not {how!r}")
+    if quiet_s is None:
+        return Settings(watching=Watching(how))
+    return Settings(watching=Watching(how), quiet_period_s=quiet_s, remote_quiet_period_s=quiet_s)
+
+
 @contextmanager
 def at_work(
     session: Session,
@@ -116,11 +133,12 @@ def at_work(
     only: frozenset[Stage] = frozenset(Stage),
     recipe: str | None = None,
     workers: Supervisor | None = None,
+    settings: Settings | None = None,
 ) -> Iterator[Studio]:
     """Everything started, the session held for this process alone. Raises Refused when another has it.
 
     ``only`` leaves out the stages that are not wanted, ``recipe`` all deliverables but one. ``workers`` are
-    warm ones to borrow; they are given back idle.
+    warm ones to borrow; they are given back idle. ``settings`` say how the folders are watched.
     """
     with ExitStack() as opened:
         opened.enter_context(session.locked())
@@ -147,18 +165,19 @@ def at_work(
             supervisor,
             now=utc_now,
             monotonic_s=time.monotonic,
+            has_room=space.has_room(session),
             only=only,
             recipe=recipe,
         )
         intake = Intake(
             os.fsencode(session.root),
             journal,
-            settings=Settings(),
+            settings=settings or Settings(),
             describe=_hints,
             ignore=lambda path: proof.claimed(session.records, path),
         )
         keeper = safekeeping.keeper(session, journal)
-        yield Studio(session, catalog, journal, intake, conductor, keeper)
+        yield Studio(session, catalog, journal, intake, conductor, Health(session, journal), keeper)
 
 
 def _hints(file: BinaryIO, role: Role) -> ExposureHints:

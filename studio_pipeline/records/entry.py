@@ -53,6 +53,8 @@ class Entry(Record):
     group: int
     name: str
     members: tuple[Member, ...]
+    copies: tuple[str, ...] = Field((), description="Where the same bytes lie too, as shown.")
+    lineage: tuple[str, ...] = Field((), description="Ids it had before: an earlier primary, or its bytes.")
     state: State = State.TAKEN_IN
     reason: str = ""
     arrived_at: datetime

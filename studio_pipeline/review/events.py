@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
@@ -26,6 +26,7 @@ RETRY_MS = 1000
 MOST_ROWS = 64  # beyond this a snapshot is cheaper than the rows one by one
 HEALTH_ASKED_EVERY_S = 2.0
 HEALTH_TOLD_EVERY_S = 15.0  # at the latest, even when it says nothing new
+_MOVING = {"last_frame_age_s", "age_s", "free_bytes"}
 
 _Answer = TypeVar("_Answer")
 
@@ -83,8 +84,8 @@ class _Watch:
             return None
         self._health_asked_s = now_s
         health = await self.ask(self._desk.health)
-        known = self._health and _without_age(self._health)
-        if _without_age(health) == known and now_s < self._health_told_s + HEALTH_TOLD_EVERY_S:
+        known = self._health and _at_rest(self._health)
+        if _at_rest(health) == known and now_s < self._health_told_s + HEALTH_TOLD_EVERY_S:
             return None
         self._remember(health)
         return self._event("health", health)
@@ -109,6 +110,8 @@ class _Watch:
         return ServerSentEvent(data=text, event=name, id=number, retry=RETRY_MS)
 
 
-def _without_age(health: Json) -> Json:
-    # The age of the last frame grows by itself; the page counts on.
-    return {key: value for key, value in health.items() if key != "last_frame_age_s"}
+def _at_rest(told: Any) -> Any:
+    """What is told, without what moves by itself; the page counts the ages on."""
+    if isinstance(told, dict):
+        return {key: _at_rest(value) for key, value in told.items() if key not in _MOVING}
+    return [_at_rest(one) for one in told] if isinstance(told, list) else told

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from hot_folder import Settings
 from studio_pipeline.pipeline.decide import Decisions
 from studio_pipeline.pipeline.desk import Desk
 from studio_pipeline.pipeline.studio import Studio, at_work, utc_now
@@ -16,10 +17,19 @@ from studio_pipeline.review.server import serve
 from studio_pipeline.session.folder import Session
 
 
-def shoot(session: Session, port: int, user: str, announce: Callable[[str], None]) -> None:
-    """Run ``studio shoot``; returns after Ctrl-C or SIGTERM, with everything written down."""
-    stop = threading.Event()
-    with stopped_by_signals(stop), at_work(session) as studio, page(studio, port, user, announce):
+def shoot(
+    session: Session,
+    port: int,
+    user: str,
+    announce: Callable[[str], None],
+    settings: Settings | None = None,
+) -> None:
+    """Run ``studio shoot``; returns after Ctrl-C or SIGTERM, with everything written down.
+
+    ``settings`` say how the folders are watched, as ``pipeline.studio.watched`` makes them.
+    """
+    stop, working = threading.Event(), at_work(session, settings=settings)
+    with stopped_by_signals(stop), working as studio, page(studio, port, user, announce):
         studio.shoot(stop)
 
 
@@ -33,7 +43,7 @@ def page(studio: Studio, port: int, user: str, announce: Callable[[str], None]) 
         studio.conductor,
         Decisions(studio.session, studio.catalog, host, "page"),
         now=utc_now,
-        problems=studio.problems,
+        health=studio.told,
     )
     with serve(desk, port=port, user=user, on_ready=announce) as server:
         yield server.url

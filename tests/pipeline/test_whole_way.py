@@ -123,7 +123,7 @@ def test_an_exported_tiff_becomes_the_base_and_an_approval_stale(tmp_path: Path)
     assert entry.id == approved.id
     assert entry.base is not None and entry.base != raw_base and entry.base.kind == "tiff"
     assert (entry.state, entry.stale, entry.approved_hash) == (State.PROPOSED, True, None)
-    assert "export" in entry.reason
+    assert entry.reason == "approved on another base"
 
 
 def test_work_stopped_at_any_point_goes_on_where_it_was(tmp_path: Path) -> None:
