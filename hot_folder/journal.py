@@ -124,6 +124,11 @@ class Journal:
             group_id,
         )
 
+    def groups_of(self, file_id: int) -> list[int]:
+        """Every capture that a file belongs to or once belonged to."""
+        rows = self.rows("SELECT DISTINCT group_id FROM events WHERE file_id = ?", file_id)
+        return [group_id for (group_id,) in rows if group_id is not None]
+
     # What intake asks
 
     def keys_in(self, folder: bytes) -> dict[bytes, tuple[int, int, int, int]]:

@@ -35,7 +35,9 @@ class Accession:
         count = 0
         try:
             while events := self._journal.events(self._catalog.fact(_CONSUMED), _BATCH):
-                for group in dict.fromkeys(e.group_id for e in events if e.group_id is not None):
+                # A file may have left a capture that had nothing else: that one is refreshed, too.
+                files = dict.fromkeys(event.file_id for event in events)
+                for group in dict.fromkeys(g for file in files for g in self._journal.groups_of(file)):
                     self._refresh(group, events)
                 for event in events:
                     self._set_aside(event)
@@ -56,7 +58,8 @@ class Accession:
             return
         marks = self._marks(members)
         withdrawn = all(r.place is Place.TRASH for r in rows if r.role.value == first.role.value)
-        arrived = datetime.fromtimestamp(min(e.at_s for e in events if e.group_id == group), UTC)
+        arrived_s = min((e.at_s for e in events if e.group_id == group), default=events[0].at_s)
+        arrived = datetime.fromtimestamp(arrived_s, UTC)
         entry = known or Entry(id=first.sha256, group=group, name="", members=(), arrived_at=arrived)
         entry = _joined(entry, first, tuple(members), marks)
         entry = entry.model_copy(update=_placed(entry, withdrawn) | {"copies": self._copies(rows)})
