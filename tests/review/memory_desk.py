@@ -26,7 +26,9 @@ class MemoryDesk:
         self.picture = picture
         self.rows: dict[str, Row] = {}
         self.calls: list[tuple[Any, ...]] = []
-        self.warnings: list[str] = []
+        self.alarms: list[str] = []
+        self.notices: list[str] = []
+        self.cameras: list[Row] = []
         self._revision = 0
         self._changed_at: dict[str, int] = {}
         self._versions: dict[str, int] = {}
@@ -160,7 +162,9 @@ class MemoryDesk:
         with self._condition:
             return {
                 "last_frame_age_s": self._age_s(),
-                "warnings": list(self.warnings),
+                "alarms": list(self.alarms),
+                "notices": list(self.notices),
+                "tether": {"cameras": list(self.cameras), "gaps": [], "clock_jumps": []},
                 "session": "2026-03-14 Portraits",
                 "preset": "headshot-4x5",
                 "jobs": {"running": [], "queued": 0},

@@ -122,8 +122,8 @@ def test_health_is_told_when_it_says_something_new(desk: MemoryDesk, monkeypatch
         await next_event()
         with pytest.raises(TimeoutError):  # its age grows all the time, and that is no news
             await asyncio.wait_for(asyncio.shield(waiting := asyncio.ensure_future(next_event())), 0.3)
-        desk.warnings.append("the disk is nearly full")
+        desk.alarms.append("the disk is nearly full")
         kind, revision, data = await waiting
-        assert (kind, revision, data["warnings"]) == ("health", None, ["the disk is nearly full"])
+        assert (kind, revision, data["alarms"]) == ("health", None, ["the disk is nearly full"])
 
     follow(desk, None, story)

@@ -331,9 +331,41 @@ def test_an_outline_by_keys_alone(page: Page, desk: MemoryDesk) -> None:
     assert len(polygons[0]) == 3
 
 
-def test_what_is_wrong_stands_in_the_health_line(page: Page, desk: MemoryDesk) -> None:
-    desk.warnings.append("The vault's drive is not there: connect it")
-    page.get_by_text("The vault's drive is not there").wait_for()
+def test_what_may_cost_frames_is_red_until_it_is_mended(page: Page, desk: MemoryDesk) -> None:
+    alarms = page.get_by_test_id("alarms")
+    assert alarms.inner_text() == ""
+    desk.alarms += [f"{number} originals may exist only once" for number in range(2, 6)]
+    alarms.get_by_text("2 originals may exist only once").wait_for()
+    red, green, blue = map(
+        int, re.findall(r"\d+", alarms.evaluate("one => getComputedStyle(one).backgroundColor"))[:3]
+    )
+    assert red > 2 * max(green, blue)
+    assert alarms.locator("p").count() == 2
+    alarms.get_by_role("button", name="2 more").click()
+    assert alarms.locator("p").count() == 4
+    desk.alarms.clear()
+    alarms.locator("p").first.wait_for(state="detached")
+    assert alarms.bounding_box() in (None, {**(alarms.bounding_box() or {}), "height": 0})
+
+
+def test_what_is_only_said_stands_in_the_last_line_and_so_do_two_cameras(
+    page: Page, desk: MemoryDesk
+) -> None:
+    desk.notices.append("Capture/link.NEF is a link to nothing")
+    page.get_by_test_id("notices").get_by_text("is a link to nothing").wait_for()
+    assert page.get_by_test_id("cameras").count() == 0
+    for serial, frames in (("3001234", 12), ("3005678", 3)):
+        desk.cameras.append({"serial": serial, "frames": frames, "last_frame_age_s": 5.0})
+    page.get_by_text("12 from …1234").wait_for()
+    page.get_by_text("3 from …5678").wait_for()
+
+
+def test_a_capture_names_its_copies(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    desk.rows[capture]["copies"] = ["Selects/DSC_0001.NEF"]
+    open_loupe(page, capture)
+    page.get_by_text("Selects/DSC_0001.NEF").wait_for()
+    page.get_by_text("a copy of it").wait_for()
 
 
 def test_without_its_key_the_page_says_where_to_get_it(url: str, watched: Open) -> None:

@@ -89,6 +89,8 @@ export interface Capture {
   preview: boolean;
   revision: number;
   files: File[];
+  /** Where the same bytes lie too. */
+  copies?: string[];
   deliverables: { path: string }[];
   /** Absent until asked for; null when there is none. */
   proposal?: Proposal | null;
@@ -104,9 +106,19 @@ export interface Status {
   captures: Capture[];
 }
 
+export interface Camera {
+  serial: string | null;
+  frames: number;
+  last_frame_age_s: number;
+}
+
 export interface Health {
   last_frame_age_s: number | null;
-  warnings: string[];
+  /** Red until their cause is gone. */
+  alarms?: string[];
+  /** Only said. */
+  notices?: string[];
+  tether?: { cameras: Camera[] };
   preset: string;
   jobs: { running: unknown[]; queued: number };
   counts: Partial<Record<State, number>>;
