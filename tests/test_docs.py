@@ -199,7 +199,7 @@ def test_every_key_of_the_page_is_explained_as_its_own_sheet_does() -> None:
 def test_every_check_of_doctor_is_explained() -> None:
     from studio_pipeline.pipeline.doctor import examine
 
-    assert set(table(sections(read("docs/operations.md"))["doctor"])) == {f.what for f in examine()}
+    assert set(table(sections(read("docs/operations.md"))["doctor"])) == {f.what for f in examine(Path())}
 
 
 # --- layers, paths, links

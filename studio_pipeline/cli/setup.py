@@ -111,11 +111,16 @@ def demo(
     run_demo(folder, headless=headless, port=port, user=user(), announce=terminal.announce)
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """What is installed, what is missing, and how to mend it."""
+def doctor(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="A session, or where one is to be.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is installed, what is missing, and how to mend it; and how a folder would be watched."""
     from studio_pipeline.pipeline import doctor as check
 
-    findings = check.examine()
+    findings = check.examine(folder or Path.cwd())
     if as_json:
         terminal.print_json([f.as_json() for f in findings])
     else:

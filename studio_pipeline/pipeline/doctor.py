@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from studio_pipeline.records.capture import shown
 
 _OPENCV = (
     "opencv-python",
@@ -39,8 +42,8 @@ class Finding:
         return asdict(self) | {"ok": not self.broken}
 
 
-def examine() -> list[Finding]:
-    """Every check, in the order of what stops work first."""
+def examine(folder: Path) -> list[Finding]:
+    """Every check, in the order of what stops work first. ``folder``: a session, or where one is to be."""
     checks: tuple[Callable[[], Finding], ...] = (
         _python,
         _opencv,
@@ -49,7 +52,9 @@ def examine() -> list[Finding]:
         _torch,
         _page,
         _watches,
-        _disk,
+        partial(_hot_folder, folder),
+        partial(_databases, folder),
+        partial(_disk, folder),
         _chromium,
     )
     return [check() for check in checks]
@@ -121,8 +126,38 @@ def _watches() -> Finding:
     return Finding("file events", f"inotify, {count} watches", mend)
 
 
-def _disk() -> Finding:
-    free = shutil.disk_usage(tempfile.gettempdir()).free
+def _hot_folder(folder: Path) -> Finding:
+    """How the mount is watched. Only this machine's own disks tell of everything that is written there."""
+    from hot_folder.mounts import Watching, mount_of, way_of
+    from hot_folder.report import Settings
+
+    capture, settings = folder / "Capture", Settings()
+    mount = mount_of(os.fsencode(capture if capture.exists() else folder))
+    quiet_s, remote_s = settings.quiet_period_s, settings.remote_quiet_period_s
+    way = way_of(mount, Watching.AUTO, quiet_s, remote_s)
+    mend = (
+        "others write here unseen, so that each frame comes later; tether to a local disk where you can, or "
+        "give `--watch events` where this is one"
+    )
+    found = f"{shown(os.fsencode(folder))} ({mount.filesystem or 'unknown'}): {way.spoken}"
+    return Finding("hot folder", found, mend if mount.is_remote else "")
+
+
+def _databases(folder: Path) -> Finding:
+    from studio_pipeline.session.place import filesystem_of, safe_for_sqlite
+
+    filesystem = filesystem_of(folder)
+    if safe_for_sqlite(filesystem):
+        return Finding("databases", "in the session itself")
+    return Finding(
+        "databases",
+        f"in your own state folder: {filesystem} is not safe for them; no other machine can go on",
+    )
+
+
+def _disk(folder: Path) -> Finding:
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    free = shutil.disk_usage(there).free
     mend = (
         ""
         if free >= _LOW_DISK_BYTES
