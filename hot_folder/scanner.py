@@ -192,7 +192,7 @@ def _not_a_file(session: bytes, path: bytes, entry: os.DirEntry[bytes]) -> Itera
         return
     target = os.path.realpath(entry.path)
     inside = os.path.join(os.path.realpath(session), b"")
-    if not os.path.lexists(target):
+    if not os.path.exists(entry.path):
         yield Oddity(path, f"{shown(path)} is a link to nothing: copy the picture itself into the folder")
     elif not target.startswith(inside):
         yield Oddity(
