@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ from benchmarks.frames import extent_of, write_frames
 class Part(StrEnum):
     """Each is a module of that name with a ``measure(bench)``."""
 
+    INGEST = "ingest"
     FRAME = "frame"
     PACE = "pace"
     STAGES = "stages"
@@ -29,7 +30,7 @@ class Part(StrEnum):
 
 
 WARM_UP_FRAMES = 3
-_NEEDS_FRAMES = (Part.FRAME, Part.PACE, Part.STAGES)
+_NEEDS_FRAMES = (Part.INGEST, Part.FRAME, Part.PACE, Part.STAGES)
 
 
 def main(
@@ -38,6 +39,8 @@ def main(
     frames: Annotated[int, typer.Option(help="Frames of the shoot whose pace is measured.")] = 8,
     interval: Annotated[float, typer.Option(help="Seconds between them.")] = 3.0,
     runs: Annotated[int, typer.Option(help="Repetitions of what is short; medians are shown.")] = 3,
+    known_files: Annotated[int, typer.Option(help="Files in the folder that is scanned.")] = 40_000,
+    burst: Annotated[float, typer.Option(help="Seconds of twenty frames a second.")] = 60.0,
     quality_px: Annotated[int, typer.Option(help="Long edge at which extensions are scored.")] = 1200,
     darktable: Annotated[bool, typer.Option(help="Time darktable-cli where it is installed.")] = True,
     scratch: Annotated[Path | None, typer.Option(help="A folder on the drive to measure on.")] = None,
@@ -48,7 +51,8 @@ def main(
     report = Report(machine())
     folder = Path(tempfile.mkdtemp(prefix="studio-bench-", dir=scratch))
     try:
-        bench = _prepare(folder, chosen, megapixels, frames, runs, interval, quality_px, darktable)
+        sizes = {"known_files": known_files, "burst_s": burst, "quality_px": quality_px}
+        bench = _prepare(folder, chosen, megapixels, frames, runs, interval, darktable, sizes)
         size = f"{bench.extent.width} × {bench.extent.height}"
         for name, seconds in bench.raw_peers.items():
             report.figures.append(Figure("peers", name, seconds, note=size))
@@ -71,8 +75,8 @@ def _prepare(
     frames: int,
     runs: int,
     interval_s: float,
-    quality_px: int,
     darktable: bool,
+    sizes: dict[str, Any],
 ) -> Bench:
     """Render the frames that the parts need, and time the peers on one of them."""
     extent, paths, raw_peers = extent_of(megapixels), [], {}
@@ -85,7 +89,7 @@ def _prepare(
         if darktable:
             raw_peers |= peers.darktable(paths[0], folder)
     warm_up, rest = tuple(paths[:WARM_UP_FRAMES]), tuple(paths[WARM_UP_FRAMES:])
-    return Bench(folder, extent, warm_up, rest, raw_peers, runs, frames, interval_s, quality_px)
+    return Bench(folder, extent, warm_up, rest, raw_peers, runs, frames, interval_s, **sizes)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ class Bench:
 
     ``raw_peers``: seconds that others take for one of them. ``runs``: how often what is short is repeated,
     for a median. ``shoot``, ``interval_s``: how many frames a shoot has, and the time between them.
+    ``known_files``: how many a scan looks through; ``burst_s``: how long frames come at twenty a second.
     ``quality_px``: the long edge at which extensions are scored.
     """
 
@@ -26,6 +27,8 @@ class Bench:
     runs: int
     shoot: int
     interval_s: float
+    known_files: int
+    burst_s: float
     quality_px: int
 
     def folder(self) -> Path:

@@ -118,7 +118,7 @@ def _row(figure: Figure) -> list[str]:
     return [
         figure.part,
         figure.what,
-        f"{figure.seconds:.2f}",
+        f"{figure.seconds:.2f}" if figure.seconds >= 0.1 else f"{figure.seconds:.4f}",
         "" if figure.wanted_s is None else f"{figure.wanted_s:g}",
         "" if figure.memory_mb is None else f"{figure.memory_mb:.0f}",
         ", ".join(f"{ratio:.2f} × {peer}" for peer, ratio in figure.ratios.items()),

@@ -39,6 +39,18 @@ def test_a_tiny_run_measures_a_frame_from_the_folder_to_its_tiff(tmp_path: Path)
     assert "LibRaw AHD" in delivered["ratios"]
 
 
+def test_ingest_is_timed_beside_a_plain_copy_and_a_polling_watcher(tmp_path: Path) -> None:
+    small = ("--megapixels", "0.5", "--runs", "1", "--known-files", "300", "--burst", "0.5")
+    found = _run(tmp_path, "ingest", *small)
+    what = {row["what"]: row for row in found["figures"]}
+    local, kept = what["closed to taken in, local disk"], what["closed to verified in the vault"]
+    assert set(local["ratios"]) == set(kept["ratios"]) == {"cp + sync"}
+    assert 0 < local["seconds"] < kept["seconds"]
+    assert what["closed to taken in, scans only"]["seconds"] >= 1.0
+    assert set(what["scan of known files"]["ratios"]) == {"watchdog polling", "os.scandir + stat"}
+    assert ": 0 lost" in what["last preview after the last frame"]["note"]
+
+
 def test_an_extension_is_scored_beside_every_peer(tmp_path: Path) -> None:
     found = _run(tmp_path, "extension", "--quality-px", "300")
     rows = {(row["pictures"], row["method"]): row for row in found["scores"]}
