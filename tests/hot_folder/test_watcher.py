@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -181,6 +182,33 @@ def test_a_burst_is_taken_in_whole_and_once(running: Running) -> None:
     assert {name: event.sha256 for name, event in running.arrived().items()} == {
         name: hashlib.sha256(data).digest() for name, data in frames.items()
     }
+
+
+WRITE_MANY = """
+import sys
+folder, frame = sys.argv[1], open(sys.argv[2], "rb").read()
+for number in range(int(sys.argv[3])):
+    with open(f"{folder}/IMG_{number:05}.NEF", "wb") as file:
+        file.write(frame[:-8] + b"%08d" % number)
+"""
+
+
+@LINUX
+@pytest.mark.timeout(300)
+def test_forty_thousand_at_once_overflow_the_systems_queue_and_none_is_missed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    count = 40_000
+    (tmp_path / "frame").write_bytes(raw(1, payload_bytes=200))
+    with Running(tmp_path / "session", Settings()) as running:
+        child = [sys.executable, "-c", WRITE_MANY, str(running.capture), str(tmp_path / "frame"), str(count)]
+        subprocess.run(child, check=True)
+        wait_for(lambda: running.journal.last_seq() >= count, 240)
+        events = running.journal.events(limit=2 * count)
+        assert {event.path for event in events} == {f"Capture/IMG_{n:05}.NEF".encode() for n in range(count)}
+        assert len(events) == count == len({event.sha256 for event in events})
+    overflows = [record for record in caplog.records if "overflow" in record.getMessage()]
+    print(f"the system's queue overflowed {len(overflows)} times")
 
 
 def test_lost_events_cost_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
