@@ -42,7 +42,8 @@ CREATE TABLE events (
 CREATE INDEX files_by_original ON files (duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE INDEX events_by_file ON events (file_id, group_id);
 CREATE TABLE troubles (
-    path BLOB PRIMARY KEY, reason TEXT NOT NULL, since_s REAL NOT NULL, tries INTEGER NOT NULL
+    path BLOB PRIMARY KEY, reason TEXT NOT NULL, since_s REAL NOT NULL,
+    tries INTEGER NOT NULL, is_urgent INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE watches (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -17,12 +17,13 @@ class Trouble:
     reason: str
     since_s: float
     tries: int
+    is_urgent: bool
 
 
 def troubles(journal: Journal) -> list[Trouble]:
     """All that lasts, oldest first."""
-    rows = journal.rows("SELECT path, reason, since_s, tries FROM troubles ORDER BY since_s, path")
-    return [Trouble(*row) for row in rows]
+    rows = journal.rows("SELECT * FROM troubles ORDER BY since_s, path")
+    return [Trouble(**dict(row) | {"is_urgent": bool(row["is_urgent"])}) for row in rows]
 
 
 class Troubles:
@@ -42,8 +43,8 @@ class Troubles:
                 journal.execute("DELETE FROM troubles WHERE path = ?", gone)
             for one in current:
                 journal.execute(
-                    "INSERT INTO troubles VALUES (?, ?, ?, ?) ON CONFLICT (path) DO UPDATE"
-                    " SET reason = excluded.reason, tries = excluded.tries",
-                    *(one.path, one.reason, now_s, one.tries),
+                    "INSERT INTO troubles (path, reason, since_s, tries, is_urgent) VALUES (?, ?, ?, ?, ?)"
+                    " ON CONFLICT (path) DO UPDATE SET reason = excluded.reason, tries = excluded.tries",
+                    *(one.path, one.reason, now_s, one.tries, one.is_urgent),
                 )
         self._noted = current

@@ -54,8 +54,8 @@ def of_session(session: Session, now_s: float, unsafe: Iterable[str]) -> Json:
     drives = space.drives(session)
     tether, found = _read(session, now_s)
     return {
-        "alarms": [*unsafe, *(trouble.reason for trouble in found), *alarms(tether, drives, now_s)],
-        "notices": notices(tether, now_s),
+        "alarms": [*unsafe, *(one.reason for one in found if one.is_urgent), *alarms(tether, drives, now_s)],
+        "notices": [*(one.reason for one in found if not one.is_urgent), *notices(tether, now_s)],
         "tether": _tether(tether, now_s),
         "drives": [_drive(drive) for drive in drives],
         "troubles": [_trouble(trouble, now_s) for trouble in found],
@@ -72,7 +72,7 @@ def _read(session: Session, now_s: float) -> tuple[Tether, list[Trouble]]:
             watch.read_on()
             return watch.tether(now_s), troubles(journal)
     except HotFolderError as error:
-        return _NO_TETHER, [Trouble(b"", str(error), now_s, 1)]
+        return _NO_TETHER, [Trouble(b"", str(error), now_s, 1, True)]
 
 
 def alarms(tether: Tether, drives: Iterable[space.Drive], now_s: float) -> list[str]:
