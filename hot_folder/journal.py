@@ -124,6 +124,11 @@ class Journal:
             group_id,
         )
 
+    def has_overwritten(self, group_id: int) -> bool:
+        """Whether a capture without members had one whose name another file took."""
+        sql = "SELECT 1 FROM files WHERE group_id = ? AND state = 'replaced' AND duplicate_of IS NULL"
+        return bool(self.rows(sql, group_id))
+
     def groups_of(self, file_id: int) -> list[int]:
         """Every capture that a file belongs to or once belonged to."""
         rows = self.rows("SELECT DISTINCT group_id FROM events WHERE file_id = ?", file_id)

@@ -20,6 +20,7 @@ from studio_pipeline.session.catalog import Catalog
 log = logging.getLogger(__name__)
 _CONSUMED = "journal events consumed"
 _BATCH = 500
+_OVERWRITTEN = "another file took its name; `studio vault restore` brings it back, where there is a vault"
 # What a changed base voids; decisions and doors stay, and are shown as stale.
 NOTHING_MADE = {"base": None, "base_key": None, "subject": None, "proposal": None, "proposal_hash": None}
 
@@ -53,7 +54,9 @@ class Accession:
         members = [_member(r) for r in rows if not _is_taken_back(r, rows)]
         first, known = primary(members), self._catalog.of_group(group)
         if first is None:
-            if known is not None:
+            if known is not None and self._journal.has_overwritten(group):
+                self._catalog.put(known.model_copy(update=_placed(known, True) | {"reason": _OVERWRITTEN}))
+            elif known is not None:
                 self._catalog.remove(known.id)
             return
         marks = self._marks(members)
@@ -166,13 +169,14 @@ def switches_of(entry: Entry) -> dict[str, dict[str, bool]]:
     return {"switches": {p.edit: p.edit in entry.proposal.enabled for p in entry.proposal.plans if p.changes}}
 
 
-def _placed(entry: Entry, withdrawn: bool) -> dict[str, State | None]:
+def _placed(entry: Entry, withdrawn: bool) -> dict[str, State | str | None]:
     """Into Trash and back: what was known before it went still holds."""
     if withdrawn:
         before = entry.before_trash if entry.state is State.WITHDRAWN else entry.state
         return {"state": State.WITHDRAWN, "before_trash": before}
     if entry.state is State.WITHDRAWN:
-        return {"state": entry.before_trash or State.TAKEN_IN, "before_trash": None}
+        reason = "" if entry.reason == _OVERWRITTEN else entry.reason
+        return {"state": entry.before_trash or State.TAKEN_IN, "before_trash": None, "reason": reason}
     return {}
 
 

@@ -77,6 +77,8 @@ class Catalog:
             connection.isolation_level = None  # SQLAlchemy's "begin" below takes the write lock at once
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA fullfsync=1")  # macOS: F_FULLFSYNC, a real barrier; nothing elsewhere
+            connection.execute("PRAGMA checkpoint_fullfsync=1")
 
         with self._write() as connection:
             (found,) = connection.exec_driver_sql("PRAGMA user_version").one()
