@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 from hot_folder import durable
 from hot_folder.digest import read_through
-from hot_folder.errors import OriginalUnreadable
+from hot_folder.errors import OriginalChanged, OriginalUnreadable
 from hot_folder.opening import StillChanging, open_for_reading
 from hot_folder.records import FileKey, shown
 
@@ -38,7 +38,7 @@ def original(root: bytes, relative_path: bytes) -> Iterator[BinaryIO]:
     try:
         source = open_for_reading(path, FileKey.of(os.lstat(path)))
     except (OSError, StillChanging) as error:
-        raise _unreadable(relative_path, error) from error
+        raise unreadable(relative_path, error) from error
     with source:
         yield source
 
@@ -51,7 +51,8 @@ def copy_verified(
     relative_path: what the original is called in messages. sha256: what its bytes must be, None for any.
 
     Raises:
-        OriginalUnreadable: the original cannot be read, or has other bytes than `sha256`.
+        OriginalUnreadable: the original cannot be read.
+        OriginalChanged: it has other bytes than `sha256`.
         FileExistsError: the name is taken.
         OSError: as the target's drive says; no part of a copy is left under its final name.
     """
@@ -64,7 +65,7 @@ def copy_verified(
         with open(temp, "wb") as copy:
             copied = _pour(source, copy, relative_path, status.st_mtime_ns)
             if sha256 is not None and copied.sha256 != sha256:
-                raise OriginalUnreadable(
+                raise OriginalChanged(
                     f"{shown(relative_path)} has other bytes than when it was taken in: "
                     "it is copied once it is taken in again"
                 )
@@ -121,10 +122,11 @@ def _chunks(source: BinaryIO, relative_path: bytes) -> Iterator[bytes]:
         while chunk := source.read(_CHUNK_BYTES):
             yield chunk
     except OSError as error:
-        raise _unreadable(relative_path, error) from error
+        raise unreadable(relative_path, error) from error
 
 
-def _unreadable(relative_path: bytes, error: Exception) -> OriginalUnreadable:
+def unreadable(relative_path: bytes, error: Exception) -> OriginalUnreadable:
+    """What is said of a file that the disk, its rights or its writer do not let us read."""
     cause = (error.strerror or str(error)) if isinstance(error, OSError) else "it changes while it is read"
     return OriginalUnreadable(
         f"{shown(relative_path)} cannot be read ({cause}): check its rights and its drive"

@@ -33,3 +33,7 @@ class JournalTooNew(JournalUnusable):
 
 class OriginalUnreadable(HotFolderError):
     """Retry: an original is gone, cannot be read, or has other bytes than the journal says."""
+
+
+class OriginalChanged(OriginalUnreadable):
+    """The same, where it can be read: its bytes are others than were expected."""

@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from studio_pipeline import __version__, terminal
-from studio_pipeline.cli import decide, pictures, session, setup
+from studio_pipeline.cli import bringing, decide, pictures, session, setup
 from studio_pipeline.errors import StudioError
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
     *(session.init, session.shoot, session.run, session.status, session.retry),
+    *(bringing.reconcile,),
     *(decide.approve, decide.reject, decide.revoke, decide.deliver, decide.verify),
     *(pictures.edit, pictures.mask),
     *(setup.demo, setup.doctor),

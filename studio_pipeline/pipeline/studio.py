@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import BinaryIO
 
-from hot_folder import ExposureHints, Intake, Journal, Report, Role, Settings, VaultKeeper, Watching
+from hot_folder import Intake, Journal, Report, Settings, VaultKeeper, Watching
 from hot_folder.errors import HotFolderError
 from studio_pipeline.deliver import publish
 from studio_pipeline.errors import Refused, TryAgain
@@ -20,6 +19,7 @@ from studio_pipeline.pipeline import proof, safekeeping, space
 from studio_pipeline.pipeline.accession import Accession
 from studio_pipeline.pipeline.conductor import Conductor, lanes
 from studio_pipeline.pipeline.health import Health, Json
+from studio_pipeline.pipeline.hints import read_hints
 from studio_pipeline.pipeline.schedule import Stage
 from studio_pipeline.pipeline.supervisor import Supervisor
 from studio_pipeline.session import cache
@@ -27,7 +27,6 @@ from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session
 
 log = logging.getLogger(__name__)
-_HEADER_BYTES = 1 << 20  # where cameras keep their EXIF
 _STEP_S = 0.5
 
 
@@ -173,18 +172,8 @@ def at_work(
             os.fsencode(session.root),
             journal,
             settings=settings or Settings(),
-            describe=_hints,
+            describe=read_hints,
             ignore=lambda path: proof.claimed(session.records, path),
         )
         keeper = safekeeping.keeper(session, journal)
         yield Studio(session, catalog, journal, intake, conductor, Health(session, journal), keeper)
-
-
-def _hints(file: BinaryIO, role: Role) -> ExposureHints:
-    """Time and serial for telling namesakes apart; nothing where the file does not say."""
-    from studio_pipeline.develop.metadata import time_and_serial
-
-    if role is Role.SIDECAR:
-        return ExposureHints()
-    captured_at, serial = time_and_serial(file.read(_HEADER_BYTES))
-    return ExposureHints(captured_at.replace(tzinfo=None, microsecond=0) if captured_at else None, serial)
