@@ -53,6 +53,8 @@ class Listing:
     elsewhere: frozenset[bytes]
     renumbered: frozenset[bytes]
     oddities: tuple[Oddity, ...]
+    unsure: frozenset[bytes]
+    """Paths that were listed and then could not be looked at: neither there nor gone."""
     is_empty: bool
 
 
@@ -121,6 +123,7 @@ def _list(
     files: list[Found] = []
     renumbered: dict[bytes, int] = {}
     oddities: list[Oddity] = []
+    unsure: set[bytes] = set()
     subfolders: list[bytes] = []
     is_empty = True
     prefix = folder + b"/"
@@ -148,7 +151,8 @@ def _list(
             except FileNotFoundError:
                 continue  # gone since it was listed
             except OSError:
-                known.pop(path, None)  # listed, and could not be looked at: neither there nor gone
+                known.pop(path, None)
+                unsure.add(path)
     device = FileKey.of(os.stat(os.path.join(session, folder))).device
     earlier = set(renumbered.values())
     gone = frozenset(path for path, key in known.items() if key[0] == device or key[0] in earlier)
@@ -161,6 +165,7 @@ def _list(
         elsewhere=frozenset(known) - gone,
         renumbered=moved_along | renumbered.keys(),
         oddities=tuple(oddities),
+        unsure=frozenset(unsure),
         is_empty=is_empty,
     ), subfolders
 

@@ -12,7 +12,7 @@ from hot_folder.journal import Journal
 from hot_folder.names import role_of, split, stem_of
 from hot_folder.records import Place, shown
 from hot_folder.scanner import Found, ListingFailed, scan
-from hot_folder.stock import SomeFile, Stock
+from hot_folder.stock import SomeFile, Stock, is_unchanged
 
 _FOLDERS = (b"Capture", b"Selects")
 _OUTPUT, _TRASH = b"Output", b"Trash"
@@ -129,7 +129,7 @@ def _is_still(row: FileRow, found: Found) -> bool:
 
 def _some_file(root: bytes, found: Found, rows: Mapping[bytes, FileRow]) -> SomeFile:
     row = rows.get(found.path)
-    is_known = row is not None and row.state is FileState.PRESENT and row.key == found.key
+    is_known = row is not None and row.state is FileState.PRESENT and is_unchanged(row, found)
     return SomeFile(root, found.path, found.key.size, row.sha256 if row is not None and is_known else None)
 
 

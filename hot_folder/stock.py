@@ -20,6 +20,11 @@ _READ: Final = (FileState.PRESENT, FileState.DUPLICATE)
 """In these a row's hash is that of the file as the row knows it; of one that is set aside, an earlier one."""
 
 
+def is_unchanged(row: FileRow, found: Found) -> bool:
+    """Whether a file is in the state the journal saw it in; its drive may have got another number since."""
+    return row.key[1:] == found.key[1:]
+
+
 class SomeFile:
     """A file whose bytes are read when somebody has to know them, and then once.
 
@@ -127,7 +132,7 @@ class Stock:
         self._add(Held(file, path, path, Standing.TO_COME))
 
     def _look_at(self, found: Found, place: Place, row: FileRow | None) -> None:
-        if row is not None and row.key != found.key:
+        if row is not None and not is_unchanged(row, found):
             row = None
         if row is None and place is Place.OUTPUT:
             return  # nobody's capture, whatever its bytes
