@@ -54,7 +54,7 @@ def reconcile(
     for row, one in zip(missing, compared.wanted, strict=True):
         row["copied"] = one in brought.files
     problems = [*found.problems, *compared.problems, *stock.problems.values(), *brought.problems]
-    return _answer(session, found, compared, missing, problems)
+    return _answer(session, found, compared, missing, list(dict.fromkeys(problems)))
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def due(entry: Entry, preset: Preset, base_key: str) -> list[Stage]:
         stages.append(Stage.PREVIEW)
     if entry.base is None or entry.base_key != base_key:
         stages.append(Stage.BASE)
-    elif entry.subject is None and wanted(entry, preset):
+    elif entry.subject is None and entry.state is not State.REJECTED and wanted(entry, preset):
         stages.append(Stage.PROPOSE)
     elif entry.state is State.APPROVED:
         stages.append(Stage.DELIVER)

@@ -20,6 +20,7 @@ from studio_pipeline.session import keys, place
 
 FOLDERS = ("Capture", "Selects", "Output", "Trash")
 VAULT_MARKER = ".studio-vault"
+LOCK = "studio.lock"
 _SETTINGS = "session.toml"
 _MARKER_TEXT = "This folder is a vault: `studio` copies originals into it. Leave this file where it is.\n"
 
@@ -69,7 +70,7 @@ class Session:
         """Hold the session for one working process. Raises Refused when another one has it."""
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.databases / "studio.lock", timeout=0)
+        lock = FileLock(self.databases / LOCK, timeout=0)
         try:
             lock.acquire()
         except Timeout as error:

@@ -37,6 +37,12 @@ def database_folder(hidden: Path, session_id: str) -> Path:
     return folder
 
 
+def folder_as_found(hidden: Path) -> Path:
+    """The same for a session that is only read: nothing is made, moved or noted."""
+    locator = hidden / "databases.json"
+    return _located(locator) if locator.exists() else hidden
+
+
 def _located(locator: Path) -> Path:
     try:
         folder = Path(json.loads(locator.read_text(encoding="utf-8"))["folder"])

@@ -1,4 +1,4 @@
-"""A camera's card against a session: by content, whatever the files are called, and brought in without harm."""
+"""A camera's card against a session: by content, whatever its files are called, and brought without harm."""
 
 from __future__ import annotations
 

@@ -1,0 +1,153 @@
+"""What a person said at another station, and where it still means the same here.
+
+Whatever was said here stands. An approval is bound to a render of the other station, so it is only listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio_pipeline.errors import Refused
+from studio_pipeline.records.capture import Role, State
+from studio_pipeline.records.entry import Entry
+from studio_pipeline.records.proposal import Decision, Verb
+from studio_pipeline.session.catalog import Catalog
+
+_APPROVED = (State.APPROVED, State.DELIVERED)
+_UNDECIDED = (State.TAKEN_IN, State.DEVELOPED, State.PROPOSED, State.NEEDS_A_PERSON)
+
+
+@dataclass
+class Words:
+    """How much came along, and what did not: captures here with the reason in one line."""
+
+    picks: int = 0
+    rejections: int = 0
+    doors: int = 0
+    approve_again: list[Entry] = field(default_factory=list)
+    left: list[tuple[Entry, str]] = field(default_factory=list)
+
+
+class Interpreter:
+    """Brings words from ``theirs`` to ``ours``. Doing it twice changes nothing.
+
+    ``station`` is the other session's id, ``name`` what its folder is called.
+    """
+
+    def __init__(self, theirs: Catalog, ours: Catalog, station: str, name: str) -> None:
+        self._theirs, self._ours = theirs, ours
+        self._station, self._name = station, name
+        self._words = Words()
+
+    def bring(self) -> Words:
+        """For every capture whose primary file is here by now, be it as a member of a larger one."""
+        here = {
+            member.sha256: entry.id
+            for entry in self._ours.entries()
+            for member in entry.members
+            if member.role is not Role.SIDECAR
+        }
+        for said in self._theirs.entries():
+            if said.id in here and said.state not in (State.WITHDRAWN, State.QUARANTINED):
+                self._bring_of(said, here[said.id])
+        return self._words
+
+    def _bring_of(self, said: Entry, capture_id: str) -> None:
+        if said.picked:
+            self._pick(said, capture_id)
+        if said.door is not None:
+            self._open_door(said, capture_id)
+        if said.state is State.REJECTED:
+            self._reject(said, capture_id)
+        entry = self._ours.entry(capture_id)
+        was_approved = said.state in _APPROVED or said.stale
+        if was_approved and entry is not None and entry.state in _UNDECIDED:
+            self._words.approve_again.append(entry)
+
+    def _pick(self, said: Entry, capture_id: str) -> None:
+        """Once for each: who takes it back here means it."""
+        fact = f"pick of {said.id} from {self._station}"
+        if self._ours.fact(fact):
+            return
+        self._words.picks += self._change(capture_id, lambda entry: {} if entry.picked else {"picked": True})
+        self._ours.set_fact(fact, 1)
+
+    def _open_door(self, said: Entry, capture_id: str) -> None:
+        self._words.doors += self._change(capture_id, lambda entry: self._opened(said, entry))
+
+    def _opened(self, said: Entry, entry: Entry) -> dict[str, Any]:
+        assert said.door is not None
+        if entry.door is not None and (entry.door.kind, entry.door.polygons) == (
+            said.door.kind,
+            said.door.polygons,
+        ):
+            return {}
+        why = _why_not(said, entry)
+        if why:
+            self._words.left.append((entry, f"what was said of who is in it stays there: {why}"))
+            return {}
+        if entry.base is None:
+            return {"door": said.door}
+        return {
+            "door": said.door,
+            "proposal": None,
+            "proposal_hash": None,
+            "subject": None,
+            "state": State.REJECTED if entry.state is State.REJECTED else State.DEVELOPED,
+            "reason": "",
+            "failures": {},
+        }
+
+    def _reject(self, said: Entry, capture_id: str) -> None:
+        rejected = [d for d in self._theirs.decisions(said.id) if d.verb is Verb.REJECT]
+        entry, before = self._ours.entry(capture_id), self._ours.decisions(capture_id)
+        if not rejected or entry is None or entry.state is State.REJECTED:
+            return
+        decision = rejected[-1].model_copy(
+            update={"capture_id": capture_id, "via": f"{rejected[-1].via}, merged from {self._name}"}
+        )
+        if any(_are_one(decision, other) for other in before):
+            return  # it was brought before, and taken back since
+        if before or entry.state not in _UNDECIDED:
+            why = f"{before[-1].verb.value} was said here" if before else f"it is {entry.state.value} here"
+            self._words.left.append((entry, f"its rejection stays there: {why}"))
+            return
+        try:
+            self._ours.decide(decision, entry, state=State.REJECTED, approved_hash=None)
+        except Refused as error:
+            self._words.left.append((entry, f"its rejection stays there: {error}"))
+        else:
+            self._words.rejections += 1
+
+    def _change(self, capture_id: str, change: Callable[[Entry], dict[str, Any]]) -> bool:
+        """Somebody may decide from another process between the reading and the writing: then look again."""
+        while (entry := self._ours.entry(capture_id)) is not None:
+            changes = change(entry)
+            if not changes:
+                return False
+            if self._ours.update_seen(entry, **changes) is not None:
+                return True
+        return False
+
+
+def _why_not(said: Entry, entry: Entry) -> str | None:
+    """Why an outline or "nobody here" would not mean the same here, or would undo what was said here."""
+    assert said.door is not None
+    if entry.door is not None and entry.door.said_at >= said.door.said_at:
+        return f"{entry.door.user} said otherwise here, and later"
+    if entry.state in _APPROVED or entry.state is State.WITHDRAWN:
+        return f"it is {entry.state.value} here"
+    if entry.base_member.sha256 != said.base_member.sha256:
+        return "it starts from another file here"
+    return None
+
+
+def _are_one(one: Decision, other: Decision) -> bool:
+    return (one.verb, one.user, one.host, one.decided_at) == (
+        other.verb,
+        other.user,
+        other.host,
+        other.decided_at,
+    )
