@@ -111,7 +111,7 @@ class Interpreter:
         if any(_are_one(decision, other) for other in before):
             return  # it was brought before, and taken back since
         if before or entry.state not in _UNDECIDED:
-            why = f"{before[-1].verb.value} was said here" if before else f"it is {entry.state.value} here"
+            why = "it was decided on here" if before else f"it is {entry.state.value} here"
             self._words.left.append((entry, f"its rejection stays there: {why}"))
             return
         try:
