@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Any
 
 from hot_folder.bringing import Wanted
 from studio_pipeline.errors import Refused
+from studio_pipeline.pipeline import space
 from studio_pipeline.records.capture import shown
 from studio_pipeline.session.folder import Session
 
 Json = dict[str, Any]
-RESERVE_BYTES = 1 << 30  # for previews and bases; a drive that is filled to the brim stops the shoot
 
 
 @contextmanager
@@ -34,15 +33,16 @@ def alone(session: Session) -> Iterator[None]:
         lock.release()
 
 
-def check_room(session: Session, wanted: Sequence[Wanted], reserve_bytes: int) -> None:
-    """Raises Refused unless all of it fits on the session's drive, and a reserve besides."""
+def check_room(session: Session, wanted: Sequence[Wanted]) -> None:
+    """Raises Refused unless all of it fits on the session's drive and leaves room for frames to come."""
     needed = sum(one.file.size for one in wanted)
-    free = shutil.disk_usage(session.capture).free
-    if needed and needed + reserve_bytes > free:
-        raise Refused(
-            f"{size_text(needed)} are to be copied and {size_text(reserve_bytes)} must stay free, "
-            f"but the drive of {session.root} has {size_text(free)}: make room; nothing was copied"
-        )
+    for drive in space.drives(session)[:1]:
+        if needed and needed + drive.reserve_bytes > drive.free_bytes:
+            raise Refused(
+                f"{size_text(needed)} are to be copied and {size_text(drive.reserve_bytes)} must stay free, "
+                f"but the drive of {session.root} has {size_text(drive.free_bytes)}: make room; "
+                "nothing was copied"
+            )
 
 
 def refuse_if_nested(session: Session, other: Path) -> None:

@@ -48,7 +48,6 @@ def merge(
     session: Session,
     other: Session,
     *,
-    reserve_bytes: int = bringing.RESERVE_BYTES,
     tell: Tell = lambda text: None,
 ) -> Json:
     """Copy in what this session lacks of another's captures, take it in, and bring along what was said there.
@@ -65,7 +64,7 @@ def merge(
         nobody = opened.enter_context(Supervisor([]))  # no work on pixels
         studio = opened.enter_context(at_work(session, only=frozenset(), workers=nobody))
         folder = _folder(session, studio.catalog, other)
-        files = _bring_files(studio, other, theirs, folder, reserve_bytes, tell)
+        files = _bring_files(studio, other, theirs, folder, tell)
         words = Words()
         if not files.brought.gave_up:
             studio.run(lambda: tell("taking in"))
@@ -113,9 +112,7 @@ def _folder(session: Session, catalog: Catalog, other: Session) -> bytes:
     return marked if catalog.fact(fact) == _MARKED else plain
 
 
-def _bring_files(
-    studio: Studio, other: Session, theirs: Theirs, folder: bytes, reserve_bytes: int, tell: Tell
-) -> Files:
+def _bring_files(studio: Studio, other: Session, theirs: Theirs, folder: bytes, tell: Tell) -> Files:
     def is_deliverable(sha256: bytes) -> bool:
         return proof.wrote_this(other.records, sha256.hex())
 
@@ -126,7 +123,7 @@ def _bring_files(
     except HotFolderError as error:
         raise Refused(str(error)) from error
     joining = join(station, folder, stock, lambda done, all_: tell(f"{done} of {all_} frames"))
-    bringing.check_room(studio.session, joining.wanted, reserve_bytes)
+    bringing.check_room(studio.session, joining.wanted)
     brought = bring(joining.wanted, stock, lambda done, all_: tell(f"{done} of {all_} copied"))
     problems = [*station.problems, *joining.problems, *stock.problems.values(), *brought.problems]
     return Files(station, joining, brought, list(dict.fromkeys(problems)))

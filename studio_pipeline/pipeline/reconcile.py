@@ -29,7 +29,6 @@ def reconcile(
     card: Path,
     *,
     copy: bool,
-    reserve_bytes: int = bringing.RESERVE_BYTES,
     tell: Tell = lambda text: None,
 ) -> Json:
     """Compare a card with a session by content, and with ``copy`` bring in what is missing.
@@ -49,7 +48,7 @@ def reconcile(
         missing = [_row(one) for one in compared.wanted]
         brought = Brought()
         if copy:
-            bringing.check_room(session, compared.wanted, reserve_bytes)
+            bringing.check_room(session, compared.wanted)
             brought = bring(compared.wanted, stock, lambda done, all_: tell(f"{done} of {all_} copied"))
     for row, one in zip(missing, compared.wanted, strict=True):
         row["copied"] = one in brought.files

@@ -16,6 +16,7 @@ import pytest
 
 from hot_folder import copying
 from studio_pipeline.pipeline import merge as merge_module
+from studio_pipeline.pipeline import space
 from studio_pipeline.records.capture import State
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session, open_session
@@ -220,7 +221,8 @@ def test_nobody_starts_to_work_on_the_other_meanwhile(
     )
     done("merge", ours.root, laptop.root)
     assert "is already being worked on" in tried[0].failure
-    done("run", laptop.root)
+    with laptop.locked():
+        pass
 
 
 def _after(first: Any) -> Any:
@@ -319,9 +321,10 @@ def test_what_does_not_fit_is_refused(
     ours: Session, laptop: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stations.put(laptop, "Capture/DSC_0001.NEF", samples.raw(1))
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 4000))  # type: ignore[attr-defined]
+    small = space.Drive("the session", free_bytes=5000, reserve_bytes=2000)
+    monkeypatch.setattr(space, "drives", lambda session: [small])
     line = studio("merge", ours.root, laptop.root).failure
-    assert "are to be copied and 1.1 GB must stay free, but the drive of" in line
+    assert "are to be copied and 2.0 kB must stay free, but the drive of" in line
     assert names(ours) == set()
 
 
