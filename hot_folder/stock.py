@@ -87,7 +87,9 @@ class Stock:
         self.problems: dict[bytes, str] = {}
         """Files of the session that cannot be read, each with what to do."""
         self._journal = journal
-        self._by_size: dict[int, list[Held]] = {}
+        self._sizes: set[int] = set()
+        self._by_bytes: dict[bytes, list[Held]] = {}
+        self._unread: dict[int, list[Held]] = {}
         self._sidecars: dict[tuple[bytes, bytes], Held] = {}
         self._promised: set[bytes] = set()
         rows = {row.path: row for row in journal.live_files()}
@@ -106,15 +108,14 @@ class Stock:
 
         Raises OriginalUnreadable when `file` has to be read and cannot be.
         """
-        alike = [
-            held for held in self._by_size.get(file.size, ()) if name is None or split(held.path)[1] == name
-        ]
-        if not alike:
+        if file.size not in self._sizes:
             return None
         sha256 = file.sha256()
-        same = [held for held in alike if held.file.known_sha256 == sha256]
-        if not same:
-            same = [held for held in alike if self._sha256(held) == sha256]
+        if name is not None or sha256 not in self._by_bytes:
+            self._read(file.size)
+        same = (
+            held for held in self._by_bytes.get(sha256, ()) if name is None or split(held.path)[1] == name
+        )
         return min(same, key=lambda held: held.standing, default=None)
 
     def sidecar_of(self, frame: Held) -> Held | None:
@@ -161,17 +162,22 @@ class Stock:
                 self._add(Held(file, path, first_path, Standing.CHANGED))
 
     def _add(self, held: Held) -> None:
-        self._by_size.setdefault(held.file.size, []).append(held)
+        self._sizes.add(held.file.size)
+        if held.file.known_sha256 is None:
+            self._unread.setdefault(held.file.size, []).append(held)
+        else:
+            self._by_bytes.setdefault(held.file.known_sha256, []).append(held)
         if role_of(split(held.path)[1]) is Role.SIDECAR and held.standing is not Standing.CHANGED:
             folder, name = split(held.path)
             self._sidecars.setdefault((folder, stem_of(name)), held)
 
-    def _sha256(self, held: Held) -> bytes | None:
-        try:
-            return held.file.sha256()
-        except OriginalUnreadable as error:
-            self.problems[held.path] = str(error)
-            return None
+    def _read(self, size: int) -> None:
+        """Find out the bytes of all that have this size."""
+        for held in self._unread.pop(size, ()):
+            try:
+                self._by_bytes.setdefault(held.file.sha256(), []).append(held)
+            except OriginalUnreadable as error:
+                self.problems[held.path] = str(error)
 
 
 def _may_be_missing(failed: ListingFailed, place: Place) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studio_pipeline.errors import Refused
-from studio_pipeline.records.capture import Role, State
+from studio_pipeline.records.capture import State
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.proposal import Decision, Verb
 from studio_pipeline.session.catalog import Catalog
@@ -43,12 +43,7 @@ class Interpreter:
 
     def bring(self) -> Words:
         """For every capture whose primary file is here by now, be it as a member of a larger one."""
-        here = {
-            member.sha256: entry.id
-            for entry in self._ours.entries()
-            for member in entry.members
-            if member.role is not Role.SIDECAR
-        }
+        here = {member.sha256: entry.id for entry in self._ours.entries() for member in entry.members}
         for said in self._theirs.entries():
             if said.id in here and said.state not in (State.WITHDRAWN, State.QUARANTINED):
                 self._bring_of(said, here[said.id])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hot_folder import bringing, copying, durable
+from hot_folder import bringing, copying, durable, scanner
 from hot_folder.bringing import Brought, bring
 from hot_folder.card import Comparison, compare, read_card
 from hot_folder.errors import OriginalUnreadable
@@ -151,6 +151,23 @@ def test_a_frame_that_vanished_from_the_session_is_brought_back(shoot: Shoot, ca
     assert shoot.news() == [("restored", "Capture/DSC_0001.NEF")]
 
 
+def test_a_frame_whose_file_is_another_by_now_is_missing_before_anybody_noticed(
+    shoot: Shoot, card: Card
+) -> None:
+    card.put("DSC_0001.NEF", samples.raw(1))
+    shoot.put("Capture/a.NEF", samples.raw(1))
+    take_in(shoot)
+    shoot.put("Capture/a.NEF", samples.raw(2))
+    assert missing(shoot, card) == {"DSC_0001.NEF": "Capture/DSC_0001.NEF"}
+
+
+def test_a_raw_in_output_is_no_capture_and_counts_as_missing(shoot: Shoot, card: Card) -> None:
+    card.put("DSC_0001.NEF", samples.raw(1))
+    shoot.put("Output/DSC_0001.NEF", samples.raw(1))
+    take_in(shoot)
+    assert missing(shoot, card) == {"DSC_0001.NEF": "Capture/DSC_0001.NEF"}
+
+
 def test_a_half_written_frame_is_brought_whole_beside_it(shoot: Shoot, card: Card) -> None:
     whole = samples.raw(1, taken=FIRST)
     card.put("DSC_0001.NEF", whole)
@@ -165,11 +182,9 @@ def test_a_half_written_frame_is_brought_whole_beside_it(shoot: Shoot, card: Car
 def test_a_frame_that_broke_after_it_was_taken_in_is_brought_whole(shoot: Shoot, card: Card) -> None:
     whole = samples.raw(1, taken=FIRST)
     card.put("DSC_0001.NEF", whole)
-    path = shoot.put("Capture/DSC_0001.NEF", whole)
+    shoot.put("Capture/DSC_0001.NEF", whole)
     take_in(shoot)
-    with open(path, "r+b") as file:
-        file.truncate(len(whole) - 9)
-    shoot.age(path, 60)
+    shoot.put("Capture/DSC_0001.NEF", b"not a picture ".ljust(len(whole), b"."))
     take_in(shoot)
     assert shoot.journal.quarantined()
     assert missing(shoot, card) == {"DSC_0001.NEF": "Capture/100NIKON/DSC_0001.NEF"}
@@ -236,10 +251,44 @@ def test_sidecars_that_say_the_same_belong_each_to_its_frame(shoot: Shoot, card:
     assert comparison.held == {Standing.TAKEN_IN: 4, Standing.CHANGED: 1}
 
 
+def test_a_sidecar_that_stayed_when_its_frame_was_culled_is_not_missing(shoot: Shoot, card: Card) -> None:
+    card.put("DSC_0001.NEF", samples.raw(1))
+    card.put("DSC_0001.xmp", samples.xmp(3))
+    frame = shoot.put("Capture/DSC_0001.NEF", samples.raw(1))
+    shoot.put("Capture/DSC_0001.xmp", samples.xmp(3))
+    take_in(shoot)
+    os.rename(frame, frame.replace(b"Capture", b"Selects"))
+    take_in(shoot)
+    assert missing(shoot, card) == {}
+
+
+def test_the_sidecar_of_another_body_s_namesake_is_not_that_of_a_missing_frame(
+    shoot: Shoot, card: Card
+) -> None:
+    shoot.put("Capture/DSC_0001.NEF", samples.raw(1))
+    shoot.put("Capture/DSC_0001.xmp", samples.xmp(3))
+    take_in(shoot)
+    card.put("DSC_0001.NEF", samples.raw(2))
+    card.put("DSC_0001.xmp", samples.xmp(3))
+    assert missing(shoot, card) == {
+        name: f"Capture/100NIKON/{name}" for name in ("DSC_0001.NEF", "DSC_0001.xmp")
+    }
+
+
+def test_a_sidecar_alone_is_known_by_its_bytes_and_its_name(shoot: Shoot, card: Card) -> None:
+    for name in ("DSC_0001.xmp", "DSC_0002.xmp"):
+        card.put(name, samples.xmp(3))
+    shoot.put("Capture/DSC_0009.xmp", samples.xmp(3))
+    take_in(shoot)
+    shoot.put("Capture/DSC_0001.xmp", samples.xmp(3))  # not taken in yet
+    assert missing(shoot, card) == {"DSC_0002.xmp": "Capture/DSC_0002.xmp"}
+
+
 def test_cameras_write_into_dcim_and_into_nothing_beside_it(shoot: Shoot, card: Card) -> None:
     card.put("DSC_0001.NEF", samples.raw(1), "one/DCIM/100NIKON")
     card.put("DSC_0002.NEF", samples.raw(2), "two/dcim/100NIKON")
     card.put("C0001T01.JPG", samples.jpeg(1), "one/PRIVATE/M4ROOT/THMBNL")
+    card.put("C0001T01.JPG", samples.jpeg(2), "two/PRIVATE/M4ROOT/THMBNL")
     card.put("DSC_0001.MOV", b"film", "one/DCIM/100NIKON")
     card.put("._DSC_0001.NEF", b"of macOS", "one/DCIM/100NIKON")
     card.put("DSC_0003.NEF", samples.raw(3), "loose")
@@ -248,7 +297,7 @@ def test_cameras_write_into_dcim_and_into_nothing_beside_it(shoot: Shoot, card: 
     assert paths == [
         b"loose/DSC_0003.NEF", b"one/DCIM/100NIKON/DSC_0001.NEF", b"two/dcim/100NIKON/DSC_0002.NEF"
     ]  # fmt: skip
-    assert (found.others, found.problems) == (2, [])
+    assert (found.others, found.problems) == (3, [])
     inside = read_card(os.fsencode(card.root / "one/DCIM/100NIKON"))
     assert [file.path for unit in inside.units for file in unit] == [b"DSC_0001.NEF"]
 
@@ -319,6 +368,17 @@ def unreadable(monkeypatch: pytest.MonkeyPatch, *names: bytes) -> None:
     monkeypatch.setattr(copying, "open_for_reading", opened)
 
 
+def unlistable(name: bytes) -> Any:
+    """A scandir that fails for folders of this name."""
+
+    def scandir(path: bytes) -> Any:
+        if os.path.basename(path) == name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return os.scandir(path)
+
+    return scandir
+
+
 def test_one_bad_sector_costs_one_frame(shoot: Shoot, card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (1, 2, 3):
         card.put(f"DSC_000{number}.NEF", samples.raw(number, payload_bytes=3000 + number))
@@ -369,20 +429,34 @@ def test_a_folder_of_the_card_that_cannot_be_listed_is_named(
 ) -> None:
     card.put("DSC_0001.NEF", samples.raw(1))
     card.put("DSC_9999.NEF", samples.raw(2), "DCIM/101NIKON")
-    scandir = os.scandir
-
-    def failing(path: bytes) -> Any:
-        if path.endswith(b"101NIKON"):
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return scandir(path)
-
-    monkeypatch.setattr("hot_folder.card.scan", partial(scan, scandir=failing))
+    monkeypatch.setattr("hot_folder.card.scan", partial(scan, scandir=unlistable(b"101NIKON")))
     found = read_card(os.fsencode(card.root))
     assert found.files == 1
     assert found.problems == [
         f"{card.root}/DCIM/101NIKON cannot be listed (Input/output error): "
         "check that its drive is connected and readable"
     ]
+
+
+def test_a_file_of_the_card_that_cannot_be_looked_at_is_named(
+    shoot: Shoot, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card.put("DSC_0001.NEF", samples.raw(1))
+    card.put("DSC_0002.NEF", samples.raw(2))
+    monkeypatch.setattr(scanner, "_stat", faulty(scanner._stat, b"DSC_0001.NEF"))
+    found = read_card(os.fsencode(card.root))
+    assert found.files == 1
+    assert found.problems == ["DCIM/100NIKON/DSC_0001.NEF cannot be looked at: check the card and its reader"]
+
+
+def faulty(stat: Any, name: bytes) -> Any:
+    def failing(entry: os.DirEntry[bytes]) -> os.stat_result:
+        if entry.name == name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        result: os.stat_result = stat(entry)
+        return result
+
+    return failing
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
@@ -446,13 +520,24 @@ def test_a_name_that_is_taken_at_the_last_moment_is_never_replaced(shoot: Shoot,
     assert missing(shoot, card) == {"DSC_0001.NEF": "Capture/100NIKON/DSC_0001.NEF"}
 
 
-def test_a_session_that_cannot_be_listed_is_not_compared(shoot: Shoot, card: Card) -> None:
+def test_a_session_that_cannot_be_listed_is_not_compared(
+    shoot: Shoot, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What lies in it would all count as missing."""
     card.put("DSC_0001.NEF", samples.raw(1))
     for optional in ("Selects", "Output", "Trash"):
         (shoot.session / optional).rmdir()
     assert len(missing(shoot, card)) == 1
-    (shoot.session / "Capture").rmdir()
+    shoot.put("Output/web/a.jpg", samples.jpeg(1))
+    with monkeypatch.context() as patch:
+        patch.setattr("hot_folder.stock.scan", partial(scan, scandir=unlistable(b"web")))
+        assert len(missing(shoot, card)) == 1
+    (shoot.session / "Capture/day 1").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("hot_folder.stock.scan", partial(scan, scandir=unlistable(b"day 1")))
+        with pytest.raises(OriginalUnreadable, match="Capture/day 1 cannot be listed"):
+            compared(shoot, card)
+    shutil.rmtree(shoot.session / "Capture")
     with pytest.raises(OriginalUnreadable, match="Capture cannot be listed"):
         compared(shoot, card)
 
@@ -472,4 +557,5 @@ def test_digits_fit_into_a_name_between_two_characters() -> None:
     assert bringing.folder_name(b"card", b"-12") == b"card-12"
     assert bringing.folder_name(b"", b"-12") == b"from elsewhere-12"
     assert bringing.folder_name(b"x" * 255, b"-12") == b"x" * 252 + b"-12"
-    assert bringing.folder_name("ü".encode() * 127, b"-12") == "ü".encode() * 126 + b"-12"
+    assert bringing.folder_name("ü".encode() * 127, b"-1") == "ü".encode() * 126 + b"-1"
+    assert bringing.folder_name(b"\xfc" * 255, b"-1") == b"\xfc" * 253 + b"-1"

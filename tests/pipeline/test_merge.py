@@ -134,6 +134,39 @@ def test_names_that_clash_inside_a_station_are_told_apart(ours: Session, laptop:
     assert len(files_of(ours)) == 2
 
 
+def test_what_a_station_has_twice_comes_once(ours: Session, laptop: Session) -> None:
+    for folder in ("Capture", "Selects"):
+        stations.put(laptop, f"{folder}/DSC_0001.NEF", samples.raw(1))
+    stations.take_in(laptop)
+    answer = merged(ours, laptop)
+    assert (answer["copied"], answer["already_here"]) == (1, 1)
+    assert names(ours) == {"laptop/DSC_0001.NEF"}
+
+
+def test_exports_of_one_name_from_two_folders_both_come(ours: Session, laptop: Session) -> None:
+    stations.put(laptop, "Capture/DSC_0001.NEF", samples.raw(1))
+    stations.put(laptop, "Capture/Output/DSC_0001.tif", samples.tiff(1))
+    stations.take_in(laptop)
+    stations.put(laptop, "Output/DSC_0001.tif", samples.tiff(2))
+    stations.take_in(laptop)
+    assert merged(ours, laptop)["copied"] == 3
+    brought = {data for data, _ in stations.tree(ours.capture).values()}
+    assert brought == {samples.raw(1), samples.tiff(1), samples.tiff(2)}
+
+
+def test_a_raw_whose_export_is_here_comes_beside_it_under_its_own_name(
+    ours: Session, laptop: Session
+) -> None:
+    stations.put(ours, "Capture/edited/DSC_0001-2.tif", samples.tiff(1))
+    stations.take_in(ours)
+    stations.put(laptop, "Capture/DSC_0001.NEF", samples.raw(1))
+    stations.put(laptop, "Capture/DSC_0001-2.tif", samples.tiff(1))
+    stations.take_in(laptop)
+    merged(ours, laptop)
+    assert names(ours) == {"edited/DSC_0001-2.tif", "edited/DSC_0001.NEF"}
+    assert len(files_of(ours)) == 1
+
+
 def test_its_own_deliverables_never_come_along(ours: Session, laptop: Session) -> None:
     """Neither as somebody's export, nor once their name was given up."""
     stations.put(laptop, "Capture/DSC_0001.NEF", samples.raw(1))
@@ -303,18 +336,26 @@ def test_a_full_drive_stops_before_words_are_brought_and_the_next_run_goes_on(
         stations.put(laptop, f"Capture/DSC_000{number}.NEF", samples.raw(number))
     stations.take_in(laptop)
 
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with shoots.opened(laptop) as catalog:
+        for entry in catalog.entries():
+            catalog.update(entry.id, picked=True)
+    pour, room = copying._pour, iter([True])
+
+    def pour_while_there_is_room(*arguments: Any) -> Any:
+        if not next(room, False):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pour(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(copying, "_pour", full)
-        answer = studio("merge", ours.root, laptop.root)
-    assert answer.code == 1
-    assert answer.err == (
-        "the session's drive is full: make room on it, then do the same again; 0 of 2 files are copied\n"
-    )
-    assert names(ours) == set()
-    assert merged(ours, laptop)["copied"] == 2
+        patch.setattr(copying, "_pour", pour_while_there_is_room)
+        answer = studio("merge", ours.root, laptop.root, "--json")
+    assert (answer.code, answer.json["copied"], answer.json["picks"]) == (1, 1, 0)
+    assert answer.json["problems"] == [
+        "the session's drive is full: make room on it, then do the same again; 1 of 2 files are copied"
+    ]
+    assert names(ours) == {"laptop/DSC_0001.NEF"} and files_of(ours) == {}
+    again = merged(ours, laptop)
+    assert (again["copied"], again["picks"]) == (1, 2)
 
 
 def test_what_does_not_fit_is_refused(

@@ -189,6 +189,13 @@ def test_an_outline_and_a_rejection_of_one_frame_come_together(stations: Station
     unchanged_by_another_run(stations)
 
 
+def test_an_outline_of_what_is_rejected_here_leaves_it_rejected(stations: Stations) -> None:
+    made = {"base": _BASE, "state": State.REJECTED}
+    stations.both({"door": OUTLINED, "state": State.PROPOSED}, made)
+    assert stations.bring().doors == 1
+    assert (stations.here().door, stations.here().state) == (OUTLINED, State.REJECTED)
+
+
 def test_the_later_word_on_who_is_there_counts(stations: Stations) -> None:
     later = OUTLINED.model_copy(update={"user": "ada", "said_at": NOW + timedelta(minutes=1)})
     stations.both({"door": NOBODY}, {"door": later})
@@ -246,10 +253,9 @@ def test_a_frame_that_is_withdrawn_there_or_not_here_says_nothing(stations: Stat
     assert unchanged_by_another_run(stations) == Words()
 
 
-def test_a_jpeg_that_has_its_raw_here_is_that_capture_and_a_sidecar_is_none(stations: Stations) -> None:
+def test_a_jpeg_that_has_its_raw_here_is_that_capture(stations: Stations) -> None:
     stations.add(stations.theirs, "a", "a.JPG", picked=True)
-    stations.add(stations.theirs, "b", "same.xmp", picked=True)
-    stations.add(stations.ours, "a", "a.NEF", "a.JPG", "same.xmp")
+    stations.add(stations.ours, "a", "a.NEF", "a.JPG", "a.xmp")
     assert stations.bring().picks == 1
     assert stations.here().picked
 

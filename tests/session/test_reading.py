@@ -57,9 +57,9 @@ def test_it_is_held_while_it_is_read(session: Session) -> None:
 
 
 def test_what_cannot_be_locked_is_read_all_the_same(
-    session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stick with its write protection on, and a session that nobody worked on yet."""
+    """A stick with its write protection on."""
 
     def refused(self: FileLock) -> None:
         raise PermissionError(13, "Permission denied")
@@ -67,6 +67,9 @@ def test_what_cannot_be_locked_is_read_all_the_same(
     monkeypatch.setattr(FileLock, "acquire", refused)
     with left_alone(session):
         pass
+
+
+def test_a_session_that_nobody_worked_on_yet_stays_as_it_is(tmp_path: Path) -> None:
     fresh = stations.new_station(tmp_path / "fresh")
     before = stations.tree(fresh.root)
     with left_alone(fresh), copied_databases(fresh) as folder:
