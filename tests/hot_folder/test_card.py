@@ -6,6 +6,9 @@ import errno
 import hashlib
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,12 +20,13 @@ from hot_folder import bringing, copying, durable, scanner
 from hot_folder.bringing import Brought, bring
 from hot_folder.card import Comparison, compare, read_card
 from hot_folder.errors import OriginalUnreadable
-from hot_folder.scanner import scan
+from hot_folder.scanner import is_ignored, scan
 from hot_folder.stock import SomeFile, Standing, Stock
 from tests.hot_folder import samples
 from tests.hot_folder.samples import Shoot
 
-FIRST, SECOND, THIRD = (f"2026-05-04T10:12:0{n}" for n in range(3))
+ROOT = Path(__file__).resolve().parents[2]
+FIRST, SECOND = (f"2026-05-04T10:12:0{n}" for n in range(2))
 
 
 @dataclass
@@ -49,7 +53,10 @@ def contents(root: Path) -> dict[bytes, tuple[bytes, int]]:
     top = os.fsencode(root)
     paths = [os.path.join(folder, name) for folder, _, names in os.walk(top) for name in names]
     return {
-        os.path.relpath(path, top): (Path(os.fsdecode(path)).read_bytes(), os.stat(path).st_mtime_ns)
+        os.path.relpath(path, top).replace(os.fsencode(os.sep), b"/"): (
+            Path(os.fsdecode(path)).read_bytes(),
+            os.stat(path).st_mtime_ns,
+        )
         for path in paths
     }
 
@@ -433,7 +440,7 @@ def test_a_folder_of_the_card_that_cannot_be_listed_is_named(
     found = read_card(os.fsencode(card.root))
     assert found.files == 1
     assert found.problems == [
-        f"{card.root}/DCIM/101NIKON cannot be listed (Input/output error): "
+        f"{card.root / 'DCIM' / '101NIKON'} cannot be listed (Input/output error): "
         "check that its drive is connected and readable"
     ]
 
@@ -482,6 +489,43 @@ def test_a_drive_that_fails_leaves_no_partial_and_goes_on_later(
     assert said in done.problems[0] and done.problems[0].endswith("1 of 3 files are copied")
     assert len(brought(shoot, card).files) == 2
     assert len(shoot.groups()) == 2, "the RAW and its JPEG found each other"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_killed_command_leaves_whole_files_only_and_the_next_one_goes_on(shoot: Shoot, card: Card) -> None:
+    for number in range(3):
+        card.put(f"DSC_000{number}.NEF", samples.raw(number))
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, shoot.session, card.root], cwd=ROOT, capture_output=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    left = contents(shoot.session / "Capture")
+    (part,) = (name for name in left if is_ignored(name))
+    assert {name: data for name, (data, _) in left.items() if name != part} == {
+        b"DSC_0000.NEF": samples.raw(0)
+    }
+    assert len(brought(shoot, card).files) == 2
+    assert contents(shoot.session / "Capture").keys() == {b"DSC_000%d.NEF" % n for n in range(3)}
+
+
+_KILLED = """
+import os, signal, sys
+from hot_folder import Journal, durable
+from hot_folder.bringing import bring
+from hot_folder.card import compare, read_card
+from hot_folder.stock import Stock
+
+def sync(descriptor, times=[]):
+    times.append(1)
+    if len(times) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+durable.sync = sync
+session, card = map(os.fsencode, sys.argv[1:])
+with Journal.open(os.path.join(session, b"journal.sqlite")) as journal:
+    stock = Stock(session, journal)
+    bring(compare(read_card(card), stock).wanted, stock)
+"""
 
 
 def test_a_part_that_a_power_cut_left_is_written_over(shoot: Shoot, card: Card) -> None:

@@ -18,6 +18,7 @@ from hot_folder import copying
 from studio_pipeline.pipeline import merge as merge_module
 from studio_pipeline.pipeline import space
 from studio_pipeline.records.capture import State
+from studio_pipeline.session import place
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session, open_session
 from tests.hot_folder import samples
@@ -37,7 +38,7 @@ def laptop(tmp_path: Path) -> Session:
 
 
 def names(session: Session) -> set[str]:
-    return set(hashes(session.capture))
+    return {os.fsdecode(name) for name in stations.tree(session.capture)}
 
 
 @contextmanager
@@ -293,6 +294,28 @@ def test_a_session_whose_databases_are_elsewhere_gives_its_files_and_says_so(
     assert answer.code == 1
     assert "exports in its Output, stay there: this session's databases lie in" in answer.err
     assert names(ours) == {"laptop/DSC_0001.NEF"}
+
+
+def test_a_session_on_a_stick_is_read_there_and_gets_no_databases_elsewhere(
+    ours: Session, laptop: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opened to be worked on, its databases would move to a safe filesystem, and it would say where."""
+    stations.put(laptop, "Capture/DSC_0001.NEF", samples.raw(1))
+    stations.take_in(laptop)
+    with shoots.opened(laptop) as catalog:
+        catalog.update(catalog.entries()[0].id, picked=True)
+    monkeypatch.setattr(place, "filesystem_of", lambda path: "exfat" if laptop.root in path.parents else "")
+    monkeypatch.setattr("platformdirs.user_state_dir", lambda *_, **__: str(tmp_path / "state"))
+    assert merged(ours, laptop)["picks"] == 1
+    assert not (tmp_path / "state").exists()
+
+
+def test_what_comes_along_is_copied_to_the_vault(laptop: Session, tmp_path: Path) -> None:
+    done("init", tmp_path / "kept", "--preset", "cleanup-only", "--vault", tmp_path / "vault")
+    stations.put(laptop, "Capture/DSC_0001.NEF", samples.raw(1))
+    merged(open_session(tmp_path / "kept"), laptop)
+    (copy,) = (tmp_path / "vault").rglob("DSC_0001.NEF")
+    assert copy.read_bytes() == samples.raw(1)
 
 
 def test_a_session_that_was_never_worked_on_gives_its_files(ours: Session, laptop: Session) -> None:

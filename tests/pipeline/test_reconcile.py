@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +22,7 @@ from studio_pipeline.session.folder import Session
 from tests.hot_folder import samples
 from tests.support import stations
 from tests.support.command import done, studio
+from tests.support.mounting import small_disk
 from tests.support.shoots import portrait
 
 FOLDER = "DCIM/100STUDIO"
@@ -175,18 +174,8 @@ def test_it_works_beside_a_shoot_which_takes_the_copies_in(session: Session, car
 
 @pytest.fixture
 def small_drive(tmp_path: Path) -> Iterator[Path]:
-    """A drive of 4 MB."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("needs Linux, and root to mount a small tmpfs")
-    root = tmp_path / "drive"
-    root.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(root)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("needs Linux, and the right to mount a small tmpfs")
-    yield root
-    subprocess.run(["umount", "-l", str(root)], check=True)
+    with small_disk(tmp_path / "drive", "4m"):
+        yield tmp_path / "drive"
 
 
 def test_what_does_not_fit_is_one_line_before_anything_is_copied(small_drive: Path, card: Path) -> None:

@@ -34,5 +34,6 @@ def tree(root: Path) -> dict[bytes, tuple[bytes, int]]:
     """Every file below a folder, hidden ones too: its bytes, and when it was last written."""
     files = [path for path in root.rglob("*") if path.is_file()]
     return {
-        os.fsencode(path.relative_to(root)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files
+        os.fsencode(path.relative_to(root).as_posix()): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in files
     }
