@@ -137,15 +137,15 @@ class Stock:
             row = None
         if row is None and place is Place.OUTPUT:
             return  # nobody's capture, whatever its bytes
-        known = row.sha256 if row is not None and row.state in _READ else None
+        is_read = row is not None and row.state in _READ
         if place is Place.TRASH:
             standing = Standing.WITHDRAWN
         else:
             standing = Standing.NOT_TAKEN_IN if row is None else Standing.TAKEN_IN
         first_path = found.path if row is None else self._first_path(row)
-        file = SomeFile(self.session, found.path, found.key.size, known)
+        file = SomeFile(self.session, found.path, found.key.size, row.sha256 if row and is_read else None)
         self._add(Held(file, found.path, first_path, standing))
-        if row is not None:
+        if row is not None and is_read:
             self._add_former(row, first_path)
 
     def _first_path(self, row: FileRow) -> bytes:

@@ -199,6 +199,21 @@ def test_a_frame_that_broke_after_it_was_taken_in_is_brought_whole(shoot: Shoot,
     assert shoot.groups() >= {frozenset({"Capture/100NIKON/DSC_0001.NEF"})}
 
 
+def test_a_frame_that_was_changed_and_then_broke_is_brought_as_it_was(shoot: Shoot, card: Card) -> None:
+    jpeg = samples.jpeg(1)
+    card.put("DSC_0001.JPG", jpeg)
+    path = shoot.put("Capture/DSC_0001.JPG", jpeg)
+    take_in(shoot)
+    for data in (jpeg + b"keyword", b"no picture any more"):
+        with open(path, "r+b") as file:
+            file.truncate()
+            file.write(data)
+        shoot.age(path, 60)
+        take_in(shoot)
+    assert shoot.journal.quarantined()
+    assert missing(shoot, card) == {"DSC_0001.JPG": "Capture/100NIKON/DSC_0001.JPG"}
+
+
 def test_a_raw_its_jpeg_and_its_sidecar_stay_together_under_any_name(shoot: Shoot, card: Card) -> None:
     """Three bodies whose counters all began at 1, and one of them shoots two cards."""
     others = (samples.raw(1, taken=FIRST), samples.raw(2, taken=SECOND))
