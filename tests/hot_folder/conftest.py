@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hot_folder.cards import Card
 from tests.hot_folder.samples import Shoot
 
 
@@ -13,3 +14,8 @@ def shoot(tmp_path: Path) -> Iterator[Shoot]:
     shoot = Shoot(tmp_path / "session")
     yield shoot
     shoot.journal.close()
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Card:
+    return Card(tmp_path / "card")
