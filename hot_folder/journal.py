@@ -88,11 +88,10 @@ class Journal:
                 self._connection.execute(begin)
                 yield self
                 self._connection.execute(end)
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 self._roll_back(undo)
-                raise JournalBusy(
-                    f"the journal cannot be written ({error}): check its disk; it is tried again"
-                ) from error
+                _raise_known("written", error)
+                raise
             except BaseException:
                 self._roll_back(undo)
                 raise
@@ -271,10 +270,9 @@ class Journal:
         with self._lock:
             try:
                 return self._connection.execute(sql, values).fetchall()
-            except sqlite3.OperationalError as error:
-                raise JournalBusy(
-                    f"the journal cannot be read ({error}): check its disk; it is tried again"
-                ) from error
+            except sqlite3.DatabaseError as error:
+                _raise_known("read", error)
+                raise
 
     def _files(self, condition: str, *values: object) -> list[FileRow]:
         return [file_of(row) for row in self.rows(f"SELECT * FROM files WHERE {condition}", *values)]
@@ -308,6 +306,16 @@ def _flat(columns: dict[str, object]) -> dict[str, object]:
 def _hint_columns(hints: ExposureHints) -> dict[str, object]:
     at = None if hints.captured_at is None else hints.captured_at.isoformat()
     return {"captured_at": at, "serial": hints.serial}
+
+
+def _raise_known(what: str, error: sqlite3.DatabaseError) -> None:
+    """What may pass, and what is damaged. Anything else is a fault of this program, and stays what it is."""
+    if isinstance(error, sqlite3.OperationalError):
+        text = f"the journal cannot be {what} ({error}): check its disk; it is tried again"
+        raise JournalBusy(text) from error
+    if type(error) is sqlite3.DatabaseError:
+        text = f"the journal is damaged ({error}): restore it from a backup, or move it away"
+        raise JournalUnusable(text) from error
 
 
 def _damaged(shown: str, error: sqlite3.DatabaseError) -> JournalUnusable:

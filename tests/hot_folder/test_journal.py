@@ -93,3 +93,18 @@ def test_a_newer_journal_is_refused(tmp_path: Path) -> None:
         Journal.open(tmp_path / "j")
     assert (caught.value.found_version, caught.value.known_version) == (99, 2)
     assert "update the program" in str(caught.value)
+
+
+def test_a_page_that_went_bad_is_said_in_one_line(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "j") as journal:
+        for number in range(200):
+            add(journal, b"Capture/%03d.NEF" % number)
+        journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray((tmp_path / "j").read_bytes())
+    data[4096 * 4 :] = b"\xa5" * (len(data) - 4096 * 4)
+    (tmp_path / "j").write_bytes(data)
+    with (
+        pytest.raises(JournalUnusable, match="the journal is damaged"),
+        Journal.open(tmp_path / "j") as journal,
+    ):
+        journal.live_files()
