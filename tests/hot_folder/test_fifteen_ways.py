@@ -30,8 +30,8 @@ from hot_folder.scanner import Listing, ListingFailed
 from hot_folder.settle import Settled
 from hot_folder.tether import TetherWatch, note_watch
 from hot_folder.watcher import Watcher
+from tests.hot_folder.running import Running, wait_for
 from tests.hot_folder.samples import Shoot, jpeg, raw, xmp
-from tests.hot_folder.test_watcher import Running, wait_for
 
 Patch = pytest.MonkeyPatch
 SOON_S = 1.5  # long enough for an event, far too short for the rescan interval below

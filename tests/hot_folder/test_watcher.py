@@ -5,26 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from hot_folder import Event, EventKind, Hint, Intake, Journal, Report, Settings
+from hot_folder import Hint, Journal, Settings
 from hot_folder.watcher import Watcher
+from tests.hot_folder.running import Running, wait_for
 from tests.hot_folder.samples import WHOLE_FILES, jpeg, raw
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="what events say differs by system")
-
-
-def wait_for(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 @contextmanager
@@ -81,42 +74,6 @@ def test_a_folder_that_comes_back_is_watched_anew(tmp_path: Path) -> None:
             wait_for(lambda name=name: name in said)  # type: ignore[misc]
             shutil.rmtree(folder)
             watcher.renew()
-
-
-class Running:
-    """Intake in a thread of its own over a real folder, with real time."""
-
-    def __init__(self, session: Path, settings: Settings) -> None:
-        for name in ("Capture", "Selects", "Trash"):
-            (session / name).mkdir(parents=True)
-        self.capture = session / "Capture"
-        self.journal = Journal.open(session / "journal.sqlite")
-        self.intake = Intake(os.fsencode(session), self.journal, settings=settings)
-        self.reports: list[Report] = []
-        self.seen_at_s: dict[bytes, float] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self.intake.run, args=(self._stop, self._note))
-
-    def _note(self, report: Report) -> None:
-        self.reports.append(report)
-        for event in report.taken_in:
-            self.seen_at_s[event.path] = time.monotonic()
-
-    def __enter__(self) -> Running:
-        self._thread.start()
-        time.sleep(0.1)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(10)
-        assert not self._thread.is_alive()
-        self.journal.close()
-
-    def arrived(self) -> dict[str, Event]:
-        events = [event for event in self.journal.events(limit=100_000) if event.kind is EventKind.ARRIVED]
-        assert len({event.path for event in events}) == len(events), "a file arrived twice"
-        return {os.fsdecode(event.path).removeprefix("Capture/"): event for event in events}
 
 
 @pytest.fixture
