@@ -20,6 +20,8 @@ class SettleRule:
     """How long size, time and inode must stay as they are when nothing surer is known."""
     writer_recheck_s: float = 0.25
     """How soon to look again at a file that some program holds open for writing."""
+    reserved_periods: float = 15.0
+    """How many quiet periods a file that ends in zeros must be still: a copy may stall while it is filled."""
     trusted_age_s: float = 0.0
     """From what age on a file's own time counts. On a server it is another clock's, so it must be clear."""
 
@@ -84,7 +86,8 @@ def settle(
 
     age_s: wall clock minus the file's modification time. It stands in for watching only while the file was
     never seen to change (some writers set the time first and fill later), and not when both container and
-    writer are unknown. A negative age (a clock that jumped) counts for nothing.
+    writer are unknown. A negative age (a clock that jumped) counts for nothing. What may be reserved and
+    not yet filled is waited for many times as long.
     """
     now_s = sighting.last_seen_s
     if writer is Writer.WRITING:
@@ -94,12 +97,14 @@ def settle(
     if is_whole and writer is Writer.NONE and sighting.hint is not Hint.NONE:
         return Settled()
 
-    both_unknown = verdict.wholeness is Wholeness.UNKNOWN and writer is Writer.UNKNOWN
+    is_reserved = verdict.wholeness is Wholeness.RESERVED
+    both_unknown = (is_reserved or verdict.wholeness is Wholeness.UNKNOWN) and writer is Writer.UNKNOWN
     age_counts = not sighting.seen_changing and not both_unknown and age_s >= rule.trusted_age_s
     still_s = max(sighting.still_s, age_s) if age_counts else sighting.still_s
-    if still_s < rule.quiet_period_s:
+    period_s = rule.quiet_period_s * (rule.reserved_periods if is_reserved else 1.0)
+    if still_s < period_s:
         why = "it was written a moment ago" if is_whole else verdict.why
-        return NotYet(now_s + rule.quiet_period_s - still_s, why)
+        return NotYet(now_s + period_s - still_s, why)
 
     if verdict.wholeness in _REMEDIES:
         return Broken(f"{verdict.why}: {_REMEDIES[verdict.wholeness]}")

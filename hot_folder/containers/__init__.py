@@ -17,7 +17,8 @@ from hot_folder.records import Role
 
 __all__ = ["Verdict", "Wholeness", "inspect"]
 
-_ZERO_TAIL_BYTES: Final = 512
+_ZERO_DATA_BYTES: Final = 64
+_ZERO_TAIL_BYTES: Final = 1 << 16  # more than cameras pad their files with
 
 # (offset, first bytes, kind). Olympus and Panasonic use TIFF with another magic number.
 _MAGICS: Final[tuple[tuple[int, bytes, str], ...]] = (
@@ -62,6 +63,7 @@ def inspect(file: BinaryIO, size: int, name: bytes) -> Verdict:
     """Judge the `size` bytes of a seekable file that goes by `name`.
 
     WHOLE: every byte its container names is there. UNKNOWN: nothing speaks against it, and nothing proves it.
+    RESERVED: only zeros at its end speak against it.
     Raises OSError when the disk does.
     """
     if size == 0:
@@ -76,16 +78,17 @@ def inspect(file: BinaryIO, size: int, name: bytes) -> Verdict:
         return Verdict(
             Wholeness.NOT_AS_NAMED, f"its name says {_spoken(name)}, but what is inside is {found}"
         )
-    check = _CHECKS.get(kind or "")
-    if check is None:
-        return unknown("its container has no length to check")
     try:
-        verdict = check(source)
+        verdict = _CHECKS.get(kind or "", _no_length)(source)
     except PastEnd as past:
         return past.verdict
-    if verdict.wholeness is Wholeness.WHOLE and _ends_in_zeros(source):
-        return unknown("its end is all zeros, as in a file that was reserved and not yet filled")
+    if _is_reserved(source, verdict, kind):
+        return Verdict(Wholeness.RESERVED, "its end is all zeros: it may be reserved and not yet filled")
     return verdict
+
+
+def _no_length(_: Source) -> Verdict:
+    return unknown("its container has no length to check")
 
 
 def _kind_of(head: bytes) -> str | None:
@@ -126,6 +129,15 @@ def _spoken(name: bytes) -> str:
     return "XMP" if role_of(name) is Role.SIDECAR else ending_of(name).decode("ascii", "replace").upper()
 
 
-def _ends_in_zeros(source: Source) -> bool:
-    count = min(_ZERO_TAIL_BYTES, source.size)
-    return not source.at(source.size - count, count).strip(b"\0")
+def _is_reserved(source: Source, verdict: Verdict, kind: str | None) -> bool:
+    if verdict.wholeness not in (Wholeness.WHOLE, Wholeness.UNKNOWN):
+        return False
+    names_its_end = verdict.wholeness is Wholeness.WHOLE and kind != "JPEG"  # which has a marker there
+    if names_its_end and _is_zeros(source, source.named_bytes, _ZERO_DATA_BYTES):
+        return True
+    return _is_zeros(source, source.size, _ZERO_TAIL_BYTES)
+
+
+def _is_zeros(source: Source, end: int, count: int) -> bool:
+    """Whether the `count` bytes before `end` are all zeros; never of fewer bytes than that."""
+    return count <= end and not source.at(end - count, count).strip(b"\0")

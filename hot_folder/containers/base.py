@@ -11,6 +11,8 @@ class Wholeness(StrEnum):
     WHOLE = "whole"
     SHORT = "short"
     UNKNOWN = "unknown"
+    RESERVED = "reserved"
+    """Not short, but its data ends in zeros, as in a file that got its full size first and is yet filled."""
     NOT_AS_NAMED = "not what its name says"
     EMPTY = "empty"
 
@@ -48,6 +50,8 @@ class Source:
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file = file
         self.size = size
+        self.named_bytes = 0
+        """How far into the file anything was asked for."""
 
     def at(self, offset: int, count: int) -> bytes:
         """Exactly `count` bytes; raises PastEnd when the file ends before them."""
@@ -61,3 +65,4 @@ class Source:
     def need(self, offset: int, count: int) -> None:
         if offset + count > self.size:
             raise PastEnd(offset + count, self.size)
+        self.named_bytes = max(self.named_bytes, offset + count)

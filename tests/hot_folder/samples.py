@@ -52,21 +52,22 @@ def jpeg(seed: int = 0, *, progressive: bool = False) -> bytes:
     return out.getvalue()
 
 
-def tiff(seed: int = 0) -> bytes:
+def tiff(seed: int = 0, *, size: tuple[int, int] = (40, 30)) -> bytes:
     out = io.BytesIO()
-    Image.frombytes("RGB", (40, 30), random.Random(seed).randbytes(40 * 30 * 3)).save(out, "TIFF")
+    pixels = random.Random(seed).randbytes(size[0] * size[1] * 3)
+    Image.frombytes("RGB", size, pixels).save(out, "TIFF")
     return out.getvalue()
 
 
-def cr3(seed: int = 0) -> bytes:
-    noise = random.Random(seed).randbytes(3000)
+def cr3(seed: int = 0, *, payload_bytes: int = 3000) -> bytes:
+    noise = random.Random(seed).randbytes(payload_bytes)
     boxes = [(b"ftyp", b"crx \0\0\0\1crx isom"), (b"moov", noise[:400]), (b"mdat", noise)]
     return b"".join(struct.pack(">I4s", 8 + len(body), name) + body for name, body in boxes)
 
 
-def raf(seed: int = 0) -> bytes:
-    noise = random.Random(seed).randbytes(3500)
-    blocks = struct.pack(">6I", 160, 300, 460, 200, 660, 3000)
+def raf(seed: int = 0, *, payload_bytes: int = 3000) -> bytes:
+    noise = random.Random(seed).randbytes(500 + payload_bytes)
+    blocks = struct.pack(">6I", 160, 300, 460, 200, 660, payload_bytes)
     return b"FUJIFILMCCD-RAW 0201".ljust(84, b"\0") + blocks + bytes(52) + noise
 
 
@@ -78,6 +79,9 @@ def xmp(rating: int = 0) -> bytes:
         "</rdf:RDF></x:xmpmeta>"
     ).encode()
 
+
+CRW = b"II\x1a\0\0\0HEAPCCDR" + random.Random(7).randbytes(300_000)
+"""A container that names no length."""
 
 WHOLE_FILES = {
     b"a.NEF": raw(1),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hot_folder.containers import Wholeness, inspect
-from tests.hot_folder.samples import WHOLE_FILES, jpeg, raw, tiff, xmp
+from tests.hot_folder.samples import CRW, WHOLE_FILES, cr3, jpeg, raf, raw, tiff, xmp
 
 
 def verdict(data: bytes, name: bytes) -> Wholeness:
@@ -34,7 +34,38 @@ def test_reserved_and_not_yet_filled_is_never_whole(name: bytes) -> None:
     data = WHOLE_FILES[name]
     for filled in range(0, len(data) - 512, 7):
         reserved = data[:filled] + bytes(len(data) - filled)
-        assert verdict(reserved, name) in (Wholeness.SHORT, Wholeness.UNKNOWN), filled
+        assert verdict(reserved, name) not in (Wholeness.WHOLE, Wholeness.NOT_AS_NAMED), filled
+
+
+LARGE_FILES = {
+    b"a.NEF": raw(payload_bytes=200_000),
+    b"a.tif": tiff(size=(300, 200)),
+    b"a.CR3": cr3(payload_bytes=200_000),
+    b"a.RAF": raf(payload_bytes=200_000),
+    b"a.CRW": CRW,
+    b"a.jpg": jpeg(1) + jpeg(2).ljust(200_000, b"\1"),
+}
+
+
+@pytest.mark.parametrize("name", LARGE_FILES)
+def test_a_large_file_that_is_reserved_and_being_filled_is_known_as_such(name: bytes) -> None:
+    data = LARGE_FILES[name]
+    for filled in range(0, len(data) - (1 << 16), 4999):
+        reserved = data[:filled] + bytes(len(data) - filled)
+        assert verdict(reserved, name) in (Wholeness.SHORT, Wholeness.RESERVED), filled
+
+
+@pytest.mark.parametrize("name", [b"a.NEF", b"a.tif", b"a.CR3", b"a.RAF"])
+def test_the_last_of_its_data_must_be_there(name: bytes) -> None:
+    data = LARGE_FILES[name]
+    assert verdict(data, name) is Wholeness.WHOLE
+    if name != b"a.tif":  # its directory comes last
+        assert verdict(data[:-64] + bytes(64), name) is Wholeness.RESERVED
+
+
+@pytest.mark.parametrize("name", [b"a.NEF", b"a.jpg", b"a.RAF"])
+def test_zeros_behind_the_data_are_padding(name: bytes) -> None:
+    assert verdict(WHOLE_FILES[name] + bytes(40_000), name) is Wholeness.WHOLE
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,11 @@ def key(size: int) -> FileKey:
     return FileKey(device=1, inode=2, size=size, mtime_ns=size)
 
 
+def period_s(verdict: Verdict) -> float:
+    is_reserved = verdict.wholeness is Wholeness.RESERVED
+    return RULE.quiet_period_s * RULE.reserved_periods if is_reserved else RULE.quiet_period_s
+
+
 def watched(sizes_and_pauses: list[tuple[int, float]]) -> Sighting:
     now_s, sighting = 0.0, None
     for size, pause_s in sizes_and_pauses:
@@ -66,7 +71,7 @@ def test_looking_again_when_told_decides(
     outcome = settle(sighting, verdict, writer, age_s=age_s, rule=RULE)
     if isinstance(outcome, NotYet) and writer is not Writer.WRITING:
         waited_s = outcome.look_again_s - still_s
-        assert 0 < waited_s <= RULE.quiet_period_s
+        assert 0 < waited_s <= period_s(verdict)
         then = observe(sighting, key(1), outcome.look_again_s + 1e-6)
         assert not isinstance(settle(then, verdict, writer, age_s=age_s + waited_s + 1e-6, rule=RULE), NotYet)
 
@@ -103,6 +108,18 @@ def test_a_time_in_the_future_only_means_waiting() -> None:
     sighting = observe(None, key(1), 0.0)
     outcome = settle(sighting, WHOLE, Writer.NONE, age_s=-3600.0, rule=RULE)
     assert outcome == NotYet(2.0, "it was written a moment ago")
+
+
+def test_a_file_that_ends_in_zeros_is_waited_for_longer() -> None:
+    reserved = Verdict(Wholeness.RESERVED, "its end is all zeros")
+    closed = observe(None, key(1), 0.0, Hint.CLOSED)
+    for still_s in (0.0, RULE.quiet_period_s, period_s(reserved) - 0.1):
+        outcome = settle(observe(closed, key(1), still_s), reserved, Writer.NONE, age_s=still_s, rule=RULE)
+        assert outcome == NotYet(period_s(reserved), "its end is all zeros")
+    still = observe(closed, key(1), period_s(reserved))
+    assert settle(still, reserved, Writer.NONE, age_s=NO_AGE_S, rule=RULE) == Settled()
+    assert settle(closed, reserved, Writer.NONE, age_s=1e6, rule=RULE) == Settled()
+    assert isinstance(settle(closed, reserved, Writer.UNKNOWN, age_s=1e6, rule=RULE), NotYet)
 
 
 def test_what_is_bad_is_broken_only_after_the_quiet_period() -> None:
