@@ -90,6 +90,9 @@ class Intake:
         if whole_tree:
             self._scan_wanted = False
             events += self._scan(hints)
+            for path, hint in hints.items():
+                if hint is Hint.CLOSED and path not in self._waiting:
+                    self._look_at_one(path, hint)
         else:
             self._look_at(hints)
         events += self._judge()
@@ -130,7 +133,7 @@ class Intake:
                 else:
                     self._compare(listing, place, hints, seen)
         for path in self._waiting.keys() - seen:
-            if split(path)[0] not in silent:
+            if split(path)[0] not in silent and self._waiting[path].sighting.hint is not Hint.CLOSED:
                 del self._waiting[path]
         on_its_way = {waiting.sighting.key for waiting in self._waiting.values()}
         events, suspicions = self._missing.settle(self._monotonic_s(), on_its_way)
@@ -158,16 +161,20 @@ class Intake:
         now_s = self._monotonic_s()
         due = [path for path, waiting in self._waiting.items() if waiting.look_again_s <= now_s]
         for path in dict.fromkeys([*hints, *due]):
-            place = self._place_of(path)
-            try:
-                found = look(self._session, path) if place else None
-            except OSError:
-                continue  # the next scan names the trouble
-            if found is None or place is None:
-                self._waiting.pop(path, None)
-                self._scan_wanted = True  # a folder, or something that is gone
-            elif self.journal.key_at(path) != found.key:
-                self._notice(found, place, hints.get(path, Hint.NONE))
+            self._look_at_one(path, hints.get(path, Hint.NONE))
+
+    def _look_at_one(self, path: bytes, hint: Hint) -> None:
+        place = self._place_of(path)
+        try:
+            found = look(self._session, path) if place else None
+        except OSError:
+            return  # the next scan names the trouble
+        if found is None or place is None:
+            self._waiting.pop(path, None)
+            self._scan_wanted = True  # a folder, or something that is gone
+        elif hint is Hint.CLOSED or path in self._waiting or self.journal.key_at(path) != found.key:
+            # Who wrote and closed it may have put its time back, or been quicker than the disk's clock ticks.
+            self._notice(found, place, hint)
 
     def _notice(self, found: Found, place: Place, hint: Hint) -> None:
         if self._is_none_of_ours(found.path, place):

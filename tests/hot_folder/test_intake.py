@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hot_folder import EventKind, FileState, Hint, Intake, Journal, Place, Role, Settings
 from hot_folder.digest import read_through
+from hot_folder.leases import Writer
 from tests.hot_folder.samples import WHOLE_FILES, Shoot, jpeg, raw, tiff, xmp
 
 
@@ -330,6 +331,29 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken_in(
     shoot.pass_time(1)
     shoot.pass_time(3)
     assert shoot.journal.events()[0].size == len(raw(1)) + 4
+
+
+@pytest.mark.parametrize("writer", [Writer.NONE, Writer.UNKNOWN])
+def test_a_close_is_looked_into_though_size_and_time_are_as_known(
+    shoot: Shoot, monkeypatch: pytest.MonkeyPatch, writer: Writer
+) -> None:
+    """As after a header was written anew and its time put back, or within one tick of a slow clock."""
+    monkeypatch.setattr("hot_folder.gate.writer_of", lambda fd: writer)
+    first = raw(1, taken="2024-05-01T12:00:00")
+    path = shoot.put("Capture/a.NEF", first, age_s=-3600.0)  # by a clock that is ahead: its age says nothing
+    known = os.stat(path)
+    for _ in range(2):
+        shoot.pass_time(3)
+    assert shoot.news() == [("arrived", "Capture/a.NEF")]
+    with open(path, "r+b") as file:
+        file.write(first[:-50] + bytes(range(50)))
+    os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns))
+    shoot.intake.hint(path, Hint.CLOSED)
+    for _ in range(5):  # and the scans between, which find it as it was, make nobody forget
+        shoot.pass_time(0.9)
+        report = shoot.intake.step(whole_tree=False)
+    assert shoot.news() == [("changed", "Capture/a.NEF")]
+    assert report.settling == ()
 
 
 # One exposure, one capture
