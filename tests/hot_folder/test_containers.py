@@ -97,6 +97,16 @@ def test_jpeg_followed_by_something_else_is_unknown() -> None:
     assert verdict(jpeg(progressive=True) + b"\1" * 70_000, b"a.jpg") is Wholeness.UNKNOWN
 
 
+@pytest.mark.parametrize("progressive", [True, False])
+def test_a_preview_behind_a_jpeg_must_be_whole_too(progressive: bool) -> None:
+    picture, preview = jpeg(7, progressive=progressive), jpeg(8, progressive=progressive)
+    assert verdict(picture + preview, b"a.jpg") is Wholeness.WHOLE
+    assert verdict(picture + preview + b"a trailer", b"a.jpg") is Wholeness.UNKNOWN
+    for length in range(3, len(preview)):
+        assert verdict(picture + preview[:length], b"a.jpg") is Wholeness.SHORT, length
+        assert verdict(picture + bytes(99) + preview[:length], b"a.jpg") is Wholeness.SHORT, length
+
+
 def test_an_end_marker_inside_a_thumbnail_is_not_the_end() -> None:
     thumbnail = jpeg(7)
     picture = jpeg(8)
