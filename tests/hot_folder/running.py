@@ -78,12 +78,15 @@ class Running:
         """Until these frames, whole, are all there is, and nothing waits; a restart then finds no more."""
         wanted = {name: hashlib.sha256(data).digest() for name, data in frames.items()}
         try:
-            wait_for(lambda: self.present() == wanted and not self.reports[-1].settling, limit_s)
+            wait_for(lambda: self.present() == wanted and self._is_at_rest(), limit_s)
         except AssertionError:
             wrong = sorted(name for name, digest in wanted.items() if self.present().get(name) != digest)
             raise AssertionError(f"not whole: {wrong}; what happened: {self.news()}") from None
         self._end()
         self._a_restart_finds_nothing()
+
+    def _is_at_rest(self) -> bool:
+        return bool(self.reports) and not self.reports[-1].settling
 
     def _a_restart_finds_nothing(self) -> None:
         before = self.news()
