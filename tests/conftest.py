@@ -22,7 +22,8 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 # With CI=true these are there, so a test that skips for want of one is a test that nobody runs.
 NEVER_MISSING_IN_CI = re.compile(
-    r"chrom(e|ium)|playwright|browser|torch|diffusers|controlnet|\bnode(js)?\b|\bnpm\b", re.IGNORECASE
+    r"chrom(e|ium)|playwright|browser|torch|diffusers|controlnet|\bnode(js)?\b|\bnpm\b|virtual camera",
+    re.IGNORECASE,
 )
 
 # Renders take as long as they take; in CI the same examples every time, so that a red run can be repeated.
