@@ -78,6 +78,9 @@ def prepare(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    # A process that was killed between writing a transaction and syncing it leaves it to be read, and to be
+    # lost with the power later on. A checkpoint syncs the log first.
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def is_passing(error: sqlite3.OperationalError) -> bool:

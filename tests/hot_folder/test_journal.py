@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,24 @@ def test_it_is_kept_through_power_cuts(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "j") as journal:
         settings = {name: journal.rows(f"PRAGMA {name}")[0][0] for name in ("journal_mode", "synchronous")}
     assert settings == {"journal_mode": "wal", "synchronous": 2}
+
+
+def test_what_a_killed_process_left_in_the_log_is_durable_before_anybody_is_told(tmp_path: Path) -> None:
+    """It is read though it was never synced. What lies in the main file was."""
+    code = (
+        "import os, sys; from hot_folder import *\n"
+        "with Journal.open(sys.argv[1]).transaction() as journal:\n"
+        "    row = journal.add_file('present', Place.CAPTURE, b'Capture/a.NEF', FileKey(1, 2, 3, 4))\n"
+        "    journal.add_event(EventKind.ARRIVED, row)\n"
+        "os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "j"], check=True)
+    assert (tmp_path / "j-wal").stat().st_size > 0
+    with Journal.open(tmp_path / "j") as journal:
+        assert len(journal.events()) == 1
+        (tmp_path / "main").write_bytes((tmp_path / "j").read_bytes())
+    with Journal.open(tmp_path / "main") as main:
+        assert len(main.events()) == 1
 
 
 def test_events_are_numbered_and_read_on_from_any_number(tmp_path: Path) -> None:
