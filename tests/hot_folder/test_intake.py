@@ -501,6 +501,25 @@ def test_a_copy_is_said_to_be_one_and_takes_over_when_the_original_goes(shoot: S
 
 
 @pytest.mark.skipif(os.name == "nt", reason="hard links need other rights there")
+def test_an_original_that_cannot_be_looked_at_has_not_moved(
+    shoot: Shoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = shoot.put("Capture/a.NEF", raw(1))
+    shoot.intake.step()
+    shoot.put("Capture/sub/a.NEF", raw(1))
+    lstat = os.lstat
+
+    def stale(path: bytes) -> os.stat_result:
+        if path == original:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return lstat(path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "lstat", stale)
+        shoot.pass_time(1)
+    assert shoot.news() == [("arrived", "Capture/a.NEF"), ("duplicate", "Capture/sub/a.NEF")]
+
+
 def test_a_hard_link_is_a_copy_and_stays_one(shoot: Shoot) -> None:
     shoot.put("Capture/a.NEF", raw(1))
     shoot.intake.step()
