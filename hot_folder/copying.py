@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -19,6 +19,7 @@ from hot_folder.opening import StillChanging, open_for_reading
 from hot_folder.records import FileKey, shown
 
 _CHUNK_BYTES: Final = 1 << 20
+_NO_SUCH_FOLDER: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,7 @@ def copy_verified(
         FileExistsError: the name is taken.
         OSError: as the target's drive says; no part of a copy is left under its final name.
     """
-    folder, name = os.path.split(target)
-    # The name of the part is the same in every run, so what a power cut left is written over.
-    part = b".studio-%s.part" % hashlib.sha256(name).hexdigest()[:16].encode()
-    temp = os.path.join(folder, part)
+    temp = _part(target)
     status = os.fstat(source.fileno())
     try:
         with open(temp, "wb") as copy:
@@ -81,18 +79,43 @@ def copy_verified(
         with contextlib.suppress(OSError):
             os.unlink(temp)
         raise
-    durable.sync_folder(folder)
+    durable.sync_folder(os.path.dirname(target))
     return copied
 
 
+def finish(target: bytes) -> None:
+    """Do what a run that ended just after it named its copy had no time for. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_part(target))
+    durable.sync_folder(os.path.dirname(target))
+
+
+def discard_parts(root: bytes, relative_paths: Iterable[bytes]) -> None:
+    """Remove what interrupted runs left of copies that were to have these names. Raises OSError."""
+    parts_in: dict[bytes, set[bytes]] = {}
+    for path in relative_paths:
+        folder, part = os.path.split(_part(os.path.join(root, path)))
+        parts_in.setdefault(folder, set()).add(part)
+    for folder, parts in parts_in.items():
+        try:
+            for part in parts.intersection(os.listdir(folder)):
+                os.unlink(os.path.join(folder, part))
+        except OSError as error:
+            if error.errno not in _NO_SUCH_FOLDER:
+                raise
+
+
 def make_folders(root: bytes, relative: bytes) -> None:
-    """Make `relative` below `root` durably, one by one; the root is never made: its drive may be away."""
+    """Make `relative` below `root` durably, one by one; the root is never made: its drive may be away.
+
+    One that is there is synced, too: the run that made it may have ended before that.
+    """
     folder = root
     for part in filter(None, relative.split(b"/")):
         parent, folder = folder, os.path.join(folder, part)
         with contextlib.suppress(FileExistsError):
             os.mkdir(folder)
-            durable.sync_folder(parent)
+        durable.sync_folder(parent)
 
 
 def has_bytes(path: bytes, size: int, sha256: bytes) -> bool:
@@ -102,6 +125,12 @@ def has_bytes(path: bytes, size: int, sha256: bytes) -> bool:
         return False
     with open(path, "rb") as file:
         return read_through(file).sha256 == sha256
+
+
+def _part(target: bytes) -> bytes:
+    """The name of a part is the same in every run, so what a power cut left is written over."""
+    folder, name = os.path.split(target)
+    return os.path.join(folder, b".studio-%s.part" % hashlib.sha256(name).hexdigest()[:16].encode())
 
 
 def _pour(source: BinaryIO, copy: BinaryIO, relative_path: bytes, mtime_ns: int) -> Copied:

@@ -60,6 +60,7 @@ class VaultKeeper:
         self._monotonic_s = monotonic_s
         self._waiting: dict[int, _Waiting] = {}
         self._seen_seq: int | None = None
+        self._is_tidy = False
         self._failures = 0
         self._rest_until_s = float("-inf")
         self._problem: str | None = None
@@ -81,6 +82,7 @@ class VaultKeeper:
             if self._monotonic_s() < self._rest_until_s:
                 return False
             self._vault.check()
+            self._tidy_up()
             copied = self._copy_next()
         except HotFolderError as error:
             return self._rest(str(error))
@@ -119,6 +121,13 @@ class VaultKeeper:
                 else:
                     self._waiting.pop(row.id, None)
             self._seen_seq = events[-1].seq
+
+    def _tidy_up(self) -> None:
+        """Once: a file may have moved on since a run was cut off in the midst of copying it."""
+        if not self._is_tidy:
+            ever = self._journal.rows("SELECT DISTINCT path, sha256 FROM events WHERE sha256 IS NOT NULL")
+            self._vault.tidy_up((path, sha256) for path, sha256 in ever)
+            self._is_tidy = True
 
     def _copy_next(self) -> bool:
         now_s = self._monotonic_s()

@@ -10,10 +10,10 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from hot_folder.copying import copy_verified, has_bytes, make_folders, original
+from hot_folder.copying import copy_verified, discard_parts, finish, has_bytes, make_folders, original
 from hot_folder.names import ending_of, split
 from hot_folder.records import shown
 
@@ -66,11 +66,17 @@ class Vault:
                 if not os.path.lexists(target):
                     make_folders(self.root, split(name)[0])
                     copy_verified(source, target, relative_path, sha256=sha256)
-                elif not has_bytes(target, size, sha256):
+                elif has_bytes(target, size, sha256):
+                    finish(target)
+                else:
                     continue
                 self._note(name, sha256)
                 return
         raise FileExistsError(errno.EEXIST, "every name for it is taken", shown(relative_path))
+
+    def tidy_up(self, originals: Iterable[tuple[bytes, bytes]]) -> None:
+        """Remove what interrupted runs left of these, (relative path, SHA-256) each. Raises OSError."""
+        discard_parts(self.root, (name for path, sha256 in originals for name in _names(path, sha256)))
 
     def _renew_known(self) -> None:
         """Read the manifest when it is another than before: at the start, and when a drive was exchanged."""

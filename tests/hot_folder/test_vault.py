@@ -236,6 +236,46 @@ def test_a_part_that_a_power_cut_left_is_written_over(shoot: Shoot, drive: Drive
     assert drive.vault.holds(sha256(data), len(data))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="folders cannot be synced there")
+def test_what_a_run_that_was_cut_off_had_no_time_for_is_done(
+    shoot: Shoot, drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was killed once its copy was named: its part lies there still, and no folder may be synced yet."""
+    synced: list[bytes] = []
+    monkeypatch.setattr(durable, "sync_folder", synced.append)
+    shoot.put("Capture/a.NEF", samples.raw(1))
+    shoot.intake.step()
+    (drive.root / "Capture").mkdir()
+    part = drive.root / f"Capture/.studio-{sha256(b'a.NEF').hex()[:16]}.part"
+    part.write_bytes(samples.raw(1))
+    os.link(part, drive.root / "Capture/a.NEF")
+    assert copies(keeper(shoot, drive)) == 1
+    assert drive.files() == {b"Capture/a.NEF": samples.raw(1)}
+    assert os.fsencode(drive.root / "Capture") in synced
+    shoot.put("Capture/b.NEF", samples.raw(2))
+    shoot.intake.step()
+    assert copies(keeper(shoot, drive)) == 1
+    assert os.fsencode(drive.root) in synced, "the folder was there, but who knows whether durably"
+
+
+def test_the_part_of_a_file_that_moved_while_the_program_was_down_is_removed(
+    shoot: Shoot, drive: Drive
+) -> None:
+    path = shoot.put("Capture/a.NEF", samples.raw(1))
+    shoot.put("Capture/sub/b.NEF", samples.raw(2))
+    shoot.intake.step()
+    (drive.root / "Capture").mkdir()
+    (drive.root / "Capture/sub").write_bytes(b"a file that is in the way of a folder")
+    for name in (b"a.NEF", b"of somebody else.NEF"):
+        part = drive.root / f"Capture/.studio-{sha256(name).hex()[:16]}.part"
+        part.write_bytes(b"half")
+    os.rename(path, path.replace(b"Capture", b"Selects"))
+    shoot.pass_time(10)
+    assert copies(keeper(shoot, drive)) == 1
+    others = {os.fsencode(part.relative_to(drive.root)), b"Capture/sub"}
+    assert set(drive.files()) == {b"Selects/a.NEF"} | others
+
+
 def test_namesakes_of_one_size_are_kept_side_by_side(shoot: Shoot, drive: Drive) -> None:
     """Uncompressed RAW files all have one size, and cameras count from 1 again."""
     session, taken = os.fsencode(shoot.session), [samples.raw(seed) for seed in (1, 2)]
