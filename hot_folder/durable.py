@@ -11,6 +11,7 @@ from typing import Final
 _NO_HARD_LINKS: Final = (
     errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.EINVAL,
 )  # fmt: skip
+_NO_FOLDER_SYNC: Final = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF)
 
 
 def sync(descriptor: int) -> None:
@@ -25,15 +26,20 @@ def sync(descriptor: int) -> None:
 
 
 def sync_folder(folder: bytes) -> None:
-    """Make a new name durable. Windows and some shares cannot; the file itself is synced already."""
+    """Make a new name durable. Windows and some shares cannot; the file itself is synced already.
+
+    Raises OSError when the drive fails: then nobody may rely on the name.
+    """
     if sys.platform == "win32":
         return
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def drop_cached(descriptor: int) -> None:

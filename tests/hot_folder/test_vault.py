@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import subprocess
 import threading
 from collections.abc import Callable
@@ -274,6 +275,30 @@ def test_the_part_of_a_file_that_moved_while_the_program_was_down_is_removed(
     assert copies(keeper(shoot, drive)) == 1
     others = {os.fsencode(part.relative_to(drive.root)), b"Capture/sub"}
     assert set(drive.files()) == {b"Selects/a.NEF"} | others
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders cannot be synced there")
+@pytest.mark.parametrize("number", [errno.EIO, errno.EINVAL])
+def test_a_copy_whose_folder_cannot_be_synced_counts_only_where_none_can(
+    shoot: Shoot, drive: Drive, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    shoot.put("Capture/a.NEF", samples.raw(1))
+    shoot.intake.step()
+    keeping, fsync = keeper(shoot, drive), os.fsync
+
+    def failing(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", failing)
+        assert keeping.step() == (number == errno.EINVAL)
+    assert keeping.pending == (number == errno.EIO)
+    shoot.now_s += 60
+    copies(keeping)
+    assert keeping.pending == 0 and keeping.problem is None
+    assert drive.files() == {b"Capture/a.NEF": samples.raw(1)}
 
 
 def test_namesakes_of_one_size_are_kept_side_by_side(shoot: Shoot, drive: Drive) -> None:
