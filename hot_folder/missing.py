@@ -39,6 +39,7 @@ class MissingFiles:
         folder, missed = listing.folder, len(listing.gone) + len(listing.elsewhere)
         if listing.is_empty or listing.elsewhere:
             self._silent.add(folder)
+            missed += self._known_below(folder) if listing.is_empty else 0
             if missed:
                 self._suspect(folder, "is empty" if listing.is_empty else "lies on another drive", missed)
         else:
@@ -50,6 +51,10 @@ class MissingFiles:
             f"{shown(folder)} {found}, but {missed} files were taken in from it: "
             "check that its drive is connected; nothing is counted as deleted"
         )
+
+    def _known_below(self, folder: bytes) -> int:
+        below = (one for one in self._journal.folders() if one.startswith(folder + b"/"))
+        return sum(len(self._journal.keys_in(one)) for one in below)
 
     def could_not_list(self, folder: bytes) -> None:
         self._silent.add(folder)

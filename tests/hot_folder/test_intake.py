@@ -578,6 +578,17 @@ def test_bytes_that_were_replaced_and_come_back_are_the_old_capture(shoot: Shoot
     assert len(shoot.groups()) == 2
 
 
+def test_an_unplugged_drive_is_named_though_all_its_files_lay_in_subfolders(shoot: Shoot) -> None:
+    shoot.put("Capture/day 1/a.NEF", raw(1))
+    shoot.intake.step()
+    shoot.news()
+    (shoot.session / "Capture").rename(shoot.session / "unplugged")
+    (shoot.session / "Capture").mkdir()
+    (problem,) = shoot.pass_time(60).problems
+    assert problem.path == b"Capture" and "is empty, but 1 files were taken in from it" in problem.reason
+    assert shoot.news() == []
+
+
 def test_an_unplugged_drive_deletes_nothing(shoot: Shoot) -> None:
     shoot.put("Capture/a.NEF", raw(1))
     shoot.put("Capture/sub/b.NEF", raw(2))
