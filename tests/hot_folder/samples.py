@@ -6,6 +6,7 @@ import io
 import os
 import random
 import struct
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -103,6 +104,12 @@ def describe(file: BinaryIO, role: Role) -> ExposureHints:
     return ExposureHints(datetime.fromisoformat(taken) if taken else None)
 
 
+def stamp(path: str | bytes | os.PathLike[str], age_s: float = 0.0) -> None:
+    """Give a file a time of its own; two that are written in one tick of the system's clock share theirs."""
+    then_ns = time.time_ns() - int(age_s * 1e9)
+    os.utime(path, ns=(then_ns, then_ns))
+
+
 @dataclass
 class Shoot:
     """A session on disk and its intake, with a clock that only moves when told."""
@@ -110,13 +117,21 @@ class Shoot:
     session: Path
     settings: Settings = field(default_factory=lambda: Settings(step_budget_s=60.0))
     now_s: float = 1000.0
+    clock_off_s: float = 0.0
+    """How wrong the computer's clock is."""
     consumed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("Capture", "Selects", "Trash", "Output"):
             (self.session / name).mkdir(parents=True, exist_ok=True)
-        self.journal = Journal.open(self.session / "journal.sqlite")
+        self.open()
         self.start()
+
+    def open(self) -> None:
+        self.journal = Journal.open(self.session / "journal.sqlite", wall_s=self.wall_s)
+
+    def wall_s(self) -> float:
+        return time.time() + self.clock_off_s
 
     def start(self) -> None:
         """Begin as after a restart: whatever was in memory is gone."""
@@ -126,6 +141,7 @@ class Shoot:
             settings=self.settings,
             describe=describe,
             monotonic_s=lambda: self.now_s,
+            wall_s=self.wall_s,
         )
 
     def put(self, name: str | bytes, data: bytes, *, age_s: float = 60.0) -> bytes:
@@ -134,7 +150,7 @@ class Shoot:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(data)
-        self.age(path, age_s)
+        stamp(path, age_s)
         return path
 
     def age(self, path: bytes, age_s: float) -> None:
