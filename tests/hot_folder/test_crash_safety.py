@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from hot_folder import EventKind
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: forks, and SQLite in reach")
 
 STRIDE = 20
@@ -80,6 +82,7 @@ def test_ingest_is_up_again_after_every_fault(
     if found["without"]:
         pytest.skip(found["without"])
     assert _missing(found["tried"], TRIED_AT_LEAST[mode]) == {}
+    assert set(found["happened"]) == set(EventKind), "not every kind of transaction was tried"
     assert _missing(found["steps"], STEPS_AT_LEAST) == {}, "they are not seen any more"
 
 

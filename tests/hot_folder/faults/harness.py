@@ -52,6 +52,8 @@ class Harness:
     asked: argparse.Namespace
     steps: Counter[str] = field(default_factory=Counter)
     """Of all stories, by what was called."""
+    happened: set[str] = field(default_factory=set)
+    """Kinds of the journal's events in all stories."""
     tried: Counter[str] = field(default_factory=Counter)
     """Processes that were killed or met an error, by what happened to them."""
     failures: list[dict[str, Any]] = field(default_factory=list)
@@ -59,6 +61,7 @@ class Harness:
     def tell(self, story: Story) -> None:
         noted, expected = self._without_a_fault(story)
         self.steps.update(one.step.call for one in noted if one.step.call != END)
+        self.happened |= {event.partition(" ")[0] for event in expected[-1]["happened"]}
         for point in points(self.mode, noted, self.asked.seed, self.asked.stride):
             is_over = self.failures and self.asked.first
             if self.asked.call in point.step.call and not is_over:
@@ -175,6 +178,7 @@ def main() -> int:
         "took_s": round(time.monotonic() - begun_s, 1),
         "without": NO_SQLITE,
         "steps": dict(harness.steps.most_common()),
+        "happened": sorted(harness.happened),
         "tried": dict(harness.tried.most_common()),
         "failures": harness.failures,
     }

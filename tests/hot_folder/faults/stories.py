@@ -129,6 +129,11 @@ def _members_join(camera: Camera) -> None:
     camera.land(b"Capture/a.JPG", jpeg(1))
 
 
+def _exports_without_a_raw(camera: Camera) -> None:
+    camera.land(b"Capture/a.JPG", jpeg(1))
+    camera.land(b"Capture/a 1.tif", tiff(1))
+
+
 def _odd_files(camera: Camera) -> None:
     camera.land(C, raw(3)[:-9], is_odd=True)
     camera.land(b"Capture/clip.mov", b"moving", is_odd=True)
@@ -141,6 +146,11 @@ STORIES: Final = (
             Beat(lambda camera: camera.land(A, raw(1, taken="2024-05-01T12:00:00")), starts=True),
             Beat(_members_join),
         ),
+    ),
+    Story(
+        "two captures turn out to be one",
+        (Beat(lambda camera: camera.land(A, raw(1))),),
+        before=_exports_without_a_raw,
     ),
     Story(
         "files change",
