@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import traceback
 from collections.abc import Callable
 from ctypes import CFUNCTYPE, POINTER, Structure, byref, c_char_p, c_int, c_int64, c_void_p
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from tests.hot_folder.faults import steps
 from tests.hot_folder.faults.steps import Kind, Tear
@@ -175,6 +176,8 @@ def _step(call: str, path: bytes, kind: Kind, tear: Tear | None = None) -> int:
             steps.current.step(f"sqlite.{call}", covered, kind, tear)
         except SqliteFails as failure:
             return failure.code
+        except BaseException:
+            _give_up()
     return OK
 
 
@@ -182,7 +185,16 @@ def _tell(path: bytes, tell: Callable[[Any, bytes], None]) -> None:
     watch = steps.current
     covered = watch.covers(path) if watch else None
     if watch and covered is not None:
-        watch.note(tell, watch.disk, covered)
+        try:
+            watch.note(tell, watch.disk, covered)
+        except BaseException:
+            _give_up()
+
+
+def _give_up() -> NoReturn:
+    """A fault of the harness: ctypes would ignore it."""
+    traceback.print_exc()
+    os.abort()
 
 
 _installed: _Steps | None = None
