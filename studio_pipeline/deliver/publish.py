@@ -6,11 +6,11 @@ import contextlib
 import errno
 import os
 import secrets
-import sys
 from collections.abc import Iterator
 from io import BufferedRandom
 from pathlib import Path
 
+from hot_folder import durable
 from studio_pipeline.errors import Refused, StudioError, TryAgain
 from studio_pipeline.records.capture import shown
 
@@ -19,9 +19,6 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NEEDS_MENDING = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTDIR,
     errno.EEXIST, errno.EFBIG,
-)  # fmt: skip
-_NO_HARD_LINKS = (
-    errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.EINVAL,
 )  # fmt: skip
 
 
@@ -57,34 +54,13 @@ def publish(file: BufferedRandom, temp: Path, final: Path, *, replace: bool = Fa
     """
     if not file.closed:
         file.flush()
-        sync(file.fileno())
+        durable.sync(file.fileno())
         file.close()
     if replace:
         temp.replace(final)
-    elif sys.platform == "win32":
-        temp.rename(final)  # Windows refuses an existing name by itself
     else:
-        _rename_without_replacing(temp, final)
-    sync_folder(final.parent)
-
-
-def _rename_without_replacing(temp: Path, final: Path) -> None:
-    """Link and unlink; where there are no hard links (exFAT, some shares) claim the name, then fill it."""
-    try:
-        final.hardlink_to(temp)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
-            raise
-        final.touch(exist_ok=False)
-        try:
-            temp.replace(final)
-        except BaseException:
-            final.unlink()
-            raise
-    else:
-        temp.unlink()
+        durable.rename_without_replacing(os.fsencode(temp), os.fsencode(final))
+    durable.sync_folder(os.fsencode(final.parent))
 
 
 def sweep(folder: Path) -> int:
@@ -93,29 +69,6 @@ def sweep(folder: Path) -> int:
     for part in parts:
         part.unlink()
     return len(parts)
-
-
-def sync(descriptor: int) -> None:
-    """Down to the medium: on macOS ``fsync`` stops at the drive's cache, F_FULLFSYNC does not."""
-    if sys.platform == "darwin":
-        import fcntl
-
-        with contextlib.suppress(OSError):  # network volumes refuse it
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-            return
-    os.fsync(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a new name durable. Windows and some shares cannot; the file itself is synced already."""
-    if sys.platform == "win32":
-        return
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import tomllib
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from hot_folder import durable
 from studio_pipeline.errors import Refused
 from studio_pipeline.records.base import digest
 from studio_pipeline.records.preset import Preset
@@ -147,7 +147,7 @@ def _make_vault(vault: Path) -> None:
             if file.tell() == 0:
                 file.write(_MARKER_TEXT)
             file.flush()
-            os.fsync(file.fileno())
+            durable.sync(file.fileno())
     except OSError as error:
         raise Refused(f"cannot make the vault {vault}: {error.strerror}; choose another folder") from error
 
@@ -170,7 +170,7 @@ def _write_settings(hidden: Path, preset: Preset, name: str, vault: Path | None,
     with temp.open("w", encoding="utf-8", newline="\n") as file:
         file.write("\n".join(lines))
         file.flush()
-        os.fsync(file.fileno())
+        durable.sync(file.fileno())
     temp.replace(hidden / _SETTINGS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hot_folder import durable
 from studio_pipeline.errors import Refused
 
 _PRIVATE, _PUBLIC = "session.key", "session.pub"
@@ -59,5 +60,5 @@ def _write(path: Path, data: bytes, mode: int) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        durable.sync(file.fileno())
     temp.replace(path)

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
+from hot_folder import durable
 from studio_pipeline import deliver
 from studio_pipeline.deliver import FORMATS, naming, publish
 from studio_pipeline.deliver.base import Format, pixels_sha256
@@ -122,7 +123,7 @@ def test_a_full_disk_leaves_nothing(
             FORMATS, form, Format(real.key, real.extension, real.bits, real.lossless, half, real.read)
         )
     else:
-        monkeypatch.setattr(publish, {"fsync": "sync", "publish": "_rename_without_replacing"}[step], full)
+        monkeypatch.setattr(durable, {"fsync": "sync", "publish": "rename_without_replacing"}[step], full)
     with pytest.raises(TryAgain, match="make room"):
         run(tmp_path, out=recipe(format=form))
     assert files(tmp_path) == set()
@@ -151,11 +152,11 @@ def test_filesystems_without_hard_links(tmp_path: Path, monkeypatch: pytest.Monk
     def no_links(*_: Any) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    monkeypatch.setattr(os, "link", no_links)
     assert run(tmp_path).path == b"DSC_0001.tif"
     assert run(tmp_path).path == b"DSC_0001-01234567.tif"
     assert np.array_equal(tifffile.imread(tmp_path / "DSC_0001.tif"), CODES)
-    monkeypatch.setattr(Path, "replace", no_links)
+    monkeypatch.setattr(os, "replace", no_links)
     with pytest.raises((TryAgain, Refused)):
         run(tmp_path, member=b"other.dng")
     assert files(tmp_path) == {"DSC_0001.tif", "DSC_0001-01234567.tif"}
