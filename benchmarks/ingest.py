@@ -103,6 +103,8 @@ class _Watched:
             self._threads.append(threading.Thread(target=keeper.run, args=(self._stop,)))
 
     def _note(self, report: Report) -> None:
+        if self._keeper is not None and report.events:
+            self._keeper.wake()
         with self._changed:
             self._seen_s |= dict.fromkeys((event.path for event in report.taken_in), time.monotonic())
             self._changed.notify_all()

@@ -141,7 +141,7 @@ def shooting(root: Path, warm_up: tuple[Path, ...]) -> Iterator[Shooting]:
     The ``warm_up`` frames (photographers shoot some for their light) have gone through already, at once, so
     every worker is up.
     """
-    session = create(root, preset(), PRESET, None, utc_now())
+    session = create(root, preset(), PRESET, None, utc_now(), no_vault=True)
     stop = threading.Event()
     with at_work(session) as studio, page(studio, 0, "benchmark", lambda url: None) as url:
         watching = Page(url)

@@ -32,8 +32,8 @@ class JournalTooNew(JournalUnusable):
 
 
 class OriginalUnreadable(HotFolderError):
-    """Retry: an original is gone, cannot be read, or has other bytes than the journal says."""
+    """Retry: an original is gone, cannot be read, or has other bytes than it should have."""
 
 
 class OriginalChanged(OriginalUnreadable):
-    """The same, where it can be read: its bytes are others than were expected."""
+    """Retry: an original has other bytes than it should have."""

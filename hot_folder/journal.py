@@ -115,12 +115,23 @@ class Journal:
         """Every file as it is now, in order of arrival."""
         return self._files("state <> 'replaced' ORDER BY id")
 
+    def unsupported(self) -> list[FileRow]:
+        """The files that are no pictures of ours, in order of arrival."""
+        return self._files("state = 'unsupported' ORDER BY id")
+
     def members(self, group_id: int | None) -> list[FileRow]:
         """The members of a capture as they are now: no copies, nothing replaced, nothing set aside unread."""
         return self._files(
             "group_id = ? AND state <> 'replaced' AND sha256 IS NOT NULL AND duplicate_of IS NULL"
             " ORDER BY id",
             group_id,
+        )
+
+    def overwritten(self) -> list[FileRow]:
+        """The files whose name another file took, in order of arrival; not those that merely changed."""
+        return self._files(
+            "state = 'replaced' AND sha256 IS NOT NULL AND duplicate_of IS NULL"
+            " AND id NOT IN (SELECT supersedes FROM files WHERE supersedes IS NOT NULL) ORDER BY id"
         )
 
     def has_overwritten(self, group_id: int) -> bool:

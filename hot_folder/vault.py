@@ -1,146 +1,161 @@
 """The vault: a folder on a second drive that keeps a verified copy of every original.
 
-A copy lies under the original's own path relative to the session. `SHA256SUMS` lists what was copied, in the
-form that `sha256sum -c` checks; it is how a later run knows what need not be copied again.
+A copy lies under the path the original was first seen at, relative to the session. Nothing is ever replaced:
+other bytes of one name lie side by side. What was copied is listed (see `manifest`), which is how a later run
+knows what need not be copied again, and `checking` and `restoring` what there should be.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import stat
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-from hot_folder.copying import copy_verified, discard_parts, finish, has_bytes, make_folders, original
-from hot_folder.names import ending_of, split
-from hot_folder.records import shown
+from hot_folder.copying import Laid, hashes_at, lay, original
+from hot_folder.host import is_settings
+from hot_folder.intake import SESSION_FOLDERS
+from hot_folder.manifest import IGNORED, Index, Manifest
+from hot_folder.mhl import Entry, Maker
+from hot_folder.names import role_of, split
+from hot_folder.parts import discard_parts
+from hot_folder.records import Role
 
-MANIFEST: Final = b"SHA256SUMS"
-_LINE = re.compile(rb"(\\?)([0-9a-f]{64}) [ *](.+)", re.DOTALL)
-_ESCAPES: Final = {b"\\": b"\\\\", b"\n": b"\\n"}  # as sha256sum writes them
+_NOBODY: Final = Maker()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file of the session that the vault is to hold. sha256: None for one that nobody has hashed yet."""
+
+    path: bytes
+    origin: bytes
+    """Where it was seen first: what it is kept and listed under, however it is moved."""
+    size: int
+    mtime_ns: int
+    sha256: bytes | None
+
+
+def only_newest_counts(path: bytes) -> bool:
+    """Whether a file is one that programs rewrite: each version is kept, and the last is the one to have."""
+    return role_of(split(path)[1]) is Role.SIDECAR or is_settings(path)
 
 
 class Vault:
     """root: absolute path of the vault's folder. marker: name of the file in it that says it is one.
 
     Without the marker nothing is written: the drive is not connected, and the folder at its place lies on
-    another one. One thread at a time.
+    another one. One thread at a time; several programs may share a vault.
     """
 
-    def __init__(self, root: bytes, marker: bytes) -> None:
+    def __init__(
+        self,
+        root: bytes,
+        marker: bytes,
+        *,
+        maker: Maker = _NOBODY,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
         self.root = root
+        self.maker = maker
+        self._owner = maker.session_id.encode()
+        self.ignored = (*IGNORED, os.fsdecode(marker))
         self._marker = os.path.join(root, marker)
-        self._manifest = os.path.join(root, MANIFEST)
-        self._known: dict[bytes, list[bytes]] = {}
-        self._known_as_of: tuple[int, int, int] | None = None
+        self._wall_s = wall_s
+        self._drive: tuple[int, int] | None = None
+        self._synced: set[bytes] = set()
+        self._manifest = self._new_manifest()
 
-    def check(self) -> None:
-        """Raises FileNotFoundError when the vault's drive is not there, OSError when it does not answer."""
-        os.stat(self._marker)
+    def check(self) -> tuple[int, int]:
+        """Which drive and marker it is by now; another than before is believed to hold what it lists itself.
 
-    def holds(self, sha256: bytes, size: int) -> bool:
-        """Whether these bytes were copied before, under whatever name, and the copy still has its size.
-
-        Raises OSError when the drive does not answer.
+        Raises FileNotFoundError when the vault's drive is not there, OSError when it does not answer.
         """
-        self._renew_known()
-        paths = (os.path.join(self.root, name) for name in self._known.get(sha256, ()))
-        return any(_size(path) == size for path in paths)
+        status = os.stat(self._marker)
+        drive = status.st_dev, status.st_ino
+        if self._drive not in (None, drive):
+            self._manifest, self._synced = self._new_manifest(), set()
+        self._drive = drive
+        return drive
 
-    def keep(self, session: bytes, relative_path: bytes, sha256: bytes) -> None:
-        """Copy one original, unless the same bytes lie there under its name. Nothing is ever replaced.
+    def index(self) -> Index:
+        """All that is listed. Raises OSError when the drive does not answer."""
+        return self._manifest.index()
 
-        A name that other bytes have already gets the first 8 digits of the hash before its ending.
+    def sessions(self) -> dict[str, str]:
+        """The sessions it serves, ids and names, whoever came last last. "" for what names none."""
+        return self._manifest.sessions()
+
+    def holds(self, wanted: Wanted) -> bool:
+        """Whether these bytes were copied before, and the copy still has its size.
+
+        A picture's bytes are known under whatever name. Raises OSError when the drive does not answer.
+        """
+        index = self.index()
+        if wanted.sha256 is None or only_newest_counts(wanted.origin):
+            last = index.own_latest.get(wanted.origin)
+            if last is None or self._size(last.path) != wanted.size:
+                return False
+            return last.sha256 == wanted.sha256 if wanted.sha256 else last.mtime_ns == wanted.mtime_ns
+        if wanted.sha256 not in index.own_bytes:
+            return False
+        return any(self._size(path) == wanted.size for path in index.paths[wanted.sha256])
+
+    def keep(self, session: bytes, wanted: Wanted, tell: Callable[[], None] = lambda: None) -> bool:
+        """Copy one file, unless its bytes lie there; then False. `flush` makes its place in the list last.
 
         Raises:
             OriginalUnreadable: the original is gone, cannot be read, or is not the journalled file any more.
             OSError: as the vault's drive says; no part of a copy is left under any final name.
         """
         self.check()
-        with original(session, relative_path) as source:
-            size = os.fstat(source.fileno()).st_size
-            for name in _names(relative_path, sha256):
-                target = os.path.join(self.root, name)
-                if not os.path.lexists(target):
-                    make_folders(self.root, split(name)[0])
-                    copy_verified(source, target, relative_path, sha256=sha256)
-                elif has_bytes(target, size, sha256):
-                    finish(target)
-                else:
-                    continue
-                self._note(name, sha256)
-                return
-        raise FileExistsError(errno.EEXIST, "every name for it is taken", shown(relative_path))
+        with original(session, wanted.path) as source:
+            mtime_ns = os.fstat(source.fileno()).st_mtime_ns
+            laid = self._held_for_another(wanted, tell) or lay(
+                *(source, self.root, wanted.origin),
+                sha256=wanted.sha256,
+                owner=self._owner,
+                synced=self._synced,
+                tell=tell,
+            )
+        copied = laid.copied
+        self._manifest.add(
+            Entry(laid.name, wanted.origin, copied.size, mtime_ns, copied.sha256, copied.xxh64)
+        )
+        return laid.is_new
 
-    def tidy_up(self, originals: Iterable[tuple[bytes, bytes]]) -> None:
-        """Remove what interrupted runs left of these, (relative path, SHA-256) each. Raises OSError."""
-        discard_parts(self.root, (name for path, sha256 in originals for name in _names(path, sha256)))
+    def tidy_up(self) -> None:
+        """Remove what interrupted runs for this session left half copied. Raises OSError."""
+        discard_parts(self.root, SESSION_FOLDERS, self._owner)
 
-    def _renew_known(self) -> None:
-        """Read the manifest when it is another than before: at the start, and when a drive was exchanged."""
-        as_of = _state(self._manifest)
-        if as_of == self._known_as_of:
-            return
-        self._known = {}
-        if as_of is not None:
-            with open(self._manifest, "rb") as file:
-                for name, sha256 in _lines(file.read()):
-                    self._known.setdefault(sha256, []).append(name)
-        self._known_as_of = as_of
+    @property
+    def is_listed(self) -> bool:
+        """Whether every copy is on the list that lies on the drive."""
+        return self._manifest.is_written
 
-    def _note(self, name: bytes, sha256: bytes) -> None:
-        """Not synced: a line that a power cut takes away costs one comparison in the next run."""
-        self._renew_known()
-        if name in self._known.get(sha256, ()):
-            return
-        with open(self._manifest, "a+b") as file:
-            end = file.seek(0, os.SEEK_END)
-            file.seek(max(0, end - 1))
-            torn = b"" if file.read() in (b"", b"\n") else b"\n"
-            file.write(torn + _line(name, sha256))
-        self._known.setdefault(sha256, []).append(name)
-        self._known_as_of = _state(self._manifest)
+    def flush(self) -> None:
+        """Write the list. Raises OSError; then nothing is forgotten."""
+        self.check()
+        self._manifest.flush()
 
-
-def _names(relative_path: bytes, sha256: bytes) -> Iterator[bytes]:
-    """The names a copy may have, best first."""
-    yield relative_path
-    ending = ending_of(relative_path)
-    cut = len(relative_path) - len(ending) - 1 if ending else len(relative_path)
-    digits = sha256.hex().encode()
-    for some in (digits[:8], digits):
-        yield b"%s-%s%s" % (relative_path[:cut], some, relative_path[cut:])
-
-
-def _size(path: bytes) -> int | None:
-    try:
-        status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    def _held_for_another(self, wanted: Wanted, tell: Callable[[], None]) -> Laid | None:
+        """The copy of a picture that another session brought, read through."""
+        if wanted.sha256 is None or only_newest_counts(wanted.origin):
+            return None
+        for path in self.index().paths.get(wanted.sha256, ()):
+            there = hashes_at(os.path.join(self.root, path), wanted.size, tell)
+            if there is not None and there.sha256 == wanted.sha256:
+                return Laid(path, there, is_new=False)
         return None
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
+    def _size(self, path: bytes) -> int | None:
+        try:
+            status = os.lstat(os.path.join(self.root, path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
-def _state(path: bytes) -> tuple[int, int, int] | None:
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino, status.st_size
-
-
-def _line(name: bytes, sha256: bytes) -> bytes:
-    escaped = re.sub(rb"[\\\n]", lambda found: _ESCAPES[found[0]], name)
-    return b"%s%s  %s\n" % (b"\\" if escaped != name else b"", sha256.hex().encode(), escaped)
-
-
-def _lines(text: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(name, SHA-256) of every whole line."""
-    for line in text.split(b"\n"):
-        match = _LINE.fullmatch(line)
-        if match:
-            escaped, digits, name = match.groups()
-            if escaped:
-                name = re.sub(rb"\\(.)", lambda found: b"\n" if found[1] == b"n" else found[1], name)
-            yield name, bytes.fromhex(digits.decode())
+    def _new_manifest(self) -> Manifest:
+        return Manifest(self.root, self.maker, self.ignored, self._wall_s)

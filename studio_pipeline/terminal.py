@@ -33,6 +33,19 @@ def say(text: str) -> None:
     typer.echo(plain(text), err=True)
 
 
+def is_asked_by_a_person() -> bool:
+    """Whether somebody sits at a terminal and can answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def ask(question: str) -> str:
+    """One line from the terminal; empty for Enter alone. Ctrl-C and Ctrl-D interrupt the command."""
+    try:
+        return input(f"{question}: ").strip()
+    except EOFError:
+        raise KeyboardInterrupt from None
+
+
 def never_fail_on_names() -> None:
     """Escape what the output's encoding lacks: a file's name is no reason to stop."""
     for stream in (sys.stdout, sys.stderr):

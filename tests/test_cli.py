@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from studio_pipeline import __version__
+from studio_pipeline.pipeline.safekeeping import ONE_DRIVE
 from tests.support import shoots
 from tests.support.command import Answer, done, studio
 from tests.support.finished import Finished, hashes
@@ -109,7 +110,12 @@ def test_init_adopts_a_folder_and_names_what_is_at_risk(story: Story) -> None:
 
 
 def test_run_counts_what_it_did(story: Story) -> None:
-    assert (story.said["run"].code, story.said["run"].out, story.said["run"].err) == (0, "2 proposed\n", "")
+    assert (story.said["run"].code, story.said["run"].out) == (0, "2 proposed\n")
+
+
+def test_run_says_as_long_as_nobody_chose_it_that_frames_exist_only_once(story: Story) -> None:
+    (line,) = story.said["run"].err.splitlines()
+    assert line.startswith("no vault: every frame exists only once; `studio vault set ")
 
 
 def test_status_as_json_has_what_others_build_on(story: Story) -> None:
@@ -279,7 +285,7 @@ def test_misspelt_commands_are_one_line_that_names_the_help(arguments: list[str]
     assert said in answer.failure
 
 
-@pytest.mark.parametrize("group", [[], ["presets"], ["models"]])
+@pytest.mark.parametrize("group", [[], ["vault"], ["presets"], ["models"]])
 def test_a_group_alone_prints_its_help(group: list[str]) -> None:
     alone, asked = studio(*group), studio(*group, "--help")
     assert (alone.code, asked.code) == (2, 0)
@@ -321,6 +327,8 @@ def test_a_capture_one_session_is_adopted_without_a_change(tmp_path: Path) -> No
         (["--preset", "nope.toml"], "cannot read the preset nope.toml"),
         (["--preset", "BAD"], "no edit named 'paint_over'"),
         (["--vault", "s/vault"], "lies inside the session; choose a folder on another drive"),
+        (["--vault", "."], "lies inside the vault"),
+        (["--vault", "v", "--no-vault"], "give --vault or --no-vault, not both"),
         (["--vault", "BAD"], "is a file; choose a folder on another drive"),
     ],
 )
@@ -340,9 +348,13 @@ def test_a_preset_file_of_ones_own_and_any_vault_are_frozen_in(tmp_path: Path) -
     done("init", tmp_path / "s", "--preset", own, "--vault", tmp_path / "Tresor 📷 ü")
     own.unlink()
     answer = done("status", tmp_path / "s", "--json").json
-    assert answer.pop("health")["alarms"] == []
+    assert answer.pop("health")["alarms"] == [ONE_DRIVE]
     assert answer == {
-        "session": str(tmp_path / "s"), "captures": [], "counts": {}, "last_frame_age_s": None
+        "session": str(tmp_path / "s"), "captures": [], "counts": {}, "last_frame_age_s": None,
+        "vault": {
+            "path": str(tmp_path / "Tresor 📷 ü"), "chosen_none": False, "shares_drive": True,
+            "copied": 0, "pending": 0, "problem": None,
+        },
     }  # fmt: skip
 
 

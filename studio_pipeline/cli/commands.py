@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from studio_pipeline import __version__, terminal
-from studio_pipeline.cli import bringing, decide, pictures, session, setup
+from studio_pipeline.cli import bringing, decide, keeping, pictures, session, setup
 from studio_pipeline.errors import StudioError
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command()(command)
+app.add_typer(keeping.vault, name="vault")
 app.add_typer(setup.presets, name="presets")
 app.add_typer(setup.models, name="models")
 

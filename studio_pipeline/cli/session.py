@@ -39,21 +39,28 @@ def init(
     vault: Annotated[
         Path | None, typer.Option("--vault", metavar="DIR", help="A folder on a second drive.")
     ] = None,
+    no_vault: Annotated[
+        bool, typer.Option("--no-vault", help="One copy of each original is enough.")
+    ] = False,
 ) -> None:
-    """Make a session folder, or adopt one that another program made."""
+    """Make a session folder, or adopt one that another program made. Asks for the vault if none is named."""
+    from studio_pipeline.cli.keeping import ask_for_vault, say_what_is_at_risk
     from studio_pipeline.edits.stack import check
+    from studio_pipeline.errors import Refused
     from studio_pipeline.pipeline.studio import utc_now
     from studio_pipeline.records.preset import load
-    from studio_pipeline.session.folder import create
+    from studio_pipeline.session.folder import create, is_session
 
     chosen = load(preset)
     check(chosen.edits)
-    session = create(folder, chosen, Path(preset).stem, vault, utc_now())
+    if vault is not None and no_vault:
+        raise Refused("give --vault or --no-vault, not both")
+    if vault is None and not no_vault and not is_session(folder) and terminal.is_asked_by_a_person():
+        vault = ask_for_vault()
+        no_vault = vault is None
+    session = create(folder, chosen, Path(preset).stem, vault, utc_now(), no_vault=no_vault)
     terminal.show(f"session {session.root}, preset {session.preset_name}; tether into {session.capture}")
-    if vault is None:
-        terminal.say("no vault: until you copy them, every original exists only once")
-    elif session.vault_shares_drive:
-        terminal.say("the vault lies on the session's own drive: the loss of that drive takes both")
+    say_what_is_at_risk(session)
 
 
 def shoot(
@@ -89,11 +96,11 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
 
     now = utc_now()
     with open_catalog(open_session(folder)) as (session, catalog):
-        at_risk = safekeeping.at_risk(session)
-        told = health.of_session(session, now.timestamp(), [at_risk] if at_risk else [])
+        vault = safekeeping.examined(session)
+        told = health.of_session(session, now.timestamp(), vault.lines)
         answer = report.status(session, catalog.entries(), now, told)
     if as_json:
-        terminal.print_json(answer)
+        terminal.print_json(answer | {"vault": vault.as_json()})
         return
     rows = [[c["name"], c["state"], c["id"][:12], c["reason"]] for c in answer["captures"]]
     terminal.print_table(["capture", "state", "id", "reason"], rows)

@@ -45,7 +45,7 @@ def run_demo(
 ) -> None:
     """Run the demo. Raises Refused when the folder is in use, or (headless) when anything is not proved."""
     root = folder or Path(tempfile.mkdtemp(prefix="studio-demo-")) / "session"
-    session = create(root, load(PRESET), PRESET, None, utc_now())
+    session = create(root, load(PRESET), PRESET, None, utc_now(), no_vault=True)
     print(f"session: {session.root}")
     if headless:
         _headless(session, user)

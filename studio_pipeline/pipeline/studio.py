@@ -53,12 +53,12 @@ class Studio:
         report = self._report
         reasons = [problem.reason for problem in report.problems] if report else []
         low = [drive.warning for drive in space.drives(self.session) if drive.is_low]
-        return reasons + safekeeping.problems(self.keeper) + low
+        return reasons + safekeeping.problems(self.session, self.keeper) + low
 
     def told(self) -> Json:
         """How the session is doing, for the page: what is in the way, the tether, the drives."""
         problems = self._report.problems if self._report else ()
-        return self.health.told(time.time(), problems, safekeeping.problems(self.keeper))
+        return self.health.told(time.time(), problems, safekeeping.problems(self.session, self.keeper))
 
     def deliver(self, progress: Callable[[], None] = lambda: None) -> None:
         """Work off what is due, without looking for new files."""
@@ -73,10 +73,8 @@ class Studio:
         A vault that fails is no reason to stop: ``problems`` says so.
         Raises TryAgain when the journal is held by another process, or its disk is full.
         """
-        with safekeeping.beside(self.keeper):
+        with safekeeping.beside(self.keeper, finish=True, progress=progress):
             self._work_off(progress)
-        while self.keeper is not None and self.keeper.step():
-            progress()
 
     def _work_off(self, progress: Callable[[], None]) -> None:
         while True:
@@ -114,6 +112,8 @@ class Studio:
         self._report = report
         if report.events:
             self.conductor.wake()
+            if self.keeper is not None:
+                self.keeper.wake()
 
 
 def watched(how: str, quiet_s: float | None) -> Settings:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.hot_folder.cards import Card
+from tests.hot_folder.drives import Drive
 from tests.hot_folder.samples import Shoot
 
 
@@ -19,3 +20,8 @@ def shoot(tmp_path: Path) -> Iterator[Shoot]:
 @pytest.fixture
 def card(tmp_path: Path) -> Card:
     return Card(tmp_path / "card")
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Drive:
+    return Drive(tmp_path / "vault")

@@ -141,7 +141,7 @@ def test_into_trash_and_back_keeps_what_was_decided(tmp_path: Path) -> None:
 def test_a_bad_export_costs_the_export_and_not_the_frame(tmp_path: Path) -> None:
     session = shoots.new_session(tmp_path / "session", shoots.cleanup_preset())
     shoots.put(session, shoots.portrait())
-    Image.new("CMYK", (960, 640)).save(session.capture / "STP_0003.tif")
+    Image.new("CMYK", (960, 640), (9, 9, 9, 9)).save(session.capture / "STP_0003.tif")
     with shoots.at_work(session) as studio:
         studio.run()
         (entry,) = studio.catalog.entries()

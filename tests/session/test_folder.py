@@ -15,7 +15,7 @@ from studio_pipeline.errors import Refused
 from studio_pipeline.records.base import digest
 from studio_pipeline.records.preset import Preset, load
 from studio_pipeline.session import folder, keys
-from studio_pipeline.session.folder import create, open_session
+from studio_pipeline.session.folder import create, open_session, set_vault
 from tests.support import shoots
 
 
@@ -113,6 +113,58 @@ def test_the_vault_lies_outside(tmp_path: Path, vault: str) -> None:
     with pytest.raises(Refused, match="lies inside the session"):
         made(tmp_path / "s", tmp_path / vault)
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("vault", [".", "..", "link"])
+def test_the_session_lies_outside_its_vault(tmp_path: Path, vault: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(Refused, match="the session lies inside the vault"):
+        made(tmp_path / "s", tmp_path / vault)
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
+
+
+def test_to_have_one_copy_only_is_a_choice_that_is_kept(tmp_path: Path) -> None:
+    for name, chosen in (("a", True), ("b", False)):
+        session = create(tmp_path / name, load("cleanup-only"), "x", None, shoots.NOW, no_vault=chosen)
+        assert session.no_vault is open_session(session.root).no_vault is chosen
+    with_vault = create(tmp_path / "c", load("cleanup-only"), "x", tmp_path / "v", shoots.NOW, no_vault=True)
+    assert not with_vault.no_vault
+    text = settings(tmp_path / "a").read_text(encoding="utf-8")
+    settings(tmp_path / "a").write_text(text.replace("no_vault = true\n", ""), encoding="utf-8")
+    assert not open_session(tmp_path / "a").no_vault, "an earlier release asked nobody"
+
+
+def test_a_vault_that_is_set_later_changes_nothing_else(tmp_path: Path) -> None:
+    session = open_session(made(tmp_path / "s", name='my "preset" 📷'))
+    for vault in (tmp_path / "Tresor 📷", None, tmp_path / "second"):
+        changed = set_vault(session, vault)
+        assert changed == open_session(session.root)
+        assert (changed.vault, changed.no_vault) == (vault, vault is None)
+        same = ("root", "id", "preset", "preset_name")
+        assert [getattr(changed, key) for key in same] == [getattr(session, key) for key in same]
+    assert (tmp_path / "second" / folder.VAULT_MARKER).is_file()
+    assert 'created = "2026-05-04T12:00:00+00:00"' in settings(session.root).read_text(encoding="utf-8")
+
+
+def test_a_vault_that_cannot_be_set_leaves_the_session_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = open_session(made(tmp_path / "s", tmp_path / "v"))
+    before = settings(session.root).read_bytes()
+    with session.locked(), pytest.raises(Refused, match="already being worked on"):
+        set_vault(open_session(session.root), tmp_path / "w")
+    for bad in (session.root / "v", tmp_path):
+        with pytest.raises(Refused, match="lies inside"):
+            set_vault(session, bad)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(Refused, match="No space left on device"):
+        patch.setattr(Path, "replace", full)
+        set_vault(session, tmp_path / "w")
+    assert settings(session.root).read_bytes() == before
+    assert open_session(session.root) == session
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")

@@ -37,7 +37,7 @@ def portrait() -> DemoFrame:
 
 def new_session(root: Path, preset: Preset | str = "banner-16x9") -> Session:
     named = load(preset) if isinstance(preset, str) else preset
-    return create(root, named, preset if isinstance(preset, str) else "test", None, NOW)
+    return create(root, named, preset if isinstance(preset, str) else "test", None, NOW, no_vault=True)
 
 
 def cleanup_preset() -> Preset:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hot_folder import EventKind, FileState, Journal
-from hot_folder.keeper import is_original, missing
+from hot_folder.checking import check
+from hot_folder.wanted import is_original, missing
 from tests.hot_folder.faults.day import MARKER, Day
 from tests.hot_folder.faults.disk import Cut, Disk
 from tests.hot_folder.faults.stories import Camera, sha256
 
 _TEMPORARY: Final = re.compile(rb"(?:.*/)?\.studio-[^/]*\.part")
-_MANIFESTS: Final = re.compile(rb"SHA256SUMS|ascmhl/.*")
-_LINE: Final = re.compile(rb"^([0-9a-f]{64})  (.+)$", re.MULTILINE)
+_LISTS: Final = re.compile(rb"ascmhl/.*")
 _SECOND_NAME: Final = re.compile(rb"-[0-9a-f]{8,64}(?=\.[^./]*$|$)")
 
 Stamp = tuple[int, int, int, int, int]
@@ -106,7 +106,7 @@ def still_told(root: bytes, told: Told) -> Iterator[str]:
 
 def _kept(root: bytes) -> Iterator[tuple[bytes, bytes]]:
     for path, data in files_below(os.path.join(root, b"vault")).items():
-        if path != MARKER and not _MANIFESTS.fullmatch(path) and not _TEMPORARY.fullmatch(path):
+        if path != MARKER and not _LISTS.fullmatch(path) and not _TEMPORARY.fullmatch(path):
             yield path, data
 
 
@@ -158,9 +158,7 @@ def _vault_is_whole(day: Day) -> Iterator[str]:
             yield f"{row.path!r} is not in the vault"
     in_vault = files_below(os.path.join(day.root, b"vault"))
     yield from (f"a part was left: {path!r}" for path in in_vault if _TEMPORARY.fullmatch(path))
-    for digits, path in _LINE.findall(in_vault.get(b"SHA256SUMS", b"")):
-        if sha256(in_vault.get(path, b"")).hex().encode() != digits:
-            yield f"the manifest is wrong about {path!r}"
+    yield from (f"the lists are wrong: {finding.what}" for finding in check(day.vault).findings)
 
 
 def known(journal: Journal) -> dict[str, Any]:

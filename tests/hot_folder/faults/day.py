@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from hot_folder import HotFolderError, Intake, Journal, JournalBusy, Settings, Vault, VaultKeeper
-from hot_folder.keeper import is_original
+from hot_folder.wanted import is_original
 from tests.hot_folder.faults import steps
 from tests.hot_folder.faults.stories import EPOCH_S, Beat, Camera
 from tests.hot_folder.samples import describe
@@ -49,7 +49,7 @@ class Day:
         path = os.path.join(self.root, b"state", b"journal.sqlite")
         self.journal = Journal.open(path, wall_s=wall_s)
         self.is_open = True
-        self.vault = Vault(os.path.join(self.root, b"vault"), MARKER)
+        self.vault = Vault(os.path.join(self.root, b"vault"), MARKER, wall_s=wall_s)
         self.intake = Intake(
             self.session,
             self.journal,
@@ -58,7 +58,9 @@ class Day:
             monotonic_s=monotonic_s,
             wall_s=wall_s,
         )
-        self.keeper = VaultKeeper(self.session, self.journal, self.vault, monotonic_s=monotonic_s)
+        self.keeper = VaultKeeper(
+            self.session, self.journal, self.vault, monotonic_s=monotonic_s, wall_s=wall_s
+        )
 
     def stop(self) -> None:
         if self.is_open:

@@ -32,7 +32,7 @@ def copies_are_named_before_they_are_synced() -> None:
 
 
 def copies_have_their_name_while_they_are_written() -> None:
-    copying._part = lambda target: target
+    copying.part_of = lambda target, owner=b"": target
     durable.rename_without_replacing = lambda temp, final: None
 
 
@@ -51,16 +51,16 @@ def errors_of_folders_are_ignored() -> None:
 
 
 def a_copy_that_failed_counts() -> None:
-    copied = VaultKeeper._copied
+    settled = VaultKeeper._settle
 
-    def counting(self: VaultKeeper, one: Any) -> bool:
+    def counting(self: VaultKeeper, table: Any, key: Any, one: Any) -> bool:
         try:
-            return copied(self, one)
+            return settled(self, table, key, one)
         except OSError:
-            del self._waiting[one.row.id]
+            del table[key]
             return True
 
-    VaultKeeper._copied = counting  # type: ignore[method-assign]
+    VaultKeeper._settle = counting  # type: ignore[method-assign]
 
 
 def the_journal_is_not_synced() -> None:

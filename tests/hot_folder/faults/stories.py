@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from hot_folder.names import role_of
+from hot_folder.records import Role
 from tests.hot_folder.samples import jpeg, raw, tiff, xmp
 
 EPOCH_S: Final = 1_700_000_000
@@ -80,7 +82,7 @@ class Camera:
 
     def _lie(self, path: bytes, data: bytes) -> None:
         self.lying[path] = data
-        if path not in self.odd:
+        if path not in self.odd or role_of(path) is Role.OTHER:  # a video is copied, too
             self.ever.setdefault(sha256(data), set()).add(path)
 
 
