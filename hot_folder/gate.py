@@ -42,6 +42,8 @@ class Waiting:
     why: str
     failures: int = 0
     """How often in a row the disk or its rights refused it; 0 while it only waits."""
+    is_new: bool = True
+    """Not judged yet since it was last seen to change."""
 
 
 class Gate:
@@ -68,6 +70,7 @@ class Gate:
 
         Raises JournalBusy.
         """
+        waiting.is_new = False
         try:
             return self._look_into(path, waiting)
         except FileNotFoundError:

@@ -159,7 +159,11 @@ class Intake:
 
     def _look_at(self, hints: Mapping[bytes, Hint]) -> None:
         now_s = self._monotonic_s()
-        due = [path for path, waiting in self._waiting.items() if waiting.look_again_s <= now_s]
+        due = [
+            path
+            for path, waiting in self._waiting.items()
+            if waiting.look_again_s <= now_s and not waiting.is_new  # of thousands that wait their turn
+        ]
         for path in dict.fromkeys([*hints, *due]):
             self._look_at_one(path, hints.get(path, Hint.NONE))
 
