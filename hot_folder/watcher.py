@@ -82,7 +82,9 @@ class Watcher:
         handler = FileSystemEventHandler()
         handler.dispatch = self._dispatch  # type: ignore[method-assign]
         try:
-            watch = observer.schedule(handler, os.fsdecode(folder), recursive=True)
+            watch = observer.schedule(
+                handler, os.fsdecode(folder), recursive=True, event_filter=_telling_events()
+            )
         except OSError as error:
             if folder not in self._complained:
                 self._complained.add(folder)
@@ -108,6 +110,17 @@ class Watcher:
         elif kind in ("created", "deleted", "moved") or (kind == "modified" and sys.platform != "linux"):
             # On Linux a writer's many "modified" end in one "closed"; elsewhere they are all there is.
             self._on_event(path, Hint.NONE)
+
+
+def _telling_events() -> list[type[FileSystemEvent]]:
+    """Those that say anything here. The system need not queue the rest, least of all our own reading."""
+    from watchdog import events
+
+    telling: list[type[FileSystemEvent]] = [
+        *(events.FileCreatedEvent, events.FileMovedEvent, events.FileDeletedEvent, events.FileClosedEvent),
+        *(events.DirCreatedEvent, events.DirMovedEvent, events.DirDeletedEvent),
+    ]
+    return telling if sys.platform == "linux" else [*telling, events.FileModifiedEvent]
 
 
 def _new_observer() -> BaseObserver:
