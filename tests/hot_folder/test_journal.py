@@ -128,3 +128,23 @@ def test_a_page_that_went_bad_is_said_in_one_line(tmp_path: Path) -> None:
         Journal.open(tmp_path / "j") as journal,
     ):
         journal.live_files()
+
+
+def test_a_journal_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> None:
+    from hot_folder import schema
+
+    with sqlite3.connect(tmp_path / "j") as old:
+        for statement in schema._FORMATS[0].split(";"):
+            old.execute(statement)
+        old.execute("PRAGMA user_version = 1")
+        old.execute(
+            "INSERT INTO files (state, place, path, folder, device, inode, size, mtime_ns, first_place,"
+            " first_path, stem, first_stem) VALUES ('present', 'capture', X'61', X'62', 1, 2, 3, 4,"
+            " 'capture', X'61', X'61', X'61')"
+        )
+    old.close()
+    for _ in range(2):
+        with Journal.open(tmp_path / "j") as journal:
+            assert [row.path for row in journal.live_files()] == [b"a"]
+            assert journal.rows("PRAGMA user_version")[0][0] == len(schema._FORMATS)
+            assert journal.rows("SELECT * FROM troubles") == journal.rows("SELECT * FROM watches") == []
