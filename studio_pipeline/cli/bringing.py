@@ -114,9 +114,10 @@ def _merged(answer: dict[str, Any]) -> list[str]:
         names = ", ".join(row["name"] for row in answer["approve_again"])
         lines.append(f"approved there, to be approved again here: {names}")
     copied, here = answer["copied"], answer["already_here"]
+    files = "1 file" if copied == 1 else f"{copied} files"
     return [
         *lines,
-        f"{copied} files copied into {answer['folder']} ({size}) and verified, {here} were here already",
+        f"{files} copied into {answer['folder']} ({size}) and verified, {here} were here already",
     ]
 
 
