@@ -14,7 +14,7 @@ from typing import Final
 
 from hot_folder.copying import copy_verified, make_folders, original
 from hot_folder.errors import OriginalChanged, OriginalUnreadable
-from hot_folder.names import is_export_folder, is_ignored_folder, split, stem_of
+from hot_folder.names import fitted, is_export_folder, is_ignored_folder, split, stem_of
 from hot_folder.records import Role, shown
 from hot_folder.stock import Held, SomeFile, Standing, Stock
 
@@ -26,7 +26,6 @@ Progress = Callable[[int, int], None]
 CAPTURE: Final = b"Capture/"
 FRAMES: Final = (Role.RAW, Role.TIFF, Role.JPEG)
 _ORDER: Final = (*FRAMES, Role.SIDECAR, Role.OTHER)
-_LONGEST_NAME_BYTES: Final = 255
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _OF_ONE_NAME: Final = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EEXIST, errno.ENOTDIR)
 
@@ -126,7 +125,7 @@ def _marked(naming: Naming, first: SomeFile) -> Iterator[Naming]:
         def with_digits(file: SomeFile, digits: int = digits) -> bytes:
             folder, name = split(naming(file))
             stem, mark = stem_of(name), b"-" + first.sha256().hex()[:digits].encode()
-            return b"%s/%s" % (folder, _fitted(stem, mark + name[len(stem) :]))
+            return b"%s/%s" % (folder, fitted(stem, mark + name[len(stem) :]))
 
         yield with_digits
 
@@ -137,7 +136,7 @@ def _renaming(stem_there: bytes, path_here: bytes) -> Naming:
     def naming(file: SomeFile) -> bytes:
         if not file.name.startswith(stem_there):
             return b"%s/%s" % (folder, file.name)
-        return b"%s/%s" % (folder, _fitted(stem_of(name), file.name[len(stem_there) :]))
+        return b"%s/%s" % (folder, fitted(stem_of(name), file.name[len(stem_there) :]))
 
     return naming
 
@@ -146,7 +145,7 @@ def folder_name(name: bytes, mark: bytes = b"") -> bytes:
     """A name for a folder in Capture: one that intake looks into, and that no converter's exports have."""
     if not name or is_ignored_folder(name) or is_export_folder(name):
         name = b"from " + (name or b"elsewhere")
-    return _fitted(name, mark)
+    return fitted(name, mark)
 
 
 def bring(wanted: Sequence[Wanted], stock: Stock, progress: Progress = lambda done, all_: None) -> Brought:
@@ -203,15 +202,3 @@ def _answers(root: bytes) -> bool:
             return any(True for _ in entries)
     except OSError:
         return False
-
-
-def _fitted(stem: bytes, tail: bytes) -> bytes:
-    """As one name that filesystems take, its stem cut where it has to be, between two characters."""
-    cut = stem[: _LONGEST_NAME_BYTES - len(tail)]
-    if cut == stem:
-        return stem + tail
-    try:
-        stem.decode("utf-8")
-    except UnicodeDecodeError:
-        return cut + tail
-    return cut.decode("utf-8", "ignore").encode("utf-8") + tail

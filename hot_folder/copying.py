@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 
 from hot_folder import durable
 from hot_folder.errors import OriginalChanged, OriginalUnreadable
-from hot_folder.names import ending_of, split
+from hot_folder.names import ending_of, fitted, split
 from hot_folder.opening import StillChanging, key_of, open_for_reading
 from hot_folder.parts import finish, give_up_claim, part_of
 from hot_folder.records import FileKey, shown
@@ -29,7 +29,6 @@ _CHUNK_BYTES: Final = 1 << 20
 _CHUNKS_BEHIND: Final = 32
 _SYNC_BYTES: Final = 64 << 20
 """So much is written before it is synced: a slow drive is seen to get on, and no sync takes minutes."""
-_NAME_BYTES: Final = 255
 _ENDING_BYTES: Final = 32
 
 
@@ -215,11 +214,7 @@ def _names(relative_path: bytes, sha256: bytes | None) -> Iterator[bytes]:
     cut = len(name) - len(ending) - 1 if 0 < len(ending) <= _ENDING_BYTES else len(name)
     digits = (sha256 or b"").hex().encode()
     for some in (digits[:8], digits):
-        suffix = b"-%s%s" % (some, name[cut:])
-        stem = name[: min(cut, _NAME_BYTES - len(suffix))]
-        while len(stem) < cut and name[len(stem)] & 0xC0 == 0x80:  # inside a character of UTF-8
-            stem = stem[:-1]
-        yield (folder + b"/" if folder else b"") + stem + suffix
+        yield (folder + b"/" if folder else b"") + fitted(name[:cut], b"-%s%s" % (some, name[cut:]))
 
 
 def _pour(

@@ -58,6 +58,8 @@ _EXPORT_FOLDERS: Final = re.compile(
     re.DOTALL,
 )
 
+_LONGEST_BYTES: Final = 255  # of a name, on every filesystem in use
+
 
 def ending_of(name: bytes) -> bytes:
     """The ending in lower case without its dot, empty when there is none."""
@@ -110,6 +112,18 @@ def split(path: bytes) -> tuple[bytes, bytes]:
     """(folder, name) of a path with forward slashes, as the journal keeps them."""
     folder, _, name = path.rpartition(b"/")
     return folder, name
+
+
+def fitted(stem: bytes, tail: bytes) -> bytes:
+    """As one name that filesystems take, its stem cut where it has to be, between two characters."""
+    cut = stem[: _LONGEST_BYTES - len(tail)]
+    if cut == stem:
+        return stem + tail
+    try:
+        stem.decode("utf-8")
+    except UnicodeDecodeError:
+        return cut + tail
+    return cut.decode("utf-8", "ignore").encode("utf-8") + tail
 
 
 def _without_ending(name: bytes) -> bytes:
