@@ -83,8 +83,9 @@ export class Review {
   reject = (capture: Capture) => this.#decide(capture, 'Rejected', () => api.reject(capture.id));
   revoke = (capture: Capture) => this.#decide(capture, 'Revoked', () => api.revoke(capture.id));
 
+  /** No decision: it may be said again before the answer to the last one is here. */
   pick = (capture: Capture) =>
-    this.#decide(capture, capture.picked ? 'Unpicked' : 'Picked', () => api.pick(capture.id, !capture.picked));
+    this.#say(capture, capture.picked ? 'Unpicked' : 'Picked', () => api.pick(capture.id, !capture.picked));
 
   repaint = (capture: Capture, polygons: PointYx[][]) =>
     this.#decide(capture, 'Outline sent for', () => api.repaint(capture.id, polygons));
@@ -98,6 +99,14 @@ export class Review {
   async #decide(capture: Capture, done: string, call: () => Promise<Capture | void>): Promise<boolean> {
     if (this.busy) return false;
     this.busy = true;
+    try {
+      return await this.#say(capture, done, call);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  async #say(capture: Capture, done: string, call: () => Promise<Capture | void>): Promise<boolean> {
     this.notice = '';
     try {
       const row = await call();
@@ -108,8 +117,6 @@ export class Review {
       this.#complain(error);
       await this.#live.refresh(capture.id).catch(() => undefined);
       return false;
-    } finally {
-      this.busy = false;
     }
   }
 
