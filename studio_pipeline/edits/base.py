@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from studio_pipeline.geometry import Roi
@@ -10,6 +11,7 @@ from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone
 from studio_pipeline.records.base import Record
+from studio_pipeline.records.hand import NOTHING, Hand
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.subject.reading import Reading
 
@@ -24,6 +26,30 @@ class Patch:
     linear: Linear
     mask: Mask
     dither: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Another frame of the same set, at the scale of the frame beside it, and the key of its base."""
+
+    key: str
+    frame: Frame
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What a plan may look at beside its own frame: a person's hand, and frames by their role.
+
+    Roles: ``empty set`` (the same set with nobody in it), ``reference`` (a frame to match).
+    """
+
+    hand: Hand = NOTHING
+    sources: Mapping[str, Source] = field(default_factory=dict)
+
+
+NO_SOURCES: Mapping[str, Source] = {}
+NOTHING_GIVEN = Given()
 
 
 class Edit(Protocol):
@@ -43,10 +69,23 @@ class Edit(Protocol):
     writes: tuple[Zone, ...]
     params: type[Record]
 
-    def plan(self, frame: Frame, reading: Reading, params: Any, seed: int) -> Plan:
-        """Decide. Raises nothing for a picture that cannot be edited: that is a refusal in the plan."""
+    def plan(
+        self, frame: Frame, reading: Reading, params: Any, seed: int, given: Given = NOTHING_GIVEN
+    ) -> Plan:
+        """Decide. Raises nothing for a picture that cannot be edited: that is a refusal in the plan.
+
+        ``seed`` has the tries of ``given.hand`` in it already.
+        """
         ...
 
-    def render(self, plan: Plan, base: Frame, roi: Roi) -> Patch:
-        """The edit's pixels in ``roi`` (canvas coordinates at ``base.scale``)."""
+    def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
+        """The edit's pixels in ``roi`` (canvas coordinates at ``base.scale``), without ``plan.off``.
+
+        ``sources`` holds what ``plan.sources`` names, at ``base.scale``.
+        """
         ...
+
+
+def writable_zones(edit: Edit, plan: Plan) -> tuple[Zone, ...]:
+    """The zones this plan may write: the edit's own, or fewer where the plan says so."""
+    return tuple(zone for zone in edit.writes if not plan.writes or zone in plan.writes)

@@ -8,6 +8,7 @@ person is refused.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from studio_pipeline.edits import sides
-from studio_pipeline.edits.base import Patch
+from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
 from studio_pipeline.geometry import Extent, Insets, Roi
 from studio_pipeline.pixels import light, texture
 from studio_pipeline.pixels.frame import Frame
@@ -84,7 +85,9 @@ class ExtendBackground:
     writes: tuple[Zone, ...] = (Zone.NEW,)
     params: type[Record] = ExtendParams
 
-    def plan(self, frame: Frame, reading: Reading, params: ExtendParams, seed: int) -> Plan:
+    def plan(
+        self, frame: Frame, reading: Reading, params: ExtendParams, seed: int, given: Given = NOTHING_GIVEN
+    ) -> Plan:
         master = reading.record.extent
         readable = reading.backdrop_at(frame.extent.height, frame.extent.width)
         away = ~grow(~readable, round(_MARGIN * frame.extent.long_edge))
@@ -109,11 +112,12 @@ class ExtendBackground:
             tier=self.tier,
             engine=self.engine,
             seed=seed,
+            hand=given.hand,
             params=params.model_dump(mode="json"),
             **outcome,
         )
 
-    def render(self, plan: Plan, base: Frame, roi: Roi) -> Patch:
+    def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         shape = (roi.extent.height, roi.extent.width)
         if base.roi.contains(roi):
             return Patch(np.zeros((*shape, 3), np.float32), np.zeros(shape, np.bool_))

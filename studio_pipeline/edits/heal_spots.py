@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from studio_pipeline.edits.base import Patch
+from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
 from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pixels.color import to_lab
 from studio_pipeline.pixels.frame import Frame
@@ -60,7 +60,9 @@ class HealSpots:
     writes: tuple[Zone, ...] = (Zone.BACKDROP,)
     params: type[Record] = HealSpotsParams
 
-    def plan(self, frame: Frame, reading: Reading, params: HealSpotsParams, seed: int) -> Plan:
+    def plan(
+        self, frame: Frame, reading: Reading, params: HealSpotsParams, seed: int, given: Given = NOTHING_GIVEN
+    ) -> Plan:
         """Spots of a frame at plan scale, on backdrop only, away from the person. ``seed`` has no effect."""
         plain = _plain(frame, reading, params)
         refusals: tuple[Refusal, ...] = ()
@@ -74,6 +76,7 @@ class HealSpots:
             tier=self.tier,
             engine=self.engine,
             seed=seed,
+            hand=given.hand,
             params=params.model_dump(mode="json"),
             changes=bool(spots),
             refusals=refusals,
@@ -83,7 +86,7 @@ class HealSpots:
             body=SpotsPlan(spots=spots).model_dump(mode="json"),
         )
 
-    def render(self, plan: Plan, base: Frame, roi: Roi) -> Patch:
+    def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         """Healed discs in ``roi``, in linear Rec.2020, in which light adds up.
 
         Each spot is solved over its own small window whatever ``roi`` is, so tiles agree to the last bit.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from pydantic import ValidationError
 
 from studio_pipeline.edits import EDITS
-from studio_pipeline.edits.base import Edit
+from studio_pipeline.edits.base import NO_SOURCES, Edit, Given, Source, writable_zones
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Codes
@@ -16,11 +16,13 @@ from studio_pipeline.pixels.composite import composite
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import inside
 from studio_pipeline.records.base import Record
+from studio_pipeline.records.hand import NOTHING, Hand
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import EditSpec
 from studio_pipeline.subject.reading import Reading
 
 TILE_PX = 768
+NO_HANDS: Mapping[str, Hand] = {}
 
 
 def check(specs: Sequence[EditSpec]) -> list[Record]:
@@ -44,12 +46,23 @@ def _params(spec: EditSpec) -> Record:
         raise Refused(f"{spec.name}{'.' + key if key else ''}: {first['msg']}") from error
 
 
-def plan_all(frame: Frame, reading: Reading, specs: Sequence[EditSpec]) -> tuple[Plan, ...]:
-    """One plan a row, in order, from the picture at plan scale."""
-    return tuple(
-        EDITS[spec.name].plan(frame, reading, params, spec.seed)
-        for spec, params in zip(specs, check(specs), strict=True)
-    )
+def plan_all(
+    frame: Frame,
+    reading: Reading,
+    specs: Sequence[EditSpec],
+    hands: Mapping[str, Hand] = NO_HANDS,
+    sources: Mapping[str, Source] = NO_SOURCES,
+) -> tuple[Plan, ...]:
+    """One plan a row, in order, from the picture at plan scale.
+
+    ``hands``: what a person asked, by the edit's name. ``sources``: other frames by role, at plan scale.
+    """
+    plans = []
+    for spec, params in zip(specs, check(specs), strict=True):
+        hand = hands.get(spec.name, NOTHING)
+        given = Given(hand, sources)
+        plans.append(EDITS[spec.name].plan(frame, reading, params, spec.seed + hand.tries, given))
+    return tuple(plans)
 
 
 def canvas_of(plans: Sequence[Plan], base: Roi) -> Roi:
@@ -68,8 +81,16 @@ def null_render(base: Frame, roi: Roi) -> Codes:
     return out
 
 
-def render(plans: Sequence[Plan], base: Frame, reading: Reading, roi: Roi) -> Codes:
+def render(
+    plans: Sequence[Plan],
+    base: Frame,
+    reading: Reading,
+    roi: Roi,
+    sources: Mapping[str, Source] = NO_SOURCES,
+) -> Codes:
     """Codes ``(h, w, 3)`` of a canvas region at ``base.scale``, every edit written through the gate.
+
+    ``sources``: the frames that the plans name, by role, at ``base.scale``.
 
     Raises LockedPixelsChanged when an edit leaves its zones, Refused for a plan of another version.
     """
@@ -81,12 +102,12 @@ def render(plans: Sequence[Plan], base: Frame, reading: Reading, roi: Roi) -> Co
             raise Refused(f"{plan.edit} is now version {edit.version}, the plan is of version {plan.version}")
         if not plan.changes:
             continue
-        patch = edit.render(plan, base, roi)
+        patch = edit.render(plan, base, roi, sources)
         codes = composite(
             codes,
             patch.linear,
             patch.mask,
-            inside(zones, *edit.writes),
+            inside(zones, *writable_zones(edit, plan)),
             encoding=base.encoding,
             roi=roi,
             edit=plan.edit,
@@ -102,13 +123,14 @@ def render_into(
     reading: Reading,
     canvas: Roi,
     progress: Callable[[float], None] | None = None,
+    sources: Mapping[str, Source] = NO_SOURCES,
 ) -> None:
     """Fill ``out`` (an array or memory map of ``canvas``) by tiles; memory does not grow with the picture."""
     done = 0
     # A tile lies wholly inside or outside the base, so no edit works on pixels that are not its own.
     for region in (canvas & base.roi, *canvas.minus(base.roi)):
         for tile in region.tiles(TILE_PX):
-            out[tile.within(canvas)] = render(plans, base, reading, tile)
+            out[tile.within(canvas)] = render(plans, base, reading, tile, sources)
             done += tile.extent.area
             if progress:
                 progress(done / canvas.extent.area)

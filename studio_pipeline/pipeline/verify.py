@@ -10,6 +10,7 @@ import numpy as np
 
 from studio_pipeline import deliver
 from studio_pipeline.edits import EDITS, stack
+from studio_pipeline.edits.base import writable_zones
 from studio_pipeline.errors import Refused, StudioError
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pipeline import proof
@@ -189,7 +190,7 @@ def _other_versions(recorded: dict[str, str]) -> str:
 
 def _strayed(record: DeliveryRecord, zones: ZoneMap, canvas: Roi, before: Codes, after: Codes) -> Mask:
     """Where the recorded changes lie outside the zones that the recorded edits may write."""
-    allowed = {zone for plan in record.proposal.active for zone in EDITS[plan.edit].writes}
+    allowed = {zone for plan in record.proposal.active for zone in writable_zones(EDITS[plan.edit], plan)}
     on_canvas = np.full(before.shape[:2], int(Zone.NEW), np.uint8)
     on_canvas[Roi(0, 0, *zones.shape).within(canvas)] = zones
     return np.asarray((before != after).any(axis=2) & ~inside(on_canvas, *allowed), np.bool_)

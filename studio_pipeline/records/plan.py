@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pydantic import Field, JsonValue
 
 from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.base import Record
+from studio_pipeline.records.hand import NOTHING, Hand
 
 
 class Tier(StrEnum):
@@ -46,11 +48,25 @@ class Refusal(Record):
     reason: str
 
 
+class Item(Record):
+    """A part of an edit with a switch of its own: a flaw, a side. ``roi`` is in master pixels, on the canvas.
+
+    ``id`` names it for as long as it is found in the same place; ``kind`` is a word for people ("dust").
+    """
+
+    id: str
+    kind: str
+    roi: Roi
+    said: str = Field("", description="One line for people: what would be done, or how strong it is.")
+
+
 class Plan(Record):
     """One edit's decision. ``body`` is the edit's own frozen model, as JSON; ``canvas`` is in master pixels.
 
     A plan with ``canvas`` None leaves the canvas as it is. ``changes`` is False when there is nothing to do
-    (all refused, no dust found): the plan is still shown, with its refusals and notes.
+    (all refused, no dust found): the plan is still shown, with its refusals and notes. ``off`` names the
+    items that are switched off: rendering leaves them out. ``sources``: role to base key of other frames
+    whose pixels rendering needs (an empty set).
     """
 
     edit: str
@@ -63,4 +79,9 @@ class Plan(Record):
     changes: bool = True
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
+    items: tuple[Item, ...] = ()
+    off: tuple[str, ...] = ()
+    hand: Hand = NOTHING
+    sources: dict[str, str] = Field({}, description="Role to base key.")
+    writes: tuple[Zone, ...] = Field((), description="Fewer zones than the edit's own; empty: those.")
     body: dict[str, JsonValue] = Field({}, description="The edit's own frozen model.")

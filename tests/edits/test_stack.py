@@ -1,10 +1,12 @@
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from pydantic import JsonValue
 
 from studio_pipeline import edits
 from studio_pipeline.edits import EDITS, stack
-from studio_pipeline.edits.base import Edit, Patch
+from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Edit, Given, Patch, Source
 from studio_pipeline.errors import LockedPixelsChanged, Refused
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.frame import Frame
@@ -33,10 +35,12 @@ class Painter:
     def __init__(self, where: Roi) -> None:
         self.where = where
 
-    def plan(self, frame: Frame, reading: Reading, params: Nothing, seed: int) -> Plan:
+    def plan(
+        self, frame: Frame, reading: Reading, params: Nothing, seed: int, given: Given = NOTHING_GIVEN
+    ) -> Plan:
         return Plan(edit=self.name, version=3, tier=self.tier, engine=self.engine, seed=seed, params={})
 
-    def render(self, plan: Plan, base: Frame, roi: Roi) -> Patch:
+    def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         mask = np.zeros((roi.extent.height, roi.extent.width), bool)
         mask[(self.where & roi).within(roi)] = True
         return Patch(np.ones((*mask.shape, 3), np.float32), mask, dither=False)
