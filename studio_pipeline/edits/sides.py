@@ -8,12 +8,15 @@ import cv2
 import numpy as np
 
 from studio_pipeline.geometry import Extent, Insets
-from studio_pipeline.pixels.masks import Mask
+from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.records.plan import Refusal
 from studio_pipeline.subject.reading import Reading
 
 SIDES = ("top", "left", "bottom", "right")
 _CUT_SHARE = 0.006  # of a side's length; less is a sleeve's edge that the matte blurs
+_SOLID = 230  # of 255: more than a matte's noise
+_HANGS = 0.5  # face heights from what the detectors see: a lock of hair, a sleeve
+_UNIT = 0.12  # of the long edge: a face where none was found
 _OPPOSITE = {"top": "bottom", "bottom": "top", "left": "right", "right": "left"}
 
 
@@ -28,9 +31,7 @@ class Wanted:
 
 def blocked(reading: Reading, readable: Mask) -> dict[str, str]:
     """Side to the reason why it may not be extended; a side that is not named is free."""
-    # The matte, not the zones: their safety margin reaches the border where the body does not.
-    size = (readable.shape[1], readable.shape[0])
-    person = cv2.resize(reading.matte, size, interpolation=cv2.INTER_AREA) > 127
+    person = bodies(reading, readable.shape)
     out = {}
     for side in SIDES:
         strip_of_person = _strip(person, side)
@@ -46,6 +47,36 @@ def blocked(reading: Reading, readable: Mask) -> dict[str, str]:
         elif strip_of_backdrop.mean() < 0.25:
             out[side] = "too little backdrop is visible at this side to continue it"
     return out
+
+
+def bodies(reading: Reading, shape: tuple[int, ...]) -> Mask:
+    """Where somebody is, hair and sleeves included, ``(h, w)`` of ``shape``; not what stands far from them.
+
+    The matte, not the zones, whose safety margin reaches the border where the body does not; and of the matte
+    what the detectors see, or what hangs on that.
+    """
+    size = (shape[1], shape[0])
+    matte = cv2.resize(reading.matte, size, interpolation=cv2.INTER_AREA)
+    seen = near_body(reading, shape, 0.0)
+    solid = matte > _SOLID
+    if reading.body is None or not seen.any():
+        return np.asarray(matte > 127, np.bool_)
+    _, parts = cv2.connectedComponents((solid | seen).astype(np.uint8), connectivity=8)
+    hanging = np.isin(parts, np.unique(parts[seen])) & solid & near_body(reading, shape, _HANGS)
+    return np.asarray(((matte > 127) & seen) | hanging, np.bool_)
+
+
+def near_body(reading: Reading, shape: tuple[int, ...], faces: float) -> Mask:
+    """Where the detectors see somebody, and ``faces`` face heights around that; the matte where they are not
+    known.
+    """
+    size = (shape[1], shape[0])
+    body = reading.matte > 127 if reading.body is None else reading.body
+    seen = cv2.resize(body.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    scale = max(shape) / reading.record.extent.long_edge
+    heights = [face.roi.extent.height for face in reading.record.faces]
+    unit_px = scale * (float(np.median(heights)) if heights else _UNIT * reading.record.extent.long_edge)
+    return grow(np.asarray(seen, np.bool_), round(faces * unit_px))
 
 
 def _strip(mask: Mask, side: str) -> Mask:

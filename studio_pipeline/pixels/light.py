@@ -19,6 +19,7 @@ from studio_pipeline.pixels.masks import Mask
 
 Tone = NDArray[np.float32]
 _SLOPE_CELLS = 10  # how far the border's own slope is read, and how far it reaches
+_WIDER = 0.35  # sigma of the border's colours, in cells a cell away from it
 _TUKEY = 4.685  # 95% efficiency under Gaussian noise (Huber & Ronchetti 2009, 7.8)
 
 
@@ -134,8 +135,14 @@ def fill_unseen(cells: Tone, weights: NDArray[np.float32], surface: Tone) -> Ton
     return np.asarray(own * cells + (1 - own) * (surface + out), np.float32)
 
 
+def spread_left(cells: Tone, weights: NDArray[np.float32], count: int) -> Tone:
+    """``count`` new columns left of ``cells``, ``(rows, count, 3)``: the border's colours, blurred wider."""
+    border = _border_colours(cells, weights)
+    return np.stack([_blurred(border, _WIDER * d) for d in range(count, 0, -1)], axis=1)
+
+
 def continue_left(cells: Tone, weights: NDArray[np.float32], count: int) -> Tone:
-    """``count`` new columns to the left of ``cells``, ``(rows, count, 3)``.
+    """``count`` new columns to the left of ``cells``, ``(rows, count, 3)``, as light falls off.
 
     Several predictors, each continuous at the border: the border's own colours blurred ever wider, and that
     plus the slope of a first- or second-order surface, as fitted or bent to leave the border with the slope
@@ -160,18 +167,25 @@ def continue_left(cells: Tone, weights: NDArray[np.float32], count: int) -> Tone
 
 def _predict_left(cells: Tone, weights: NDArray[np.float32], count: int) -> list[Tone]:
     rows, columns = weights.shape
-    border = _border_colours(cells, weights)
-    flat = np.stack([_blurred(border, 0.35 * d) for d in range(count, 0, -1)], axis=1)
+    flat = spread_left(cells, weights, count)
     out = [flat]
     near = min(columns, _SLOPE_CELLS)
+    inwards = np.arange(near, dtype=np.float32)[None, :, None]
+    away = np.arange(count, 0, -1)[None, :, None]
+    fading = _SLOPE_CELLS * (1 - np.exp(-away / _SLOPE_CELLS))
+    there = (_border_weight(weights) > 0.3)[:, None]
     for order in (1, 2):
         surface = fit_surface(cells, weights, order, Roi(0, -count, rows, near))
         rise = surface[:, :count] - surface[:, count : count + 1]
-        bend = _border_slope(cells[:, :near] - surface[:, count:], weights[:, :near])
-        away = np.arange(count, 0, -1)[None, :, None]
-        fading = _SLOPE_CELLS * (1 - np.exp(-away / _SLOPE_CELLS))
-        out.append(flat + np.clip(rise, -0.25, 0.25))
-        out.append(flat + np.clip(rise - bend[:, None] * fading, -0.25, 0.25))
+        bend = _border_slope(cells[:, :near] - surface[:, count:], weights[:, :near])[:, None]
+        for fall, seen in (
+            (rise, surface[:, count:]),
+            (rise - bend * fading, surface[:, count:] + bend * inwards),
+        ):
+            # The border's colour is a mean over some cells; this brings it to the outermost one.
+            outermost = np.where(there, seen[:, 0] - _near_border(seen, weights), 0)
+            sigma = max(3.0, rows / 10)
+            out.append(flat + np.clip(fall + _blurred(outermost, sigma)[:, None], -0.25, 0.25))
     return out
 
 
@@ -200,14 +214,22 @@ def _nearness(weights: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _border_colours(cells: Tone, weights: NDArray[np.float32]) -> Tone:
     """One colour a row at the left border, ``(rows, 3)``; unseen rows are filled from neighbours."""
-    near = _nearness(weights)
-    w = weights[:, : len(near)] * near
-    mean = (cells[:, : len(near)] * w[..., None]).sum(axis=1) / np.maximum(w.sum(axis=1), 1e-6)[:, None]
+    mean = _near_border(cells, weights)
     rows, seen = np.arange(len(mean)), _border_weight(weights) > 0.3
     if not seen.any():
         return np.broadcast_to(np.median(cells[weights > 0], axis=0), mean.shape).astype(np.float32)
     return np.stack([np.interp(rows, rows[seen], mean[seen, c]) for c in range(3)], axis=-1).astype(
         np.float32
+    )
+
+
+def _near_border(cells: Tone, weights: NDArray[np.float32]) -> Tone:
+    """The mean of each row's outermost cells, ``(rows, 3)``; 0 where none of them is seen."""
+    near = _nearness(weights)
+    w = weights[:, : len(near)] * near
+    return np.asarray(
+        (cells[:, : len(near)] * w[..., None]).sum(axis=1) / np.maximum(w.sum(axis=1), 1e-6)[:, None],
+        np.float32,
     )
 
 

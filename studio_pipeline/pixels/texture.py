@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,72 +20,50 @@ from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask
 
 Residual = Callable[[Roi], Tone]
+_NEAR = 2.0  # windows from the border: where sources are looked for first
+_OVER_PX = 3  # into the picture; rounding at another scale moves a piece by one
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """``roi`` is filled from the window of its size at ``source``, mirrored as told.
+    """``roi`` is filled from the window of its size at ``source``.
 
-    ``ramps``: widths in pixels of the blend at its top, left, bottom and right; 0 = a hard side. A piece
-    ``on_top`` is laid over the others, and its ramps fade it out instead of mixing it in.
+    ``ramps``: widths in pixels of the blend at its top, left, bottom and right; 0 = a hard side.
     """
+
+    NUMBERS: ClassVar[int] = 10
 
     roi: Roi
     source: Point
-    flip_y: bool
-    flip_x: bool
     ramps: tuple[int, int, int, int]
-    on_top: bool
 
     def row(self) -> list[int]:
         r, s = self.roi, self.source
-        flags = self.flip_y + 2 * self.flip_x + 4 * self.on_top
-        return [r.y0, r.x0, r.y1, r.x1, s.y, s.x, flags, *self.ramps]
+        return [r.y0, r.x0, r.y1, r.x1, s.y, s.x, *self.ramps]
 
     @classmethod
     def of_row(cls, row: NDArray[np.float32]) -> Piece:
-        y0, x0, y1, x1, sy, sx, flags, *ramps = (int(v) for v in row)
+        y0, x0, y1, x1, sy, sx, *ramps = (int(v) for v in row)
         top, left, bottom, right = ramps
-        flip_y, flip_x, on_top = bool(flags & 1), bool(flags & 2), bool(flags & 4)
-        return cls(Roi(y0, x0, y1, x1), Point(sy, sx), flip_y, flip_x, (top, left, bottom, right), on_top)
+        return cls(Roi(y0, x0, y1, x1), Point(sy, sx), (top, left, bottom, right))
 
     def scaled(self, scale: float, base: Roi) -> Piece:
         """At another scale, where the picture is ``base``.
 
         Sizes are rounded there, so a piece is moved and trimmed by the pixel that it would miss the picture
-        by: its source lies inside ``base``, and a mirror keeps its axis on the border pixel.
+        by: its source lies inside ``base``.
         """
         top, left, bottom, right = (round(v * scale) for v in self.ramps)
         roi = self.roi.scaled(scale)
-        if self.on_top:
-            roi = _at_border(roi, base, self.flip_x)
-            source = _mirrored(roi, base, self.flip_x)
-        else:
-            height = min(roi.extent.height, base.extent.height)
-            width = min(roi.extent.width, base.extent.width)
-            roi = Roi.of(Extent(height, width), roi.origin)
-            y, x = round(self.source.y * scale), round(self.source.x * scale)
-            source = Point(
-                min(max(y, base.y0), base.y1 - height),
-                min(max(x, base.x0), base.x1 - width),
-            )
-        return Piece(roi, source, self.flip_y, self.flip_x, (top, left, bottom, right), self.on_top)
-
-
-def _at_border(roi: Roi, base: Roi, across: bool) -> Roi:
-    """A band touching ``base``, along a part of its border, no deeper than its mirror image can be."""
-    if not across:
-        return _turned(_at_border(_turned(roi), _turned(base), True))
-    depth = min(roi.extent.width, base.extent.width - 1)
-    x0 = base.x0 - depth if roi.x1 <= base.x0 else base.x1
-    return Roi(max(roi.y0, base.y0), x0, min(roi.y1, base.y1), x0 + depth)
-
-
-def _mirrored(roi: Roi, base: Roi, across: bool) -> Point:
-    """Where the mirror image of ``roi`` starts: reflect-101, the border pixel itself is not repeated."""
-    if across:
-        return Point(roi.y0, base.x0 + 1 if roi.x1 <= base.x0 else base.x1 - 1 - roi.extent.width)
-    return Point(base.y0 + 1 if roi.y1 <= base.y0 else base.y1 - 1 - roi.extent.height, roi.x0)
+        height = min(roi.extent.height, base.extent.height)
+        width = min(roi.extent.width, base.extent.width)
+        y, x = round(self.source.y * scale), round(self.source.x * scale)
+        source = Point(
+            min(max(y, base.y0), base.y1 - height),
+            min(max(x, base.x0), base.x1 - width),
+        )
+        roi = Roi.of(Extent(height, width), roi.origin)
+        return Piece(roi, source, (top, left, bottom, right))
 
 
 def lay(pieces: list[Piece], roi: Roi, residual: Residual) -> Tone:
@@ -94,7 +73,7 @@ def lay(pieces: list[Piece], roi: Roi, residual: Residual) -> Tone:
     """
     shape = (roi.extent.height, roi.extent.width)
     total, power = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
-    for piece in (p for p in pieces if not p.on_top):
+    for piece in pieces:
         part = piece.roi & roi
         if part.empty:
             continue
@@ -102,30 +81,15 @@ def lay(pieces: list[Piece], roi: Roi, residual: Residual) -> Tone:
         at = part.within(roi)
         total[at] += values * weight[..., None]
         power[at] += weight * weight
-    total /= np.sqrt(np.maximum(power, 1e-12))[..., None]  # in a corner two ramps multiply to very little
-    mirrored, most = np.zeros_like(total), np.zeros(shape, np.float32)
-    for piece in (p for p in pieces if p.on_top):
-        part = piece.roi & roi
-        if part.empty:
-            continue
-        values, weight = _read(piece, part, residual)
-        at = part.within(roi)
-        # Bands of one side show the same mirror image: where two overlap the surer one counts, not both.
-        surer = weight > most[at]
-        mirrored[at][surer] = values[surer]
-        most[at] = np.maximum(most[at], weight)
-    below = np.sqrt(np.maximum(0, 1 - most * most))
-    return np.asarray(total * below[..., None] + mirrored * most[..., None], np.float32)
+    # In a corner two ramps multiply to very little.
+    return np.asarray(total / np.sqrt(np.maximum(power, 1e-12))[..., None], np.float32)
 
 
 def _read(piece: Piece, part: Roi, residual: Residual) -> tuple[Tone, NDArray[np.float32]]:
     """Values and blend weights of the common part of a piece and a region."""
     inside = part.shifted(-piece.roi.y0, -piece.roi.x0)
     height, width = piece.roi.extent.height, piece.roi.extent.width
-    y0, y1 = (height - inside.y1, height - inside.y0) if piece.flip_y else (inside.y0, inside.y1)
-    x0, x1 = (width - inside.x1, width - inside.x0) if piece.flip_x else (inside.x0, inside.x1)
-    values = residual(Roi(y0, x0, y1, x1).shifted(piece.source.y, piece.source.x))
-    values = values[:: -1 if piece.flip_y else 1, :: -1 if piece.flip_x else 1]
+    values = residual(inside.shifted(piece.source.y, piece.source.x))
     top, left, bottom, right = piece.ramps
     rows = _ramp(height, top, bottom)[inside.y0 : inside.y1]
     columns = _ramp(width, left, right)[inside.x0 : inside.x1]
@@ -187,8 +151,16 @@ def _cover(canvas: Roi, base: Roi, size: int, step: int) -> list[Roi]:
     rows, columns = range(canvas.y0, canvas.y1, step), range(canvas.x0, canvas.x1, step)
     windows = [Roi(y, x, y + size, x + size) for y in rows for x in columns]
 
+    # What is carried over the border is measured on the border's own pixels: they are covered, too.
+    inner = Roi(
+        base.y0 + (_OVER_PX if canvas.y0 < base.y0 else 0),
+        base.x0 + (_OVER_PX if canvas.x0 < base.x0 else 0),
+        base.y1 - (_OVER_PX if canvas.y1 > base.y1 else 0),
+        base.x1 - (_OVER_PX if canvas.x1 > base.x1 else 0),
+    )
+
     def outside(w: Roi) -> bool:
-        return not base.contains(w & canvas)
+        return not inner.contains(w & canvas)
 
     def distance(w: Roi) -> int:
         dy = max(base.y0 - w.y1, w.y0 - base.y1, -size)
@@ -214,10 +186,14 @@ def _best(
     target = roi & canvas
     at, inner = target.within(canvas), target.within(roi)
     seen = known[at]
-    # Light, perspective and dirt change along the height of a set: sources at the same place come first.
+    # Light, focus, perspective and dirt change over a set: sources at the same height and near the border
+    # come first.
     beside = roi.x1 <= base.x0 + size or roi.x0 >= base.x1 - size
-    along = (places[:, 0] + base.y0 - roi.y0) if beside else (places[:, 1] + base.x0 - roi.x0)
-    likely = np.exp(-0.5 * (along / (1.5 * size)) ** 2) / (1 + 4 * used) + 1e-9
+    down, right = places[:, 0] + base.y0 - roi.y0, places[:, 1] + base.x0 - roi.x0
+    along, across = (down, right) if beside else (right, down)
+    across = np.abs(across) - np.abs(across).min()
+    likely = np.exp(-0.5 * (along / (1.5 * size)) ** 2 - 0.5 * (across / (_NEAR * size)) ** 2)
+    likely = likely / (1 + 4 * used) + 1e-9
     picks = rng.choice(len(places), size=min(24, len(places)), replace=False, p=likely / likely.sum())
     costs = np.empty(len(picks))
     thin = max(1, size // 48)  # agreement shows on every few pixels as well as on all
@@ -234,65 +210,4 @@ def _best(
     fresh = ~seen
     drawn[at][fresh] = residual[y : y + size, x : x + size][inner][fresh]
     known[at] = True
-    return Piece(roi, Point(y + base.y0, x + base.x0), False, False, (overlap,) * 4, False)
-
-
-def mirror_band(clean: Mask, canvas: Roi, base: Roi, width: int) -> list[Piece]:
-    """Mirrored pieces along each extended border, so that every frequency runs through the seam.
-
-    The first new row or column mirrors the second real one (reflect-101), and the band fades out over
-    ``width``. It is laid along runs of the border whose mirror image is clean; where that fails near the
-    person, a shallower band is tried.
-    """
-    pieces: list[Piece] = []
-    pieces += _mirror_left(clean, base.x0 - canvas.x0, width, base, canvas, False)
-    pieces += _mirror_left(clean[:, ::-1], canvas.x1 - base.x1, width, base, canvas, True)
-    turned_base, turned_canvas = _turned(base), _turned(canvas)
-    pieces += [
-        _turn(p) for p in _mirror_left(clean.T, base.y0 - canvas.y0, width, turned_base, turned_canvas, False)
-    ]
-    far = _mirror_left(clean.T[:, ::-1], canvas.y1 - base.y1, width, turned_base, turned_canvas, True)
-    return pieces + [_turn(p) for p in far]
-
-
-def _mirror_left(clean: Mask, room: int, width: int, base: Roi, canvas: Roi, right: bool) -> list[Piece]:
-    """The band at the left of ``base`` (or, with ``clean`` already flipped, at its right)."""
-    covered = np.zeros(len(clean), np.bool_)
-    pieces: list[Piece] = []
-    depth = min(width, room, clean.shape[1] - 1)
-    while depth >= 2:
-        free = clean[:, 1 : depth + 1].all(axis=1)
-        for first, last in _runs(free, at_least=max(4, depth // 2)):
-            if not covered[first:last].all():
-                pieces.append(_band_piece(base, canvas, first, last, depth, right))
-                covered[first:last] = True
-        depth //= 2
-    return pieces[::-1]  # the deep ones last, over the shallow ones
-
-
-def _band_piece(base: Roi, canvas: Roi, first: int, last: int, depth: int, right: bool) -> Piece:
-    y0, y1 = base.y0 + first, base.y0 + last
-    ramp = min(depth, (last - first) // 2)
-    top, bottom = (0 if y0 == canvas.y0 else ramp), (0 if y1 == canvas.y1 else ramp)
-    if right:
-        roi, ramps = Roi(y0, base.x1, y1, base.x1 + depth), (top, 0, bottom, depth)
-    else:
-        roi, ramps = Roi(y0, base.x0 - depth, y1, base.x0), (top, depth, bottom, 0)
-    return Piece(roi, _mirrored(roi, base, across=True), False, True, ramps, True)
-
-
-def _runs(flags: NDArray[np.bool_], at_least: int) -> list[tuple[int, int]]:
-    """Half-open runs of True of at least that length."""
-    steps = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
-    starts, stops = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    return [(int(a), int(b)) for a, b in zip(starts, stops, strict=True) if b - a >= at_least]
-
-
-def _turned(roi: Roi) -> Roi:
-    return Roi(roi.x0, roi.y0, roi.x1, roi.y1)
-
-
-def _turn(piece: Piece) -> Piece:
-    top, left, bottom, right = piece.ramps
-    source, ramps = Point(piece.source.x, piece.source.y), (left, top, right, bottom)
-    return Piece(_turned(piece.roi), source, piece.flip_x, piece.flip_y, ramps, piece.on_top)
+    return Piece(roi, Point(y + base.y0, x + base.x0), (overlap,) * 4)

@@ -82,7 +82,10 @@ def save_reading(folder: Path, reading: Reading) -> None:
     with filled(folder) as temp:
         (temp / "subject.json").write_text(reading.record.model_dump_json(), encoding="utf-8")
         np.save(temp / "zones.npy", reading.zones)
-        np.savez_compressed(temp / "plan.npz", backdrop=reading.backdrop, matte=reading.matte)
+        plan = {"backdrop": reading.backdrop, "matte": reading.matte}
+        if reading.body is not None:
+            plan["body"] = reading.body
+        np.savez_compressed(temp / "plan.npz", **plan)
 
 
 def load_reading(folder: Path) -> Reading:
@@ -91,7 +94,7 @@ def load_reading(folder: Path) -> Reading:
         record = SubjectRecord.model_validate_json((folder / "subject.json").read_text(encoding="utf-8"))
         zones: ZoneMap = np.load(folder / "zones.npy", mmap_mode="r")
         with np.load(folder / "plan.npz") as plan:
-            return Reading(record, zones, plan["backdrop"], plan["matte"])
+            return Reading(record, zones, plan["backdrop"], plan["matte"], plan.get("body"))
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:  # a power cut came before the disk
         shutil.rmtree(folder, ignore_errors=True)
         raise TryAgain(f"{folder.name} in the cache was damaged, and is made again") from error

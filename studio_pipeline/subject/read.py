@@ -25,6 +25,7 @@ from studio_pipeline.versions import deciding_versions
 
 # A face is somebody's when the person maps cover it.
 _COVERED = 0.5
+_SEEN = 0.5  # a pixel is somebody's, by the person maps alone
 _STRONG_FACE = 0.75
 # Where there is no face to measure by, distances are taken from a face of this share of the long edge.
 _UNIT_WITHOUT_FACE = 0.12
@@ -115,7 +116,8 @@ def _portrait(frame: Frame, master: Extent, seen: _Seen, detectors: Detectors) -
     covered = np.where(at_plan == Zone.BACKDROP, 0, np.rint(255 * solved.alpha)).astype(np.uint8)
     readable = ~grow(at_plan != Zone.BACKDROP, zones.margin_px(unit_px))
     record = _record(master, _faces_on(master, seen), "portrait", "")
-    return _reading(record, zones.at_master(at_plan, master), readable, covered)
+    body = _enlarged((seen.evidence.likely > _SEEN) | (seen.evidence.agreed > _SEEN), frame.extent)
+    return _reading(record, zones.at_master(at_plan, master), readable, covered, body)
 
 
 def _set_only(frame: Frame, master: Extent, seen: _Seen, scene: scenes.Scene) -> Reading:
@@ -195,6 +197,12 @@ def _record(master: Extent, faces: tuple[Face, ...], kind: Kind, reason: str) ->
     )
 
 
-def _reading(record: SubjectRecord, drawn: ZoneMap, readable: Mask, covered: NDArray[np.uint8]) -> Reading:
+def _reading(
+    record: SubjectRecord,
+    drawn: ZoneMap,
+    readable: Mask,
+    covered: NDArray[np.uint8],
+    body: Mask | None = None,
+) -> Reading:
     figures = {"fractions": zones.zone_fractions(drawn), "zones_sha256": zones.zones_sha256(drawn)}
-    return Reading(record.model_copy(update=figures), drawn, readable, covered)
+    return Reading(record.model_copy(update=figures), drawn, readable, covered, body)

@@ -20,13 +20,16 @@ class Reading:
     ``zones``: ``(H, W)`` uint8 at the master's size; they alone decide what may be *written*.
     ``backdrop``: boolean at plan scale, what is confidently backdrop and may be *read* as light or texture.
     When the reading is unsure every zone is locked, and ``backdrop`` may still hold trusted border areas.
-    ``matte``: uint8 at plan scale, 255 = person.
+    ``matte``: uint8 at plan scale, 255 = person, or what a person holds or touches.
+    ``body``: boolean at plan scale, where the detectors themselves see somebody; None where a person drew the
+    lock, or it is not known: then all of the matte is.
     """
 
     record: SubjectRecord
     zones: ZoneMap
     backdrop: Mask
     matte: NDArray[np.uint8]
+    body: Mask | None = None
 
     def canvas_zones(self, roi: Roi, scale: float) -> ZoneMap:
         """Zones of a canvas region at a scale; ``Zone.NEW`` outside the base."""

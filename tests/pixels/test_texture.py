@@ -53,10 +53,6 @@ def chosen(values: Tone, clean: Mask, seed: int = 7) -> list[Piece]:
     return texture.choose_pieces(values, clean, CANVAS, BASE, SIZE, np.random.default_rng(seed))
 
 
-def laid(values: Tone, clean: Mask) -> list[Piece]:
-    return chosen(values, clean) + texture.mirror_band(clean, CANVAS, BASE, 12)
-
-
 def source(piece: Piece) -> Roi:
     return Roi.of(piece.roi.extent, piece.source)
 
@@ -64,11 +60,8 @@ def source(piece: Piece) -> Roi:
 places = st.integers(-(2**23), 2**23)
 sizes = st.integers(0, 5000)
 pieces = st.builds(
-    lambda y, x, h, w, sy, sx, flip_y, flip_x, ramps, on_top: Piece(
-        Roi(y, x, y + h, x + w), Point(sy, sx), flip_y, flip_x, ramps, on_top
-    ),
-    places, places, sizes, sizes, places, places, st.booleans(), st.booleans(),
-    st.tuples(sizes, sizes, sizes, sizes), st.booleans(),
+    lambda y, x, h, w, sy, sx, ramps: Piece(Roi(y, x, y + h, x + w), Point(sy, sx), ramps),
+    places, places, sizes, sizes, places, places, st.tuples(sizes, sizes, sizes, sizes),
 )  # fmt: skip
 
 
@@ -85,7 +78,7 @@ class TestPiece:
         base, rng = Roi(0, 0, height, width), np.random.default_rng(seed)
         size = int(rng.integers(8, 41))
         corner = Point(int(rng.integers(0, height - size + 1)), int(rng.integers(0, width - size + 1)))
-        piece = Piece(Roi(-size, -size, 0, 0), corner, False, False, (4, 4, 4, 4), False)
+        piece = Piece(Roi(-size, -size, 0, 0), corner, (4, 4, 4, 4))
         at = Roi.of(base.extent.scaled(scale))
         assert at.contains(source(piece.scaled(scale, at)))
 
@@ -102,7 +95,7 @@ class TestLay:
     @pytest.mark.parametrize("seed", [1, 2, 3])
     def test_keeps_the_variance_of_its_source(self, make: type, seed: int) -> None:
         values = make(BASE.extent, seed)
-        out = texture.lay(laid(values, all_clean()), CANVAS, reader(values))
+        out = texture.lay(chosen(values, all_clean()), CANVAS, reader(values))
         assert out[NEW].var() / values.var() == pytest.approx(1, abs=0.1)
         shares = [
             cv2.Laplacian(v[..., 0], cv2.CV_32F)[m].var() for v, m in ((out, NEW), (values, all_clean()))
@@ -114,15 +107,15 @@ class TestLay:
         values = white(Extent(4000, 60))
         base, tall = Roi(0, 0, 4000, 60), Roi(0, 100, 4000, 140)
         pair = [
-            Piece(tall, Point(0, 0), False, False, (0, 0, 0, 20), False),
-            Piece(tall.shifted(0, 20), Point(0, 0), False, False, (0, 20, 0, 0), False),
+            Piece(tall, Point(0, 0), (0, 0, 0, 20)),
+            Piece(tall.shifted(0, 20), Point(0, 0), (0, 20, 0, 0)),
         ]
         out = texture.lay(pair, Roi(0, 100, 4000, 160), reader(values, base))
         assert out.std(axis=(0, 2)) == pytest.approx(np.ones(60), abs=0.05)
 
     def test_a_lone_piece_is_whole_to_its_corners(self) -> None:
         """Ramps are for neighbours; at the canvas's corner there are none."""
-        piece = Piece(Roi(-900, -900, 0, 0), Point(0, 0), False, False, (240,) * 4, False)
+        piece = Piece(Roi(-900, -900, 0, 0), Point(0, 0), (240,) * 4)
         out = texture.lay(
             [piece], Roi(-900, -900, -800, -800), lambda roi: np.ones((100, 100, 3), np.float32)
         )
@@ -130,15 +123,6 @@ class TestLay:
 
     def test_where_nothing_lies_there_is_nothing(self) -> None:
         assert not texture.lay([], CANVAS, reader(white())).any()
-
-    @pytest.mark.parametrize(
-        ("flip_y", "flip_x"), [(False, False), (True, False), (False, True), (True, True)]
-    )
-    def test_mirrors_as_told(self, flip_y: bool, flip_x: bool) -> None:
-        values = white()
-        piece = Piece(Roi(-9, -8, -1, -2), Point(5, 6), flip_y, flip_x, (0, 0, 0, 0), False)
-        wanted = values[5:13, 6:12][:: -1 if flip_y else 1, :: -1 if flip_x else 1]
-        np.testing.assert_array_equal(texture.lay([piece], piece.roi, reader(values)), wanted)
 
 
 class TestCleanWindows:
@@ -167,7 +151,6 @@ class TestChoosePieces:
         assert found
         for piece in found:
             assert BASE.contains(source(piece)) and clean[source(piece).within(BASE)].all()
-            assert not (piece.flip_y or piece.flip_x or piece.on_top)
 
     @given(st.integers(0, 50), st.integers(0, 50), st.integers(0, 50), st.integers(0, 50))
     @settings(max_examples=20)
@@ -216,71 +199,4 @@ class TestChoosePieces:
         assert chosen(white(), specks) == []
 
 
-class TestMirrorBand:
-    @staticmethod
-    def places_read(bands: list[Piece], canvas: Roi, base: Roi) -> tuple[NDArray[np.float64], Mask]:
-        """Which pixel (y, x) each canvas pixel is a copy of, and where bands lie."""
-
-        def own_place(roi: Roi) -> Tone:
-            assert base.contains(roi)
-            y, x = np.mgrid[roi.y0 : roi.y1, roi.x0 : roi.x1]
-            return np.asarray(np.stack([y, x, np.ones_like(y)], axis=-1), np.float32)
-
-        out = texture.lay(bands, canvas, own_place)
-        there = out[..., 2] > 1e-3
-        return np.where(there[..., None], out[..., :2] / np.maximum(out[..., 2:], 1e-3), 0), there
-
-    @given(
-        st.integers(21, 90), st.integers(21, 90),
-        st.tuples(*[st.integers(0, 40)] * 4), st.sampled_from([1.0, 2.0, 0.5, 0.37, 1.7]), st.integers(-1, 1),
-    )  # fmt: skip
-    def test_is_reflect_101_at_every_scale(
-        self, height: int, width: int, added: tuple[int, int, int, int], scale: float, odd: int
-    ) -> None:
-        """``odd``: the master is a pixel smaller or larger than the proxy says."""
-        assume(max(added) >= 2)
-        base = Roi(0, 0, height, width)
-        canvas = base.grown(Insets(*added))
-        bands = texture.mirror_band(all_clean(base), canvas, base, 12)
-        assert bands
-        size = base.extent.scaled(scale)
-        at = Roi(0, 0, size.height + odd, size.width + odd)
-        wide = at.grown(Insets(*(round(v * scale) for v in added)))
-        read, there = self.places_read([band.scaled(scale, at) for band in bands], wide, at)
-        y, x = np.mgrid[wide.y0 : wide.y1, wide.x0 : wide.x1]
-        y = np.where(y < 0, -y, np.where(y >= at.y1, 2 * (at.y1 - 1) - y, y))
-        x = np.where(x < 0, -x, np.where(x >= at.x1, 2 * (at.x1 - 1) - x, x))
-        np.testing.assert_allclose(read[there], np.stack([y, x], axis=-1)[there], atol=0.01)
-        assert not there[at.within(wide)].any()
-
-    def test_the_first_new_pixel_is_the_mirror_alone(self) -> None:
-        values = white()
-        canvas = BASE.grown(Insets(left=40, right=40))
-        out = texture.lay(texture.mirror_band(all_clean(), canvas, BASE, 30), canvas, reader(values))
-        np.testing.assert_allclose(out[:, 39], values[:, 1], atol=0.02)
-        np.testing.assert_allclose(out[:, 40 + 160], values[:, 158], atol=0.02)
-
-    def test_fades_into_the_pieces_at_even_power(self) -> None:
-        values = white(Extent(3000, 60))
-        base, canvas = Roi(0, 0, 3000, 60), Roi(0, -40, 3000, 60)
-        clean = np.ones((3000, 60), bool)
-        under = Piece(Roi(0, -40, 3000, 0), Point(0, 20), False, False, (0, 0, 0, 0), False)
-        out = texture.lay(
-            [under, *texture.mirror_band(clean, canvas, base, 15)], Roi(0, -40, 3000, 0), reader(values, base)
-        )
-        assert out.std(axis=(0, 2)) == pytest.approx(np.ones(40), abs=0.05)
-
-    def test_never_shows_what_is_not_clean(self) -> None:
-        clean = holed()
-        clean[60:90, :5] = clean[20, 1] = clean[1, 50] = clean[50, 158] = False
-        read, there = self.places_read(texture.mirror_band(clean, CANVAS, BASE, 12), CANVAS, BASE)
-        y, x = np.rint(read[there]).astype(int).T
-        assert len(y) > 1000 and clean[y, x].all()
-
-    def test_is_laid_along_the_border_only_where_it_is_new(self) -> None:
-        bands = texture.mirror_band(all_clean(), BASE.grown(Insets(left=10)), BASE, 12)
-        assert [band.roi for band in bands] == [Roi(0, -10, 120, 0)]
-        assert texture.mirror_band(np.zeros((120, 160), bool), CANVAS, BASE, 12) == []
-
-
-PIECES = laid(mottled(), holed())
+PIECES = chosen(mottled(), holed())

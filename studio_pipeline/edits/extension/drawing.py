@@ -1,0 +1,224 @@
+"""New area for any region of the canvas at any scale, from what was decided and the picture's own pixels.
+
+light + texture + what is carried over the border. Nothing is estimated: texture is read from the picture at
+its own resolution, by whole pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.edits.extension.body import Copies, Extension, Side
+from studio_pipeline.edits.extension.turns import turn, turn_back
+from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels import border, light, texture
+from studio_pipeline.pixels.color import Linear
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.light import LightGrid, Tone
+from studio_pipeline.pixels.masks import Mask
+
+_SHARP = 4  # the power that makes a node's linear fade a narrow one; where two grains mix, both are softened
+_BESIDE_PX = 12
+_LEAST_KEPT = 0.2
+Residual = Callable[[Roi], Tone]
+
+
+def draw(body: Extension, base: Frame, roi: Roi) -> tuple[Linear, Mask]:
+    """Linear Rec.2020 ``(h, w, 3)`` float32 of ``roi`` (canvas, at ``base.scale``), and where it is new."""
+    shape = (roi.extent.height, roi.extent.width)
+    mask = np.ones(shape, np.bool_)
+    inner = base.roi & roi
+    if not inner.empty:
+        mask[inner.within(roi)] = False
+    if not mask.any():
+        return np.zeros((*shape, 3), np.float32), mask
+    drawing = _Drawing(body, base)
+    tone = drawing.light.at(roi, base.scale) + drawing.texture(roi)
+    for side in body.sides:
+        for part, values in drawing.carried(side, roi):
+            tone[part.within(roi)] += values
+    return light.from_tone(tone), mask
+
+
+class _Drawing:
+    """One body at one scale."""
+
+    def __init__(self, body: Extension, base: Frame) -> None:
+        self.base = base
+        self.light = LightGrid(body.light.array(), body.light_y0, body.light_x0, body.cell_px)
+        rows = body.pieces.array()
+        self.pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in rows]
+        self.gain = _grain_gain(body, base) if base.bits == 8 else np.ones(3, np.float32)
+        self.copied = [(side.name, side.copies) for side in body.sides if side.copies is not None]
+
+    def residual(self, part: Roi) -> Tone:
+        return light.to_tone(self.base.linear(part)) - self.light.at(part, self.base.scale)
+
+    def grain(self, part: Roi) -> Tone:
+        """What is copied of the residual."""
+        return self.residual(part) * self.gain
+
+    def texture(self, roi: Roi) -> Tone:
+        """``(h, w, 3)``: copies where a side has some, pieces elsewhere."""
+        whole = Roi.of(roi.extent, roi.origin)
+        out: Tone | None = None
+        for side, copies in self.copied:
+            part = _region(side, self.base.roi, whole)
+            if part.empty:
+                continue
+            values, share = _copied(copies, part, self.base, self.grain)
+            if part == roi and share.min() > 1 - 1e-6:
+                return values
+            out = texture.lay(self.pieces, roi, self.grain) if out is None else out
+            at = part.within(roi)
+            out[at] = values + (1 - share)[..., None] * out[at]
+        return texture.lay(self.pieces, roi, self.grain) if out is None else out
+
+    def carried(self, side: Side, roi: Roi) -> list[tuple[Roi, Tone]]:
+        """What the border of ``side`` says about ``roi``: at most one region and its values."""
+        base = self.base.roi
+        part = _outside(side.name, base, roi)
+        if part.empty:
+            return []
+        line = _border_line(side.name, base)
+        apart = self.residual(line) - self.texture(line)
+        along = turn(apart, side.name)[:, 0]
+        seen = _spread(side.border.array(), len(along))
+        octaves = border.octaves(along, seen, base.extent.long_edge)
+        rows, away = _turned_places(side.name, base, part)
+        places = np.clip(rows, 0, len(along) - 1)
+        parts = [octave[places] for octave in octaves]
+        # A place past the corner has less to do with this border the farther it is from it.
+        past = np.maximum(0, np.maximum(-rows, rows - (len(along) - 1))).astype(np.float32)
+        values = border.carried(parts, away, past)
+        return [(part, turn_back(values, side.name))]
+
+
+def _grain_gain(body: Extension, base: Frame) -> NDArray[np.float32]:
+    """How much of each channel's texture to copy, so that it is as strong as the picture's when 8 bits have
+    rounded it a second time: they add a variance of 1/12 to what has it already. Read beside the borders.
+    """
+    energies = []
+    for side in body.sides:
+        codes = turn(base.codes, side.name)[:, :_BESIDE_PX].astype(np.float32)
+        known = _spread(side.border.array(), len(codes))[1:-1] > 0.5
+        if codes.shape[1] == _BESIDE_PX and known.any():
+            energies.append(np.square(cv2.Laplacian(codes, cv2.CV_32F)[1:-1, 1:-1][known]).mean(axis=(0, 1)))
+    if not energies:
+        return np.ones(3, np.float32)
+    rounding = 20 / 12  # the energy of a Laplacian is 20 times the variance of white noise
+    kept = 1 - rounding / np.maximum(np.median(energies, axis=0), rounding)
+    return np.asarray(np.sqrt(np.maximum(kept, _LEAST_KEPT)), np.float32)
+
+
+def _outside(side: str, base: Roi, roi: Roi) -> Roi:
+    """The part of ``roi`` that lies past a side of the picture, corners included."""
+    half = {
+        "left": Roi(roi.y0, roi.x0, roi.y1, base.x0),
+        "right": Roi(roi.y0, base.x1, roi.y1, roi.x1),
+        "top": Roi(roi.y0, roi.x0, base.y0, roi.x1),
+        "bottom": Roi(base.y1, roi.x0, roi.y1, roi.x1),
+    }[side]
+    return half & roi
+
+
+def _region(side: str, base: Roi, roi: Roi) -> Roi:
+    """The part of ``roi`` that a side's copies cover: beside the picture, and its border pixels."""
+    beside = {
+        "left": Roi(base.y0, roi.x0, base.y1, base.x0 + 1),
+        "right": Roi(base.y0, base.x1 - 1, base.y1, roi.x1),
+        "top": Roi(roi.y0, base.x0, base.y0 + 1, base.x1),
+        "bottom": Roi(base.y1 - 1, base.x0, roi.y1, base.x1),
+    }[side]
+    return beside & roi
+
+
+def _border_line(side: str, base: Roi) -> Roi:
+    return {
+        "left": Roi(base.y0, base.x0, base.y1, base.x0 + 1),
+        "right": Roi(base.y0, base.x1 - 1, base.y1, base.x1),
+        "top": Roi(base.y0, base.x0, base.y0 + 1, base.x1),
+        "bottom": Roi(base.y1 - 1, base.x0, base.y1, base.x1),
+    }[side]
+
+
+def _turned_places(side: str, base: Roi, part: Roi) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Of ``part``, turned: each row's place along the border, each column's distance from it (1 = beside)."""
+    if side in ("left", "right"):
+        rows, columns = np.arange(part.y0, part.y1) - base.y0, np.arange(part.x0, part.x1)
+        away = base.x0 - columns if side == "left" else columns - base.x1 + 1
+    else:
+        rows, columns = np.arange(part.x0, part.x1) - base.x0, np.arange(part.y0, part.y1)
+        away = base.y0 - columns if side == "top" else columns - base.y1 + 1
+    return rows, (away[::-1] if side in ("right", "bottom") else away).astype(np.float32)
+
+
+def _spread(weights: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Weights along a border at another scale: a place counts when all that it is drawn from does."""
+    places = (np.arange(count) + 0.5) / count * len(weights) - 0.5
+    low = np.clip(np.floor(places).astype(np.intp), 0, len(weights) - 1)
+    high = np.clip(low + 1, 0, len(weights) - 1)
+    return np.asarray(np.minimum(weights[low], weights[high]), np.float32)
+
+
+def _copied(copies: Copies, roi: Roi, base: Frame, residual: Residual) -> tuple[Tone, NDArray[np.float32]]:
+    """The copies' sum over ``roi``, ``(h, w, 3)``, and how much of each pixel they make up, ``(h, w)``."""
+    labels, shifts, scale = copies.labels.array(), copies.shifts.array(), base.scale
+    rows = _between((np.arange(roi.y0, roi.y1) + 0.5) / scale, copies.y0, copies.node_px, labels.shape[0])
+    columns = _between((np.arange(roi.x0, roi.x1) + 0.5) / scale, copies.x0, copies.node_px, labels.shape[1])
+    window = labels[rows.first : rows.last, columns.first : columns.last]
+    total = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
+    share, all_of_it = np.zeros(total.shape[:2], np.float32), np.zeros(total.shape[:2], np.float32)
+    for label in np.unique(window).astype(int):
+        weight = cv2.remap(
+            np.where(window == label, np.float32(1), np.float32(0)),
+            np.tile(columns.places, (len(rows.places), 1)),
+            np.tile(rows.places[:, None], (1, len(columns.places))),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        weight = weight**_SHARP
+        all_of_it += weight
+        if label < 0:
+            continue
+        used = _bounds(weight, roi)
+        dy, dx = (math.floor(float(v) * scale + 0.5) for v in shifts[label])
+        there = used.shifted(dy, dx) & base.roi
+        if there.empty:
+            continue
+        at = there.shifted(-dy, -dx).within(roi)
+        total[at] += weight[at][..., None] * residual(there)
+        share[at] += weight[at]
+    all_of_it = np.maximum(all_of_it, np.float32(1e-6))
+    return total / all_of_it[..., None], share / all_of_it
+
+
+class _Between:
+    """Places between nodes: ``places`` count from node ``first``; nodes up to ``last`` are needed."""
+
+    def __init__(self, places: NDArray[np.float32], first: int, last: int) -> None:
+        self.places, self.first, self.last = places, first, last
+
+
+def _between(pixels: NDArray[np.float64], start: float, pitch: float, count: int) -> _Between:
+    places = np.clip((pixels - start) / pitch, 0, count - 1)
+    first, last = int(np.floor(places[0])), int(np.ceil(places[-1])) + 1
+    return _Between((places - first).astype(np.float32), first, max(last, first + 1))
+
+
+def _bounds(weight: NDArray[np.float32], roi: Roi) -> Roi:
+    """The smallest region that holds all of a weight."""
+    rows, columns = np.flatnonzero(weight.any(axis=1)), np.flatnonzero(weight.any(axis=0))
+    if not len(rows):
+        return Roi(roi.y0, roi.x0, roi.y0, roi.x0)
+    return Roi(
+        roi.y0 + int(rows[0]),
+        roi.x0 + int(columns[0]),
+        roi.y0 + int(rows[-1]) + 1,
+        roi.x0 + int(columns[-1]) + 1,
+    )

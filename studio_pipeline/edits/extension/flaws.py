@@ -1,0 +1,42 @@
+"""What stands out of a plain backdrop and must not be copied: dust, lint, a mark."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.pixels.light import Tone
+from studio_pipeline.pixels.masks import Mask, grow
+
+_SPECK_SIGMAS = (0.8, 2.0)  # sizes of dust, at a long edge of 1500 px
+_SPECK_LIMITS = (4, 8, 16, 32)  # in spreads; 4 is about 7 sigma of grain: the largest of three channels
+
+
+def flaws(residual: Tone, usable: Mask, long_edge: int) -> Mask:
+    """Dust, stands and other things that stand out of a plain backdrop and must not be copied.
+
+    Each scale is judged by its own spread, so that mottle does not hide a speck. Where much of a backdrop
+    stands out it is texture, and only what stands out of that is left.
+    """
+    outstanding = np.zeros(usable.shape, np.float32)
+    if not usable.any():
+        return np.zeros_like(usable)
+    weight = usable.astype(np.float32)
+    kept = residual * weight[..., None]
+    for fine in _SPECK_SIGMAS:
+        sigma = fine * max(1.0, long_edge / 1500)  # smaller ones judge single pixels of grain
+        detail = np.abs(_mean_around(kept, weight, sigma) - _mean_around(kept, weight, 4 * sigma)).max(axis=2)
+        spread = 1.4826 * float(np.median(detail[usable]))
+        outstanding = np.maximum(outstanding, detail / max(spread, 1e-6))
+    for limit in _SPECK_LIMITS:
+        found = (outstanding > limit) & usable
+        if found.mean() <= 0.04:
+            return grow(found, max(3, round(0.004 * long_edge)))
+    return np.zeros_like(usable)
+
+
+def _mean_around(kept: Tone, weight: NDArray[np.float32], sigma: float) -> Tone:
+    """Gaussian mean over the usable pixels only; ``kept`` is zero elsewhere."""
+    mass = np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)
+    return np.asarray(cv2.GaussianBlur(kept, (0, 0), sigma) / mass[..., None], np.float32)

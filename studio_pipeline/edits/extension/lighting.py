@@ -1,0 +1,96 @@
+"""The light over a whole canvas: read where backdrop shows, filled behind the person, continued outwards.
+
+Light is kept in cells, a hundred or so along the picture.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.edits.extension.turns import SIDES, turn, turn_back
+from studio_pipeline.geometry import Extent, Insets, Roi
+from studio_pipeline.pixels import light
+from studio_pipeline.pixels.light import LightGrid, Tone
+from studio_pipeline.pixels.masks import Mask
+
+Continue = Callable[[Tone, NDArray[np.float32], int], Tone]
+
+_CELLS = 120  # along the picture's long edge
+_LEAST_PX = 3  # of a cell, at plan scale
+CALM_CELLS, BUSY_CELLS = 1.4, 4.0  # sigmas: what is wider is light; what is narrower is texture, or structure
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Tone ``(rows, columns, 3)`` of a picture's cells, every one filled, and how much of each was seen."""
+
+    values: Tone
+    weights: NDArray[np.float32]
+    cell: int
+
+
+def cell_px(long_edge_px: int) -> int:
+    return max(_LEAST_PX, round(long_edge_px / _CELLS))
+
+
+def read(tone: Tone, away: Mask, usable: Mask, smooth_cells: float) -> Cells:
+    """The picture's light.
+
+    Args:
+        tone: ``(h, w, 3)``.
+        away: backdrop that may be read; ``usable``: that without what is clipped.
+        smooth_cells: sigma, in cells, below which a change is not light.
+    """
+    cell = cell_px(max(away.shape))
+    cells, weights = light.read_cells(tone, usable, cell)
+    cells = _smoothed(cells, weights, smooth_cells)
+    surface = light.fit_surface(cells, weights, 2, Roi.of(Extent(*weights.shape)))
+    filled = light.fill_unseen(cells, weights, surface)
+    if (away & ~usable).any():
+        # Clipped light is at least as bright as the file says; what lies beyond it goes on from there.
+        least, seen = light.read_cells(tone, away, cell)
+        burnt = (seen > 1.25 * weights)[..., None]
+        filled, weights = np.where(burnt, np.maximum(filled, least), filled), seen
+    return Cells(filled, weights, cell)
+
+
+def new_cells(added: Insets, cell_master_px: float) -> dict[str, int]:
+    """How many cells each extended side needs: two more than it has, for the interpolation at the rim."""
+    return {side: math.ceil(px / cell_master_px) + 2 for side, px in asdict(added).items() if px}
+
+
+def continued(cells: Cells, counts: dict[str, int], how: Continue) -> Tone:
+    """The picture's cells with ``counts`` new ones on each side: ``light.continue_left`` where what they hold
+    falls off as light does, ``light.spread_left`` where they hold a scene, whose slopes lead nowhere.
+    """
+    filled, weights = cells.values, cells.weights
+    for side in SIDES:
+        if side not in counts:
+            continue
+        turned, turned_weights = turn(filled, side), turn(weights, side)
+        new = how(turned, turned_weights, counts[side])
+        # New cells count as seen, faintly, when the next side is continued past the corner.
+        faint = np.full(new.shape[:2], 0.35, np.float32)
+        filled = turn_back(np.concatenate([new, turned], axis=1), side)
+        weights = turn_back(np.concatenate([faint, turned_weights], axis=1), side)
+    return filled
+
+
+def on_canvas(values: Tone, counts: dict[str, int], cell_master_px: float) -> LightGrid:
+    """Continued cells, placed so that the picture's first one lies at its corner."""
+    top, left = counts.get("top", 0), counts.get("left", 0)
+    return LightGrid(values, (0.5 - top) * cell_master_px, (0.5 - left) * cell_master_px, cell_master_px)
+
+
+def _smoothed(cells: Tone, weights: NDArray[np.float32], sigma: float) -> Tone:
+    """Light is smooth: blur the seen cells a little among themselves, so that texture stays texture."""
+    mass = cv2.GaussianBlur(weights, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    blurred = cv2.GaussianBlur(cells * weights[..., None], (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    seen = weights[..., None] > 0
+    return np.asarray(np.where(seen, blurred / np.maximum(mass, 1e-6)[..., None], cells), np.float32)

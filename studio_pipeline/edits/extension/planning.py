@@ -1,0 +1,144 @@
+"""Decide how new area is to be made, from the picture at plan scale."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.edits.extension import copying, lighting
+from studio_pipeline.edits.extension.body import Extension, Side
+from studio_pipeline.edits.extension.copying import Found
+from studio_pipeline.edits.extension.flaws import flaws
+from studio_pipeline.edits.extension.turns import SIDES, turn, turn_back
+from studio_pipeline.geometry import Extent, Insets, Roi
+from studio_pipeline.pixels import kinds, light, texture
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.kinds import Kind
+from studio_pipeline.pixels.light import LightGrid, Tone
+from studio_pipeline.pixels.masks import Mask
+from studio_pipeline.records.plan import Grid
+
+_WINDOW = 0.1  # a texture piece, as a share of the long edge
+COPIED = (Kind.TEXTURED, Kind.STRUCTURED, Kind.ENVIRONMENT)
+
+
+def decide(
+    frame: Frame, away: Mask, nobody: NDArray[np.float32], master: Extent, added: Insets, seed: int
+) -> Extension:
+    """How to fill the new area ``added`` (master pixels) around a picture of the size ``master``.
+
+    Args:
+        frame: the picture at plan scale.
+        away: ``(h, w)`` at its scale: backdrop that may be read and copied, a margin away from the person.
+        nobody: 0..1, how surely nobody is seen, however near: what may be carried over the border.
+        seed: for the choice among texture pieces that fit alike.
+    """
+    tone = light.to_tone(frame.linear())
+    usable = away & ~frame.clipped
+    if np.count_nonzero(usable) < 0.5 * np.count_nonzero(away):
+        usable = away  # a clipped white set: there is no other light to read
+    steps = kinds.steps(tone, away)
+    things = kinds.things(steps)
+    apart = _enlarged(things, frame.extent) & away
+    kind = {side: _kind(side, steps, things, frame, away) for side in SIDES if asdict(added)[side]}
+    away, usable = away & ~apart, usable & ~apart
+    seen = _Seen(tone, away, usable, frame.scale, added)
+    grid, found = seen.copied(kind) if any(k in COPIED for k in kind.values()) else (seen.plain(), {})
+    residual = tone - grid.at(frame.roi, frame.scale)
+    clean = away if found else away & ~flaws(residual, usable, frame.extent.long_edge)
+    sides = tuple(
+        Side(
+            name=name,
+            kind=what,
+            border=Grid.of(turn(np.where(apart, 0, nobody), name)[:, 0]),
+            copies=copying.on_canvas(found[name], name, master, frame.scale) if name in found else None,
+        )
+        for name, what in kind.items()
+    )
+    return Extension(
+        light=Grid.of(grid.values),
+        light_y0=grid.y0,
+        light_x0=grid.x0,
+        cell_px=grid.cell_px,
+        pieces=Grid.of(_pieces(frame, residual, usable & clean, master, added, seed)),
+        sides=sides,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    tone: Tone
+    away: Mask
+    usable: Mask
+    scale: float
+    added: Insets
+
+    def plain(self) -> LightGrid:
+        """Everything that is wider than grain and mottle is light, and goes on as light does."""
+        cells = lighting.read(self.tone, self.away, self.usable, lighting.CALM_CELLS)
+        pitch = cells.cell / self.scale
+        counts = lighting.new_cells(self.added, pitch)
+        return lighting.on_canvas(lighting.continued(cells, counts, light.continue_left), counts, pitch)
+
+    def copied(self, kind: dict[str, Kind]) -> tuple[LightGrid, dict[str, Found]]:
+        """Only what is wide goes on as light; folds, lines and shapes are copied. What the copies have of
+        them becomes part of new area's light, so that copies are joined softly at that size.
+        """
+        fine = lighting.read(self.tone, self.away, self.away, lighting.CALM_CELLS)
+        coarse = lighting.read(self.tone, self.away, self.away, lighting.BUSY_CELLS)
+        pitch = fine.cell / self.scale
+        counts = lighting.new_cells(self.added, pitch)
+        canvas = lighting.continued(coarse, counts, light.spread_left)
+        roi = Roi.of(Extent(*self.away.shape))
+        rough, sharp = (
+            self.tone - lighting.on_canvas(cells.values, {}, cells.cell).at(roi, 1.0)
+            for cells in (coarse, fine)
+        )
+        top, left = counts.get("top", 0), counts.get("left", 0)
+        height, width = fine.weights.shape
+        found = {}
+        for side in (name for name, what in kind.items() if what in COPIED):
+            turned = [np.ascontiguousarray(turn(values, side)) for values in (rough, sharp, self.away)]
+            made = copying.find(turned[0], turned[1], turned[2], fine.cell, counts[side])
+            if made is None:
+                continue
+            found[side] = made
+            detail = np.ascontiguousarray(turn(fine.values - coarse.values, side))
+            share = turn_back(copying.blended(made, detail), side)
+            beside = {
+                "left": np.s_[top : top + height, :left],
+                "right": np.s_[top : top + height, left + width :],
+                "top": np.s_[:top, left : left + width],
+                "bottom": np.s_[top + height :, left : left + width],
+            }[side]
+            canvas[beside] += share
+        canvas[top : top + height, left : left + width] = fine.values
+        return lighting.on_canvas(canvas, counts, pitch), found
+
+
+def _pieces(
+    frame: Frame, residual: Tone, clean: Mask, master: Extent, added: Insets, seed: int
+) -> NDArray[np.float32]:
+    # Rounded up: what is laid must reach the canvas's own border at every scale.
+    more = {side: math.ceil(px * frame.scale) for side, px in asdict(added).items()}
+    target = frame.roi.grown(Insets(**more))
+    size = max(16, round(_WINDOW * frame.extent.long_edge))
+    pieces = texture.choose_pieces(residual, clean, target, frame.roi, size, np.random.default_rng(seed))
+    rows = [piece.scaled(1 / frame.scale, Roi.of(master)).row() for piece in pieces]
+    return np.array(rows, np.float32).reshape(-1, texture.Piece.NUMBERS)
+
+
+def _kind(side: str, steps: kinds.Steps, apart: Mask, frame: Frame, away: Mask) -> Kind:
+    seen = kinds.beside(side, away)
+    burnt = kinds.beside(side, away & frame.clipped)
+    share = float(np.count_nonzero(burnt)) / max(1, int(np.count_nonzero(seen)))
+    return kinds.kind_at(side, steps, apart, share)
+
+
+def _enlarged(mask: Mask, extent: Extent) -> Mask:
+    size = (extent.width, extent.height)
+    return np.asarray(cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0, np.bool_)

@@ -1,0 +1,63 @@
+"""Let new texture start from what stands at the border, at every frequency.
+
+Texture that was made elsewhere differs from the border pixel it meets. That difference is carried into new
+area and dies away there, each octave along the border over as many pixels as it is wide. It is what kriging
+does to condition a simulation (Journel 1974) for a texture that is alike at all scales; grain goes over
+within two pixels, a fold within its own width, and the border itself has the gradient of the texture.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.pixels.light import Tone
+
+Floats = NDArray[np.float32]
+
+_REACH = 1.0  # octave widths over which an octave dies to 1/e
+_WIDEST = 1 / 12  # of the picture's long edge: what is wider is light
+
+
+def octaves(difference: Tone, weight: Floats, long_edge_px: int) -> list[Tone]:
+    """The difference along a border, ``(n, 3)``, split into octaves ``(n, 3)``, finest first, coarsest last.
+
+    ``weight`` ``(n,)``: 0 where the border says nothing (a person stands there); the octaves run on past such
+    places, fading.
+    """
+    out: list[Tone] = []
+    finer = np.where(weight[:, None] > 0, difference, 0).astype(np.float32)
+    sigma = 1.0
+    while sigma <= max(1.0, _WIDEST * long_edge_px):
+        share = _blurred(weight[:, None].astype(np.float32), sigma)
+        coarser = _blurred(difference * weight[:, None], sigma) / np.maximum(share, 1e-3)
+        coarser = coarser * np.clip(share / 0.05, 0, 1)
+        if not out:
+            finer = np.where(weight[:, None] > 0, finer, coarser)
+        out.append(finer - coarser)
+        finer, sigma = coarser, 2 * sigma
+    return [*out, finer]
+
+
+def carried(parts: list[Tone], away_px: Floats, past_px: Floats) -> Tone:
+    """The octaves' sum in new area, ``(rows, columns, 3)``.
+
+    Args:
+        parts: octaves as ``octaves`` gives them, at the rows wanted.
+        away_px: each column's distance from the border, 1 = beside it.
+        past_px: each row's distance past the end of the border, 0 beside it.
+    """
+    out = np.zeros((len(past_px), len(away_px), 3), np.float32)
+    for octave, part in enumerate(parts):
+        width = np.float32(_REACH * 2.0 ** min(octave, len(parts) - 2))
+        across, along = np.exp(-away_px / width), np.exp(-past_px / width)
+        near = across > 1e-3
+        out[:, near] += (part * along[:, None])[:, None] * across[None, near, None]
+    return out
+
+
+def _blurred(profile: Floats, sigma: float) -> Floats:
+    kernel = cv2.getGaussianKernel(2 * int(np.ceil(3 * sigma)) + 1, sigma, cv2.CV_32F)
+    blurred = cv2.filter2D(profile[:, None], -1, kernel, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(blurred.reshape(profile.shape), np.float32)
