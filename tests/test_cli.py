@@ -21,7 +21,14 @@ from tests.support import shoots
 from tests.support.command import Answer, done, studio
 from tests.support.finished import Finished, hashes
 
-PRESETS = ["banner-16x9", "cleanup-only", "full-length-2x3", "headshot-4x5", "headshot-square"]
+PRESETS = [
+    "banner-16x9",
+    "cleanup-only",
+    "full-length-2x3",
+    "headshot-4x5",
+    "headshot-framed-4x5",
+    "headshot-square",
+]
 STATES = {
     "taken-in", "developed", "proposed", "needs-a-person", "waiting-for-tiff", "approved", "rejected",
     "delivered", "withdrawn", "quarantined",

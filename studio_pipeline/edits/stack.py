@@ -14,7 +14,7 @@ from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.composite import composite
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.masks import inside
+from studio_pipeline.pixels.masks import Zone, inside
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import NOTHING, Hand
 from studio_pipeline.records.plan import Plan
@@ -27,7 +27,12 @@ NO_HANDS: Mapping[str, Hand] = {}
 
 def check(specs: Sequence[EditSpec]) -> list[Record]:
     """Every row's parameters, validated by its edit. Raises Refused with the first mistake."""
-    return [_params(spec) for spec in specs]
+    params = [_params(spec) for spec in specs]
+    # Each plans from the base, so the canvas of one would only be drawn over by that of the other.
+    canvases = dict.fromkeys(s.name for s in specs if s.enabled and Zone.NEW in EDITS[s.name].writes)
+    if len(canvases) > 1:
+        raise Refused(f"{' and '.join(canvases)} each set the canvas; enable one of them")
+    return params
 
 
 def _edit(name: str) -> Edit:

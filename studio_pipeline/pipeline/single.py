@@ -214,7 +214,8 @@ def _limits(
     limits: GuardLimits, plans: tuple[Plan, ...], extent: Extent, out: Path, asked: bool
 ) -> GuardLimits:
     """The guards' limits for this canvas. Raises Refused for one that no file should have."""
-    canvas = stack.canvas_of(tuple(p for p in plans if p.changes), Roi.of(extent)).extent
+    region = stack.canvas_of(tuple(p for p in plans if p.changes), Roi.of(extent))
+    canvas = region.extent
     longest = LONGEST_JPEG_EDGE_PX if out.suffix.lower() in (".jpg", ".jpeg") else LARGEST_CANVAS_PX
     if canvas.area > LARGEST_CANVAS_PX or canvas.long_edge > longest:
         raise Refused(
@@ -223,7 +224,7 @@ def _limits(
         )
     if not asked:
         return limits
-    new_area = (canvas.area - extent.area) / extent.area
+    new_area = (canvas.area - (region & Roi.of(extent)).extent.area) / extent.area
     return limits.model_copy(update={"new_area_max": max(limits.new_area_max, new_area)})
 
 
