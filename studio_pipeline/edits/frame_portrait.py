@@ -191,7 +191,7 @@ def _chosen(
     extent = reading.record.extent
     most_new = 1.0 if given.hand.area else params.most_new
     refusals: list[Refusal] = []
-    reasons = beyond.blocked(frame, reading)
+    reasons: dict[str, str] = {}  # each time round there are more, or the clear area is given up
     while True:
         room = Room(extent, frozenset(reasons), lambda y0, y1: _columns(reading, y0, y1))
         placed = framing.place(wish, room, most_new)
@@ -201,17 +201,15 @@ def _chosen(
             continue
         if placed is None:
             return _Chosen(None, (*refusals, Refusal(where=_WHOLE, reason=_why_not(wish, room))))
-        added = beyond.needed(placed, Roi.of(extent))
-        extension = beyond.decide(frame, reading, added, seed, given) if added.any else None
-        refused = {r.where: r.reason for r in extension.refusals} if extension else {}
-        if refused.keys() <= reasons.keys():
+        left = framing.sides_left(placed, extent)
+        in_the_way = {s: why for s, why in beyond.blocked(frame, reading, placed).items() if s in left}
+        if not in_the_way:
+            extension = beyond.decide(frame, reading, placed, seed, given)
+            in_the_way = {r.where: r.reason for r in extension.refusals} if extension else {}
+        if in_the_way.keys() <= reasons.keys():
             break
-        reasons |= refused  # it saw more than could be seen before; each time fewer sides are left
-    free = framing.place(wish, room.without_blocks()) or placed
-    left = framing.sides_left(free, extent)
-    refusals += [
-        Refusal(where=side, reason=reasons[side]) for side in framing.SIDES if side in left & reasons.keys()
-    ]
+        reasons |= in_the_way
+    refusals += [Refusal(where=side, reason=reasons[side]) for side in framing.SIDES if side in reasons]
     notes = (*_said(wish, placed, reading, given), *(extension.notes if extension else ()))
     return _Chosen(placed, tuple(refusals), notes, extension)
 

@@ -58,9 +58,6 @@ class Room:
     blocked: frozenset[str]
     person: Callable[[int, int], Span | None]
 
-    def without_blocks(self) -> Room:
-        return replace(self, blocked=frozenset())
-
 
 def place(wish: Wish, room: Room, most_new: float = 1.0) -> Roi | None:
     """The frame, or None where there is none.
