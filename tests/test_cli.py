@@ -390,7 +390,7 @@ def test_presets_check_and_show_every_key_with_its_meaning(name: str) -> None:
     assert wanted <= set(explained)
     assert all(len(meaning) > 8 for key, meaning in explained.items() if key != "key")
     if name != "cleanup-only":
-        assert "edits.extend_background.aspect" in explained
+        assert any(key.endswith(".aspect") for key in explained)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from studio_pipeline.edits import beyond, framing, heads
+from studio_pipeline.edits import beyond, framing, heads, level
 from studio_pipeline.edits.aspect import Aspect, ratio
 from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
 from studio_pipeline.edits.framing import Room, Wish
@@ -22,6 +23,7 @@ from studio_pipeline.edits.heads import Head
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Zone
+from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import Polygon
 from studio_pipeline.records.plan import Plan, Refusal, Tier
@@ -51,6 +53,9 @@ class FrameParams(Record):
         0.0, ge=0, le=0.8, description="Share of the width, at the left, without person."
     )
     clear_right: float = Field(0.0, ge=0, le=0.8, description="The same at the right.")
+    rotate: Literal["none", "level"] | Annotated[float, Field(ge=-15, le=15)] = Field(
+        "none", description="Turn the picture first: to level eyes, or by degrees clockwise."
+    )
     most_new: float = Field(0.35, ge=0, le=0.9, description="Share of the frame that may be new background.")
 
     @model_validator(mode="after")
@@ -85,6 +90,14 @@ class FramePortrait:
     writes: tuple[Zone, ...] = (Zone.NEW,)
     params: type[Record] = FrameParams
 
+    def turn(self, reading: Reading, params: FrameParams) -> Turn | None:
+        """As ``edits.base.Turns``. Nothing is turned where the heads are not known."""
+        wish = _asked(reading, params) if params.rotate != "none" else None
+        if not isinstance(wish, Wish):
+            return None
+        deg = level.level_deg(heads.in_front(reading)) if params.rotate == "level" else float(params.rotate)
+        return level.choose(deg, reading.record.extent, wish) if deg else None
+
     def plan(
         self, frame: Frame, reading: Reading, params: FrameParams, seed: int, given: Given = NOTHING_GIVEN
     ) -> Plan:
@@ -95,6 +108,8 @@ class FramePortrait:
         notes, changes = chosen.notes, chosen.frame is not None and chosen.frame != Roi.of(extent)
         if chosen.frame is not None and not changes:
             notes += ("the picture has this frame already",)
+        if params.rotate != "none" and chosen.frame is not None:
+            notes += level.said(reading.turn, heads.in_front(reading), params.rotate == "level")
         extension = chosen.extension if changes else None
         return Plan(
             edit=self.name,

@@ -34,12 +34,17 @@ class Head:
 
 def find(reading: Reading) -> list[Head] | None:
     """The heads of the people in front; None where the eyes of one were not found."""
-    faces = reading.record.faces
-    tallest = max((face.roi.extent.height for face in faces), default=0)
-    wanted = [face for face in faces if face.roi.extent.height >= _LEAST_FACE * tallest]
+    wanted = in_front(reading)
     if any(len(face.eyes) != 2 for face in wanted):
         return None
     return [_head(reading, face) for face in wanted]
+
+
+def in_front(reading: Reading) -> list[Face]:
+    """The faces that count."""
+    faces = reading.record.faces
+    tallest = max((face.roi.extent.height for face in faces), default=0)
+    return [face for face in faces if face.roi.extent.height >= _LEAST_FACE * tallest]
 
 
 def together(heads: Sequence[Head]) -> Head:

@@ -8,13 +8,14 @@ import numpy as np
 from pydantic import ValidationError
 
 from studio_pipeline.edits import EDITS
-from studio_pipeline.edits.base import NO_SOURCES, Edit, Given, Source, writable_zones
+from studio_pipeline.edits.base import NO_SOURCES, Edit, Given, Source, Turns, writable_zones
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.composite import composite
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Zone, inside
+from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import NOTHING, Hand
 from studio_pipeline.records.plan import Plan
@@ -49,6 +50,15 @@ def _params(spec: EditSpec) -> Record:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise Refused(f"{spec.name}{'.' + key if key else ''}: {first['msg']}") from error
+
+
+def turn(reading: Reading, specs: Sequence[EditSpec]) -> Turn | None:
+    """By what the base is turned before all of it is planned. The switch of an edit does not undo it."""
+    for spec, params in zip(specs, check(specs), strict=True):
+        edit = EDITS[spec.name]
+        if spec.enabled and isinstance(edit, Turns):
+            return edit.turn(reading, params)
+    return None
 
 
 def plan_all(

@@ -83,6 +83,8 @@ def edit(
         frame, _ = develop.develop(source, role_of(source), preset.develop, half=False)
     with watch.stage("subject"):
         small, reading = read(frame)
+        if (turn := stack.turn(reading, specs)) is not None:
+            frame, small, reading = turn.frame(frame), turn.frame(small), reading.turned(turn)
     with watch.stage("plan"):
         plans = stack.plan_all(small, reading, specs)
         refused = [f"{p.edit}, {r.where}: {r.reason}" for p in plans for r in p.refusals]

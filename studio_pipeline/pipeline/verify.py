@@ -101,6 +101,8 @@ def _check_pixels(
     if proof.zones_sha256(zones) != record.proposal.zones_sha256:
         verdict.reasons.append("the zones are not those that were approved")
     base = _develop_again(session, record, originals)
+    if (turn := record.proposal.turn) is not None:
+        base, zones = turn.frame(base), turn.zones(zones)
     if changes.canvas != record.proposal.canvas:
         verdict.reasons.append("the canvas is not the one that was approved")
     kept = base.roi & changes.canvas  # less than the base where the frame crops it

@@ -100,8 +100,8 @@ class TestPlan:
     @settings(max_examples=25)
     @given(
         st.sampled_from(["4:5", "1:1", "2:3", "3:4"]),
-        st.floats(0.35, 0.45),
-        st.floats(0.45, 0.7),
+        st.floats(0.37, 0.45),
+        st.floats(0.45, 0.6),
         st.floats(0.45, 0.55),
     )
     def test_eyes_head_and_format_are_where_they_are_asked(

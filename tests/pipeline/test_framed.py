@@ -1,11 +1,12 @@
-"""A frame that crops at one side and extends at another, from the command and through a session."""
+"""A frame that crops at one side and extends at another, from the command and through a session; and the
+same of a picture that is turned first."""
 
 from __future__ import annotations
 
 import io
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,16 @@ import pytest
 import tifffile
 from PIL import Image
 
-from studio_pipeline.develop import load_frame
+from studio_pipeline.develop import develop, load_frame
 from studio_pipeline.edits import stack
-from studio_pipeline.geometry import Roi
+from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pipeline import report, verify
 from studio_pipeline.pipeline.desk import Desk
 from studio_pipeline.pipeline.keys import reading_key
+from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Zone
+from studio_pipeline.records.capture import Role
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.preset import EditSpec, load
 from studio_pipeline.records.proposal import Proposal
@@ -55,10 +58,11 @@ class Framed:
         return {m.sha256: m.path for m in self.entry.members}
 
 
-@pytest.fixture(scope="module")
-def framed(tmp_path_factory: pytest.TempPathFactory) -> Framed:
+@pytest.fixture(scope="module", params=["none", 3.0], ids=["upright", "turned"])
+def framed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Framed:
+    """``base`` and ``reading`` are in the proposal's geometry."""
     preset = load("headshot-framed-4x5")
-    edits = (preset.edits[0], EditSpec(name="frame_portrait", params=WISH))
+    edits = (preset.edits[0], EditSpec(name="frame_portrait", params=WISH | {"rotate": request.param}))
     preset = preset.model_copy(update={"edits": edits, "deliverables": preset.deliverables[:1]})
     session = shoots.new_session(tmp_path_factory.mktemp("framed") / "session", preset)
     shoots.put(session, shoots.portrait())
@@ -84,6 +88,10 @@ def framed(tmp_path_factory: pytest.TempPathFactory) -> Framed:
     products = CaptureCache(session.cache, entry.id)
     base, _ = load_frame(products.base(entry.base_key, half=False))
     reading = load_reading(products.reading(reading_key(entry.base_key, None)))
+    turn = proposal.turn
+    assert (turn.deg if turn else "none") == request.param
+    if turn is not None:
+        base, reading = turn.frame(base), reading.turned(turn)
     return Framed(session, entry, proposal, base, reading, tiles)
 
 
@@ -93,9 +101,10 @@ def _picture(data: bytes) -> np.ndarray:
 
 def test_the_canvas_crops_and_extends(framed: Framed) -> None:
     canvas, base = framed.canvas, framed.base.roi
-    assert canvas.x0 < 0 and canvas.y1 < base.y1 and canvas.x1 < base.x1
+    assert canvas.x0 < 0 and canvas.y0 > 0 and canvas.x1 < base.x1
     assert all(guard.passed for guard in framed.proposal.guards)
     assert {g.name for g in framed.proposal.guards} >= {"locked_pixels", "new_faces", "seam", "new_area"}
+    assert framed.proposal.base_extent == framed.base.extent
     shown = report.shown(framed.proposal)
     assert shown["canvas"] == [canvas.y0, canvas.x0, canvas.y1, canvas.x1]
 
@@ -152,6 +161,45 @@ def test_before_and_after_lie_on_each_other(framed: Framed) -> None:
     assert mask.shape[:2] == tiles["small after"].shape[:2] and mask[..., 3].any()
 
 
+def test_a_turn_is_part_of_what_is_approved(framed: Framed) -> None:
+    """And of proposals without one nothing is said, so that their hashes stay what they were."""
+    proposal, turn = framed.proposal, framed.proposal.turn
+    if turn is None:
+        assert "turn" not in proposal.model_dump(mode="json", exclude={"guards", "turn"})
+        return
+    other = proposal.model_copy(update={"turn": replace(turn, deg=2.0)})
+    assert other.shown_hash() != proposal.shown_hash()
+    (note,) = [n for n in proposal.plans[1].notes if "resampled" in n]
+    assert note.startswith("the picture is turned by 3.0° clockwise")
+    faces = report.detail(framed.entry, [], 0.5)["subject"]["faces"]
+    assert framed.entry.subject is not None
+    assert faces == [list(astuple(turn.roi(face.roi))) for face in framed.entry.subject.faces]
+
+
+def test_what_is_drawn_on_a_turned_picture_is_taken_back(
+    framed: Framed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn, told = framed.proposal.turn, []
+
+    class Hears:
+        def repaint(self, capture_id: str, polygons: list[list[Point]], *_: object) -> Entry:
+            told.extend(polygons[0])
+            return framed.entry
+
+    class Knows:
+        def entry(self, capture_id: str) -> Entry:
+            return framed.entry
+
+    class Sleeps:
+        def wake(self) -> None:
+            pass
+
+    desk = Desk(framed.session, Knows(), Sleeps(), Hears(), now=lambda: shoots.NOW)  # type: ignore[arg-type]
+    desk.repaint(framed.entry.id, [[[100.0, 200.0], [150.0, 250.0], [100.0, 250.0]]], "tester")
+    expected = turn.back(100, 200) if turn else (100, 200)
+    assert (told[0].y, told[0].x) == tuple(round(v) for v in expected)
+
+
 @pytest.fixture(scope="module")
 def dng(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("one") / "one.dng"
@@ -159,15 +207,27 @@ def dng(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield path
 
 
-def test_studio_edit_crops(framed: Framed, dng: Path, tmp_path: Path) -> None:
+def test_studio_edit_crops(dng: Path, tmp_path: Path) -> None:
     out = tmp_path / "framed.tif"
     sets = [word for key in ("aspect=4:5", "head_height=0.6") for word in ("--set", key)]
     answer = done("edit", dng, "-o", out, "--edit", "frame_portrait", *sets, "--json").json
     assert answer["warnings"] == [] and answer["edits"][0]["changes"]
     found = tifffile.imread(out)
     height, width = found.shape[:2]
-    assert abs(width - 0.8 * height) <= 0.5 and height < framed.base.extent.height
-    places = np.argwhere((framed.base.codes == found[0, 0]).all(axis=2))
-    assert any(
-        np.array_equal(framed.base.codes[y : y + height, x : x + width], found) for y, x in places.tolist()
-    )
+    assert abs(width - 0.8 * height) <= 0.5 and height < 640
+    codes = read_raw(dng)
+    places = np.argwhere((codes == found[0, 0]).all(axis=2))
+    assert any(np.array_equal(codes[y : y + height, x : x + width], found) for y, x in places.tolist())
+
+
+def test_studio_edit_turns(dng: Path, tmp_path: Path) -> None:
+    out = tmp_path / "turned.tif"
+    sets = [word for key in ("aspect=4:5", "head_height=0.6", "rotate=-2") for word in ("--set", key)]
+    answer = done("edit", dng, "-o", out, "--edit", "frame_portrait", *sets, "--json").json
+    assert any("turned by 2.0° counter-clockwise" in note for note in answer["edits"][0]["notes"])
+    height, width = tifffile.imread(out).shape[:2]
+    assert abs(width - 0.8 * height) <= 0.5
+
+
+def read_raw(dng: Path) -> Codes:
+    return develop(dng, Role.RAW, load("headshot-framed-4x5").develop, half=False)[0].codes
