@@ -37,6 +37,13 @@ class Source:
     frame: Frame
     reading: Reading | None = None
 
+    def turned(self, turn: Turn | None) -> Source:
+        """As the proposal's own base is. Raises ValueError for a frame of another extent."""
+        if turn is None:
+            return self
+        reading = self.reading.turned(turn) if self.reading else None
+        return Source(self.key, turn.frame(self.frame), reading)
+
 
 @dataclass(frozen=True, eq=False)
 class Given:

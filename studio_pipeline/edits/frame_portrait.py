@@ -58,6 +58,10 @@ class FrameParams(Record):
     )
     most_new: float = Field(0.35, ge=0, le=0.9, description="Share of the frame that may be new background.")
 
+    @property
+    def turns(self) -> bool:
+        return self.rotate not in ("none", 0)
+
     @model_validator(mode="after")
     def _some_is_left(self) -> FrameParams:
         if self.clear_left + self.clear_right > 0.8:
@@ -92,7 +96,7 @@ class FramePortrait:
 
     def turn(self, reading: Reading, params: FrameParams) -> Turn | None:
         """As ``edits.base.Turns``. Nothing is turned where the heads are not known."""
-        wish = _asked(reading, params) if params.rotate != "none" else None
+        wish = _asked(reading, params) if params.turns else None
         if not isinstance(wish, Wish):
             return None
         deg = level.level_deg(heads.in_front(reading)) if params.rotate == "level" else float(params.rotate)
@@ -108,7 +112,7 @@ class FramePortrait:
         notes, changes = chosen.notes, chosen.frame is not None and chosen.frame != Roi.of(extent)
         if chosen.frame is not None and not changes:
             notes += ("the picture has this frame already",)
-        if params.rotate != "none" and chosen.frame is not None:
+        if params.turns and chosen.frame is not None:
             notes += level.said(reading.turn, heads.in_front(reading), params.rotate == "level")
         extension = chosen.extension if changes else None
         return Plan(
@@ -208,6 +212,7 @@ def _chosen(
     refusals: list[Refusal] = []
     reasons: dict[str, str] = {}  # each time round there are more, or the clear area is given up
     while True:
+        extension: Plan | None = None
         room = Room(extent, frozenset(reasons), lambda y0, y1: _columns(reading, y0, y1))
         placed = framing.place(wish, room, most_new)
         if placed is None and wish.clears:

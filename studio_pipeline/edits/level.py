@@ -25,8 +25,10 @@ def said(turn: Turn | None, faces: Sequence[Face], by_eyes: bool) -> tuple[str, 
     if turn is not None:
         way = "clockwise" if turn.deg > 0 else "counter-clockwise"
         return (f"the picture is turned by {abs(turn.deg):.1f}° {way}, so all of it is resampled",)
+    if by_eyes and not all(face.eyes for face in faces):
+        return ("not levelled: the eyes were not found",)
     if by_eyes and len(faces) != 1:
-        return ("several heads are not levelled",)
+        return ("not levelled: one head can be, and no other number",)
     if by_eyes and abs(_slope_deg(faces[0])) > _MOST_DEG:
         return (f"the head leans by {abs(_slope_deg(faces[0])):.0f}°, which is a pose: it is not levelled",)
     if by_eyes and level_deg(faces) == 0:

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio_pipeline.edits import level, stack
+from studio_pipeline.edits.base import Source
 from studio_pipeline.edits.framing import Wish
 from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels.frame import plan_scale
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.pixels.turn import turned
+from studio_pipeline.records.hand import Hand
 from studio_pipeline.records.preset import EditSpec
 from studio_pipeline.records.subject import Face
 from studio_pipeline.subject.reading import Reading
@@ -71,11 +73,14 @@ def test_eyes_are_level_afterwards(slope_deg: float) -> None:
     [
         ((face(0.0),), "level", "the eyes are level"),
         ((face(14.0),), "level", "which is a pose"),
-        ((face(4.0), face(4.0)), "level", "several heads are not levelled"),
+        ((face(4.0), face(4.0)), "level", "not levelled: one head can be"),
         ((face(4.0),), "none", None),
+        ((face(4.0),), 0, None),
     ],
 )
-def test_where_nothing_is_turned_it_says_why(faces: tuple[Face, ...], rotate: str, said: str | None) -> None:
+def test_where_nothing_is_turned_it_says_why(
+    faces: tuple[Face, ...], rotate: str | float, said: str | None
+) -> None:
     read = who(*faces)
     assert stack.turn(read, [spec(rotate)]) is None
     (plan,) = stack.plan_all(SMALL, read, [spec(rotate)])
@@ -83,6 +88,15 @@ def test_where_nothing_is_turned_it_says_why(faces: tuple[Face, ...], rotate: st
         n for n in plan.notes if said and said in n
     ]
     assert said is None or any(said in note for note in plan.notes)
+
+
+def test_a_drawn_frame_of_a_head_without_eyes_is_not_levelled() -> None:
+    read = who(face(4.0).model_copy(update={"eyes": ()}))
+    corners = tuple(Point(y, x) for y, x in ((150, 200), (150, 399), (349, 399), (349, 200)))
+    hand = {"frame_portrait": Hand(area=(corners,))}
+    assert stack.turn(read, [spec("level")]) is None
+    (plan,) = stack.plan_all(SMALL, read, [spec("level")], hand)
+    assert plan.changes and "not levelled: the eyes were not found" in plan.notes
 
 
 def test_a_head_at_the_border_is_not_turned_out_of_the_picture() -> None:
@@ -131,3 +145,14 @@ def test_zones_of_a_turned_reading_are_the_master_s_size() -> None:
     assert after.record.zones_sha256 == read.record.zones_sha256 and after.turn == turn
     assert (after.zones == Zone.LOCKED).any() and after.backdrop.any() and after.matte.max() == 255
     assert read.turned(None) is read
+
+
+def test_a_frame_of_the_same_set_is_turned_alike() -> None:
+    read = who(face(5.0))
+    turn = stack.turn(read, [spec("level")])
+    assert turn is not None
+    empty = Source("key", BASE, read)
+    alike = empty.turned(turn)
+    assert alike.key == "key" and alike.reading is not None and alike.reading.turn == turn
+    np.testing.assert_array_equal(alike.frame.codes, turn.frame(BASE).codes)
+    assert empty.turned(None) is empty
