@@ -21,7 +21,14 @@ from tests.support import shoots
 from tests.support.command import Answer, done, studio
 from tests.support.finished import Finished, hashes
 
-PRESETS = ["banner-16x9", "cleanup-only", "full-length-2x3", "headshot-4x5", "headshot-square"]
+PRESETS = [
+    "banner-16x9",
+    "cleanup-only",
+    "full-length-2x3",
+    "headshot-4x5",
+    "headshot-framed-4x5",
+    "headshot-square",
+]
 STATES = {
     "taken-in", "developed", "proposed", "needs-a-person", "waiting-for-tiff", "approved", "rejected",
     "delivered", "withdrawn", "quarantined",
@@ -383,7 +390,7 @@ def test_presets_check_and_show_every_key_with_its_meaning(name: str) -> None:
     assert wanted <= set(explained)
     assert all(len(meaning) > 8 for key, meaning in explained.items() if key != "key")
     if name != "cleanup-only":
-        assert "edits.extend_background.aspect" in explained
+        assert any(key.endswith(".aspect") for key in explained)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone
+from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import NOTHING, Hand
 from studio_pipeline.records.plan import Plan, Tier
@@ -35,6 +36,13 @@ class Source:
     key: str
     frame: Frame
     reading: Reading | None = None
+
+    def turned(self, turn: Turn | None) -> Source:
+        """As the proposal's own base is. Raises ValueError for a frame of another extent."""
+        if turn is None:
+            return self
+        reading = self.reading.turned(turn) if self.reading else None
+        return Source(self.key, turn.frame(self.frame), reading)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +91,15 @@ class Edit(Protocol):
 
         ``sources`` holds what ``plan.sources`` names, at ``base.scale``.
         """
+        ...
+
+
+@runtime_checkable
+class Turns(Protocol):
+    """An edit that may ask for the base to be turned, before anything is planned."""
+
+    def turn(self, reading: Reading, params: Any) -> Turn | None:
+        """By what; None where the base is left as it is. ``reading`` is that of the base."""
         ...
 
 

@@ -8,13 +8,14 @@ import numpy as np
 from pydantic import ValidationError
 
 from studio_pipeline.edits import EDITS
-from studio_pipeline.edits.base import NO_SOURCES, Edit, Given, Source, writable_zones
+from studio_pipeline.edits.base import NO_SOURCES, Edit, Given, Source, Turns, writable_zones
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.composite import composite
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.masks import inside
+from studio_pipeline.pixels.masks import Zone, inside
+from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import NOTHING, Hand
 from studio_pipeline.records.plan import Plan
@@ -27,7 +28,12 @@ NO_HANDS: Mapping[str, Hand] = {}
 
 def check(specs: Sequence[EditSpec]) -> list[Record]:
     """Every row's parameters, validated by its edit. Raises Refused with the first mistake."""
-    return [_params(spec) for spec in specs]
+    params = [_params(spec) for spec in specs]
+    # Each plans from the base, so the canvas of one would only be drawn over by that of the other.
+    canvases = dict.fromkeys(s.name for s in specs if s.enabled and Zone.NEW in EDITS[s.name].writes)
+    if len(canvases) > 1:
+        raise Refused(f"{' and '.join(canvases)} each set the canvas; enable one of them")
+    return params
 
 
 def _edit(name: str) -> Edit:
@@ -44,6 +50,15 @@ def _params(spec: EditSpec) -> Record:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise Refused(f"{spec.name}{'.' + key if key else ''}: {first['msg']}") from error
+
+
+def turn(reading: Reading, specs: Sequence[EditSpec]) -> Turn | None:
+    """By what the base is turned before all of it is planned. The switch of an edit does not undo it."""
+    for spec, params in zip(specs, check(specs), strict=True):
+        edit = EDITS[spec.name]
+        if spec.enabled and isinstance(edit, Turns):
+            return edit.turn(reading, params)
+    return None
 
 
 def plan_all(

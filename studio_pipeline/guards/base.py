@@ -33,6 +33,11 @@ class Rendered:
     encoding: RgbEncoding
     plans: Sequence[Plan]
 
+    @property
+    def kept(self) -> Roi:
+        """The part of the base that lies on the canvas; less than the base where it was cropped."""
+        return self.base & self.canvas
+
 
 class Guard(Protocol):
     """One file in ``guards/``, one line in its list."""

@@ -21,11 +21,11 @@ class Bounds:
         base_px = rendered.base.extent.area
         figures: list[tuple[str, str, float, float]] = []
         if (plan := extension(rendered)) is not None:
-            new_px = rendered.canvas.extent.area - base_px
+            new_px = rendered.canvas.extent.area - rendered.kept.extent.area
             figures.append(("new_area", plan.edit, new_px / base_px, limits.new_area_max))
         if any(plan.edit == SpotsPlan.EDIT for plan in rendered.plans):
             healed_px = sum(
-                int(np.count_nonzero(changed_pixels(rendered, strip))) for strip in strips(rendered.base)
+                int(np.count_nonzero(changed_pixels(rendered, strip))) for strip in strips(rendered.kept)
             )
             figures.append(("healed_area", SpotsPlan.EDIT, healed_px / base_px, limits.healed_area_max))
         return [

@@ -87,7 +87,7 @@ def _spots_ratio(rendered: Rendered, plan: SpotsPlan) -> float | None:
     for spot in plan.spots:
         disc = spot.disc(rendered.scale)
         window = disc.roi.grown(max(3, round(disc.radius_px)))
-        if not rendered.base.contains(window):
+        if not rendered.kept.contains(window):
             continue
         codes = rendered.after[window.within(rendered.canvas)]
         values = tone(rendered.encoding.decode(codes))

@@ -22,14 +22,14 @@ _STRIP_ROWS = 512
 
 
 class LockedPixels:
-    """Compares every pixel of the base with the null render, as code values."""
+    """Compares every pixel of the base on the canvas with the null render, as code values."""
 
     name = "locked_pixels"
 
     def check(self, rendered: Rendered, limits: GuardLimits, count_faces: FaceCounter) -> list[GuardResult]:
         allowed = {zone for plan in rendered.plans for zone in WRITABLE[plan.tier]}
         changed = 0
-        for strip in strips(rendered.base):
+        for strip in strips(rendered.kept):
             differs = changed_pixels(rendered, strip)
             zones = rendered.zones[strip.within(rendered.canvas)]
             changed += int(np.count_nonzero(differs & ~inside(zones, *allowed)))

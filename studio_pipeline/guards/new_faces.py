@@ -30,8 +30,8 @@ def _searched(rendered: Rendered) -> Mask:
     base = rendered.base
     margin = round(_GROWN * min(base.extent.height, base.extent.width))
     searched = np.ones(rendered.zones.shape, np.bool_)
-    searched[base.grown(-margin).within(rendered.canvas)] = False
+    searched[(base.grown(-margin) & rendered.canvas).within(rendered.canvas)] = False
     # A sitter close to the border has a face of their own.
-    rows, columns = base.within(rendered.canvas)
+    rows, columns = rendered.kept.within(rendered.canvas)
     searched[rows, columns] &= inside(rendered.zones[rows, columns], Zone.BACKDROP)
     return searched

@@ -45,8 +45,8 @@ class Side:
 
 
 def extension(rendered: Rendered) -> Plan | None:
-    """The plan that made the canvas larger than the base; None where it is the base's own."""
-    if rendered.canvas == rendered.base:
+    """The plan that made the canvas reach beyond the base; None where it is the base, or a part of it."""
+    if rendered.base.contains(rendered.canvas):
         return None
     return next((plan for plan in reversed(rendered.plans) if plan.canvas is not None), None)
 
@@ -63,7 +63,7 @@ _TURNS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 def extended_sides(rendered: Rendered) -> Iterator[Side]:
     """Left, right, top and bottom, where there is new area."""
     canvas, base = rendered.canvas, rendered.base
-    rows, columns = base.within(canvas)
+    rows, columns = rendered.kept.within(canvas)
     new = {
         "left": base.x0 - canvas.x0,
         "right": canvas.x1 - base.x1,
@@ -74,6 +74,7 @@ def extended_sides(rendered: Rendered) -> Iterator[Side]:
         if new[name] > 0:
             beside = name in ("left", "right")
             along = (rows, slice(None)) if beside else (slice(None), columns)
-            across = slice(0, new[name] + (base.extent.width if beside else base.extent.height))
+            seen = rendered.kept.extent.width if beside else rendered.kept.extent.height
+            across = slice(0, new[name] + seen)
             codes, zones = turn(rendered.after[along])[:, across], turn(rendered.zones[along])[:, across]
             yield Side(name, codes, zones, new[name], rendered.encoding)

@@ -17,12 +17,12 @@ from studio_pipeline import deliver
 from studio_pipeline.deliver.metadata import read as read_metadata
 from studio_pipeline.deliver.naming import candidates
 from studio_pipeline.errors import GuardFailed, Refused
-from studio_pipeline.geometry import Roi
 from studio_pipeline.guards.base import Rendered
 from studio_pipeline.pipeline import proof, stages
 from studio_pipeline.pipeline.stages import Source
 from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.masks import ZoneMap
 from studio_pipeline.records.deliverable import DeliveryRecord
 from studio_pipeline.records.develop import BaseRecord
 from studio_pipeline.records.entry import Delivered, Door
@@ -75,14 +75,16 @@ def fulfil(order: Order) -> tuple[Delivered, ...]:
         raise Refused("the base is not the one that was approved; look at it and approve again")
     frame, record = stages.load_base(order.source, False, order.base.look)
     reading = stages.read(order.source, order.base.look, order.door)
+    zones = reading.zones
+    frame, reading = stages.turned(order.source, frame, record, reading, order.proposal.turn)
     if (
         reading.record.zones_sha256 != order.proposal.zones_sha256
-        or record.extent != order.proposal.base_extent
+        or reading.record.extent != order.proposal.base_extent
     ):
         raise Refused("the picture's zones are not those that were approved; look at it and approve again")
     scratch = order.source.products.scratch()
     try:
-        master = _render(order, frame, record, reading, scratch)
+        master = _render(order, frame, record, reading, zones, scratch)
         made = tuple(_publish(order, master, recipe) for recipe in order.recipes)
         del master  # Windows removes no file that is mapped
         return made
@@ -91,15 +93,17 @@ def fulfil(order: Order) -> tuple[Delivered, ...]:
             scratch.unlink(missing_ok=True)
 
 
-def _render(order: Order, frame: Frame, record: BaseRecord, reading: Reading, scratch: Path) -> _Master:
-    proposal, canvas, base = order.proposal, order.proposal.canvas, Roi.of(record.extent)
+def _render(
+    order: Order, frame: Frame, record: BaseRecord, reading: Reading, zones: ZoneMap, scratch: Path
+) -> _Master:
+    proposal, canvas = order.proposal, order.proposal.canvas
     shape = (canvas.extent.height, canvas.extent.width, 3)
     after = np.memmap(scratch, mode="w+", dtype=frame.codes.dtype, shape=shape)
     _, finished = stages.rendered(proposal.active, frame, reading, into=after)
     guards = check_master(finished, order.limits)
-    changes = proof.changes_between(finished.before, after, canvas, base)
+    changes = proof.changes_between(finished.before, after, canvas, frame.roi)
     changes_file = proof.keep_changes(order.records, changes)
-    zones_file = proof.keep_zones(order.records, reading.zones)
+    zones_file = proof.keep_zones(order.records, zones)
     return _Master(after, frame.encoding, record, guards, zones_file, changes_file)
 
 

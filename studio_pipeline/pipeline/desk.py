@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import threading
@@ -27,6 +28,7 @@ from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame, plan_scale
 from studio_pipeline.pixels.masks import Zone, ZoneMap
 from studio_pipeline.records.capture import State
+from studio_pipeline.records.develop import BaseRecord
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.proposal import Proposal
 from studio_pipeline.session.cache import CaptureCache
@@ -74,6 +76,7 @@ class Desk:
         self._health = health
         self._proxies: OrderedDict[tuple[str, str], Future[_Canvas]] = OrderedDict()
         self._proxies_lock = threading.Lock()
+        self._turning = threading.Lock()
 
     def status(self) -> Json:
         return report.status(self._session, self._catalog.entries(), self._now())
@@ -133,6 +136,9 @@ class Desk:
         return self._decided(self._decisions.somebody_here(capture_id, user, self._now()))
 
     def repaint(self, capture_id: str, polygons: list[list[list[float]]], user: str) -> Json:
+        proposal = self._entry(capture_id).proposal
+        if proposal is not None and (turn := proposal.turn) is not None:  # drawn on the turned picture
+            polygons = [[list(turn.back(y, x)) for y, x in polygon] for polygon in polygons]
         corners = [[Point(round(y), round(x)) for y, x in polygon] for polygon in polygons]
         return self._decided(self._decisions.repaint(capture_id, corners, user, self._now()))
 
@@ -182,7 +188,7 @@ class Desk:
         return self._from_master(entry, proposal, layer, place, shrink)
 
     def _from_master(self, entry: Entry, proposal: Proposal, layer: str, place: Roi, shrink: int) -> bytes:
-        frame, reading = self._master(entry), self._reading(entry)
+        frame, reading = self._in_geometry(entry, proposal, self._master(entry))
         full = Roi(*(v * shrink for v in (place.y0, place.x0, place.y1, place.x1)))
         canvas = proposal.canvas
         full = full.shifted(canvas.y0, canvas.x0) & canvas
@@ -203,8 +209,8 @@ class Desk:
         if waiting is None:  # other tiles of this picture wait for this one; other pictures do not
             try:
                 look = entry.base.look if entry.base else None
-                frame, _ = stages.load_base(self._conductor.source(entry), True, look)
-                future.set_result(_render(proposal, frame, self._reading(entry)))
+                base = stages.load_base(self._conductor.source(entry), True, look)
+                future.set_result(_render(proposal, *self._in_geometry(entry, proposal, base)))
             except BaseException as error:
                 with self._proxies_lock:
                     self._proxies.pop(key, None)
@@ -215,7 +221,15 @@ class Desk:
         zones = self._proxy(entry, proposal).zones
         return np.asarray(_cut(zones, place, whole, cv2.INTER_NEAREST), np.uint8)
 
-    def _master(self, entry: Entry) -> Frame:
+    def _in_geometry(
+        self, entry: Entry, proposal: Proposal, base: tuple[Frame, BaseRecord]
+    ) -> tuple[Frame, Reading]:
+        """The base as the proposal has it. Others wait while one is turned, and find it in the cache."""
+        with self._turning if proposal.turn else contextlib.nullcontext():
+            source = self._conductor.source(entry)
+            return stages.turned(source, *base, self._reading(entry), proposal.turn)
+
+    def _master(self, entry: Entry) -> tuple[Frame, BaseRecord]:
         """The full-size base, developed by a worker if it is not there; waits for it."""
         from studio_pipeline.develop import load_frame
 
@@ -227,7 +241,7 @@ class Desk:
             if time.monotonic() > until:
                 raise Refused(f"{entry.name} is still being developed at full size; look again in a moment")
             time.sleep(0.05)
-        return load_frame(folder)[0]
+        return load_frame(folder)
 
     def _reading(self, entry: Entry) -> Reading:
         look = entry.base.look if entry.base else None

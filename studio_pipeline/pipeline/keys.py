@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import digest
 from studio_pipeline.records.develop import DevelopSettings
 from studio_pipeline.records.entry import Door
+from studio_pipeline.records.subject import SubjectRecord
 
 
 def base_key(member_sha256: str, settings: DevelopSettings, versions: dict[str, str]) -> str:
@@ -17,3 +21,8 @@ def reading_key(base: str, door: Door | None) -> str:
     """A reading depends on the base and on what a person said about it, not on who said it when."""
     said = None if door is None else door.model_dump(mode="json", include={"kind", "polygons"})
     return digest({"base": base, "door": said})
+
+
+def turn_key(turn: Turn, subject: SubjectRecord | None = None) -> str:
+    """Of a base that is turned, or of the reading of one."""
+    return digest({"turn": asdict(turn), "subject": subject.digest() if subject else None})

@@ -48,7 +48,7 @@ class Changes:
 def changes_between(null_render: Codes, master: Codes, canvas: Roi, base: Roi) -> Changes:
     """What differs from the null render, and all of the new area."""
     mask = np.ones(master.shape[:2], np.bool_)
-    inner = base.within(canvas)
+    inner = (base & canvas).within(canvas)
     before, after = null_render[inner], master[inner]
     mask[inner] = (before != after).any(axis=2)
     return Changes(canvas, mask, master[mask])

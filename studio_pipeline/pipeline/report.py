@@ -78,14 +78,14 @@ def row(entry: Entry) -> Json:
 
 def detail(entry: Entry, decisions: list[Decision], proxy_scale: float) -> Json:
     """One capture with everything the loupe shows."""
-    subject = entry.subject
+    subject, turn = entry.subject, entry.proposal.turn if entry.proposal else None
     return row(entry) | {
         "proposal": _proposal(entry, proxy_scale) if entry.proposal else None,
         "subject": {
             "kind": subject.kind,
             "sure": subject.sure,
             "reason": subject.reason,
-            "faces": [_corners(f.roi) for f in subject.faces],
+            "faces": [_corners(turn.roi(f.roi) if turn else f.roi) for f in subject.faces],
             "zones": subject.fractions,
             "decided_by": subject.decided_by,
         }

@@ -83,6 +83,8 @@ def edit(
         frame, _ = develop.develop(source, role_of(source), preset.develop, half=False)
     with watch.stage("subject"):
         small, reading = read(frame)
+        if (turn := stack.turn(reading, specs)) is not None:
+            frame, small, reading = turn.frame(frame), turn.frame(small), reading.turned(turn)
     with watch.stage("plan"):
         plans = stack.plan_all(small, reading, specs)
         refused = [f"{p.edit}, {r.where}: {r.reason}" for p in plans for r in p.refusals]
@@ -214,7 +216,8 @@ def _limits(
     limits: GuardLimits, plans: tuple[Plan, ...], extent: Extent, out: Path, asked: bool
 ) -> GuardLimits:
     """The guards' limits for this canvas. Raises Refused for one that no file should have."""
-    canvas = stack.canvas_of(tuple(p for p in plans if p.changes), Roi.of(extent)).extent
+    region = stack.canvas_of(tuple(p for p in plans if p.changes), Roi.of(extent))
+    canvas = region.extent
     longest = LONGEST_JPEG_EDGE_PX if out.suffix.lower() in (".jpg", ".jpeg") else LARGEST_CANVAS_PX
     if canvas.area > LARGEST_CANVAS_PX or canvas.long_edge > longest:
         raise Refused(
@@ -223,7 +226,7 @@ def _limits(
         )
     if not asked:
         return limits
-    new_area = (canvas.area - extent.area) / extent.area
+    new_area = (canvas.area - (region & Roi.of(extent)).extent.area) / extent.area
     return limits.model_copy(update={"new_area_max": max(limits.new_area_max, new_area)})
 
 

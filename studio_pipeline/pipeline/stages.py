@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,11 @@ import numpy as np
 from studio_pipeline.edits import stack
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.guards.base import Rendered
-from studio_pipeline.pipeline.keys import reading_key
+from studio_pipeline.pipeline.keys import reading_key, turn_key
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.capture import Exposure, Role
 from studio_pipeline.records.develop import BaseRecord, DevelopSettings, Look
 from studio_pipeline.records.entry import Door
@@ -101,6 +102,27 @@ def read(source: Source, look: Look | None, door: Door | None) -> Reading:
     return cache.load_reading(folder)
 
 
+def turned(
+    source: Source, frame: Frame, record: BaseRecord, reading: Reading, turn: Turn | None
+) -> tuple[Frame, Reading]:
+    """A base at either size and its reading, in the geometry of a proposal, kept in the cache."""
+    from studio_pipeline import develop
+
+    if turn is None:
+        return frame, reading
+    folder = source.products.turned(source.base_key, turn_key(turn), half=frame.scale < 1)
+    try:
+        frame = develop.load_frame(folder)[0]
+    except FileNotFoundError:
+        develop.save_frame(folder, turn.frame(frame), record)
+        frame = develop.load_frame(folder)[0]
+    cache.touch(folder)
+    beside = source.products.reading(turn_key(turn, reading.record))
+    if not beside.exists():
+        cache.save_reading(beside, reading.turned(turn))
+    return frame, replace(cache.load_reading(beside), turn=turn)
+
+
 def look_at(frame: Frame, master: Extent, door: Door | None) -> Reading:
     """Read the subject of a plan-scale frame, then apply what a person said."""
     from studio_pipeline import subject
@@ -142,6 +164,8 @@ def propose(
     reading = read(source, look, door)
     if reading.record.kind in ("empty-set", "grey-card") and door is None:
         return Proposed(reading.record, None)
+    subject, turn = reading.record, stack.turn(reading, edits)
+    frame, reading = turned(source, frame, record, reading, turn)
     plans = stack.plan_all(frame, reading, edits)
     after, guards = check(plans, frame, reading, limits)
     failed = {g.edit for g in guards if not g.passed}
@@ -151,18 +175,19 @@ def propose(
         capture_id=source.capture_id,
         base_key=source.base_key,
         zones_sha256=reading.record.zones_sha256,
-        base_extent=record.extent,
+        base_extent=reading.record.extent,
         plans=plans,
         enabled=enabled,
         guards=guards,
         versions=deciding_versions(),
+        turn=turn,
     )
     if proposal.active != tuple(p for p in plans if p.changes):
         after = stack.render(proposal.active, frame, reading, proposal.canvas.scaled(frame.scale))
     cache.write_file(
         source.products.proposed(proposal.shown_hash()), to_jpeg(after, frame.encoding, THUMB_LONG_EDGE_PX)
     )
-    return Proposed(reading.record, proposal)
+    return Proposed(subject, proposal)
 
 
 def check(

@@ -101,7 +101,13 @@ def _check_pixels(
     if proof.zones_sha256(zones) != record.proposal.zones_sha256:
         verdict.reasons.append("the zones are not those that were approved")
     base = _develop_again(session, record, originals)
-    verdict.locked_pixels = int(np.count_nonzero(zones == Zone.LOCKED))
+    if (turn := record.proposal.turn) is not None:
+        base, zones = turn.frame(base), turn.zones(zones)
+    if changes.canvas != record.proposal.canvas:
+        verdict.reasons.append("the canvas is not the one that was approved")
+    kept = base.roi & changes.canvas  # less than the base where the frame crops it
+    locked = zones[kept.within(base.roi)] == Zone.LOCKED
+    verdict.locked_pixels = int(np.count_nonzero(locked))
     null_render = stack.null_render(base, changes.canvas)
     master = changes.apply(null_render)
     strayed = _strayed(record, zones, changes.canvas, null_render, master)
@@ -109,10 +115,9 @@ def _check_pixels(
         verdict.reasons.append(
             f"the record itself changes {_where(strayed, changes.canvas)} outside its zones"
         )
-    inner = base.roi.within(changes.canvas)
-    changed = (null_render != master).any(axis=2)
-    verdict.changed_area_fraction = float(changed[inner].mean())
-    verdict.locked_pixels_changed = int(np.count_nonzero(changed[inner] & (zones == Zone.LOCKED)))
+    changed = (null_render != master).any(axis=2)[kept.within(changes.canvas)]
+    verdict.changed_area_fraction = float(changed.mean())
+    verdict.locked_pixels_changed = int(np.count_nonzero(changed & locked))
     _compare(file, record, base, zones, changes.canvas, master, verdict)
 
 
@@ -143,7 +148,8 @@ def _compare(
         return
     if form.lossless and expected.shape == master.shape:
         verdict.reasons.append(f"pixels were changed after delivery: {_where(differs, canvas)}")
-        locked = differs[base.roi.within(canvas)] & (zones == Zone.LOCKED)
+        kept = base.roi & canvas
+        locked = differs[kept.within(canvas)] & (zones[kept.within(base.roi)] == Zone.LOCKED)
         verdict.locked_pixels_changed = (verdict.locked_pixels_changed or 0) + int(np.count_nonzero(locked))
     else:
         verdict.locked_pixels_changed = None
@@ -192,7 +198,8 @@ def _strayed(record: DeliveryRecord, zones: ZoneMap, canvas: Roi, before: Codes,
     """Where the recorded changes lie outside the zones that the recorded edits may write."""
     allowed = {zone for plan in record.proposal.active for zone in writable_zones(EDITS[plan.edit], plan)}
     on_canvas = np.full(before.shape[:2], int(Zone.NEW), np.uint8)
-    on_canvas[Roi(0, 0, *zones.shape).within(canvas)] = zones
+    whole = Roi(0, 0, *zones.shape)
+    on_canvas[(whole & canvas).within(canvas)] = zones[(whole & canvas).within(whole)]
     return np.asarray((before != after).any(axis=2) & ~inside(on_canvas, *allowed), np.bool_)
 
 

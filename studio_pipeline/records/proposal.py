@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record, digest
 from studio_pipeline.records.plan import Plan, Tier
 
@@ -32,6 +33,8 @@ class Proposal(Record):
     """What a person is asked to approve. Its digest covers everything that decides a pixel.
 
     ``enabled`` names the edits whose switch is on; the page may show any subset, each with its own digest.
+    ``turn``: by what the base was turned before all of it was planned, whatever the switches say. Then
+    ``base_extent`` and every place in the plans are of the turned base, ``zones_sha256`` of zones as read.
     """
 
     capture_id: str
@@ -42,6 +45,7 @@ class Proposal(Record):
     enabled: tuple[str, ...]
     guards: tuple[GuardResult, ...]
     versions: dict[str, str]
+    turn: Turn | None = None
 
     @property
     def active(self) -> tuple[Plan, ...]:
@@ -74,7 +78,8 @@ class Proposal(Record):
 
     def shown_hash(self) -> str:
         """What an approval is bound to: every input of every pixel shown (guards' figures are outcomes)."""
-        return digest(self.model_dump(mode="json", exclude={"guards"}))
+        unsaid = {"guards"} if self.turn else {"guards", "turn"}
+        return digest(self.model_dump(mode="json", exclude=unsaid))
 
 
 class Verb(StrEnum):

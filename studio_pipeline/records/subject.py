@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Literal
 
-from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.records.base import Record
 
 
 class Face(Record):
-    """A face in master pixels. ``sources`` names every detector that saw it."""
+    """A face in master pixels. ``sources`` names every detector that saw it.
+
+    ``eyes``: the middle of each, the left one in the picture first; empty where they were not found, and in
+    readings made before they were looked for. ``chin``: its lowest point, where the face's mesh was found.
+    """
 
     roi: Roi
     score: float
     sources: tuple[str, ...]
+    eyes: tuple[Point, ...] = ()
+    chin: Point | None = None
 
 
 class SubjectRecord(Record):

@@ -42,6 +42,10 @@ class CaptureCache:
     def base(self, base_key: str, *, half: bool) -> Path:
         return self.folder / f"base-{base_key[:16]}-{'half' if half else 'full'}"
 
+    def turned(self, base_key: str, turn_key: str, *, half: bool) -> Path:
+        """A base that was turned."""
+        return self.folder / f"base-{base_key[:16]}-{turn_key[:16]}-{'half' if half else 'full'}"
+
     def reading(self, key: str) -> Path:
         return self.folder / f"reading-{key[:16]}"
 

@@ -19,6 +19,7 @@ from studio_pipeline.subject.detectors import Detectors, shared
 from studio_pipeline.subject.evidence import Evidence, gather
 from studio_pipeline.subject.faces import SMALLEST_PX, find_faces
 from studio_pipeline.subject.look import Look, look_at
+from studio_pipeline.subject.mesh import located
 from studio_pipeline.subject.reading import Reading
 from studio_pipeline.subject.skin import healable_skin
 from studio_pipeline.versions import deciding_versions
@@ -65,10 +66,12 @@ def read_subject(frame: Frame, master: Extent, detectors: Detectors | None = Non
     seen = _see(frame, detectors)
     if seen.faces:
         doubt = _contradiction(seen)
-        return _all_locked(frame, master, seen, doubt) if doubt else _portrait(frame, master, seen, detectors)
+        if doubt:
+            return _all_locked(frame, master, seen, doubt, detectors)
+        return _portrait(frame, master, seen, detectors)
     scene = scenes.read_scene(seen.srgb, seen.evidence)
     if scene.kind == "unsure":
-        return _all_locked(frame, master, seen, scene.reason)
+        return _all_locked(frame, master, seen, scene.reason, detectors)
     return _set_only(frame, master, seen, scene)
 
 
@@ -115,7 +118,7 @@ def _portrait(frame: Frame, master: Extent, seen: _Seen, detectors: Detectors) -
     at_plan = zones.draw(solved, skin, unit_px)
     covered = np.where(at_plan == Zone.BACKDROP, 0, np.rint(255 * solved.alpha)).astype(np.uint8)
     readable = ~grow(at_plan != Zone.BACKDROP, zones.margin_px(unit_px))
-    record = _record(master, _faces_on(master, seen), "portrait", "")
+    record = _record(master, _faces_on(master, seen, detectors), "portrait", "")
     body = _enlarged((seen.evidence.likely > _SEEN) | (seen.evidence.agreed > _SEEN), frame.extent)
     return _reading(record, zones.at_master(at_plan, master), readable, covered, body)
 
@@ -129,7 +132,7 @@ def _set_only(frame: Frame, master: Extent, seen: _Seen, scene: scenes.Scene) ->
     return _reading(record, zones.at_master(at_plan, master), readable, card.astype(np.uint8) * np.uint8(255))
 
 
-def _all_locked(frame: Frame, master: Extent, seen: _Seen, reason: str) -> Reading:
+def _all_locked(frame: Frame, master: Extent, seen: _Seen, reason: str, detectors: Detectors) -> Reading:
     """Nothing may be written; a plain backdrop that reaches the border, away from anybody, may be read."""
     anybody = (seen.evidence.likely > 0.05) | (seen.evidence.agreed > 0.05)
     for face in seen.faces:
@@ -141,7 +144,7 @@ def _all_locked(frame: Frame, master: Extent, seen: _Seen, reason: str) -> Readi
         calm = model.plain & ~model.differs(seen.srgb) & ~near
         readable = calm & matte.touching(calm, calm & _border(seen.look.extent))
         readable = matte.opened(readable, max(2, round(0.05 * seen.unit_px)))
-    record = _record(master, _faces_on(master, seen), "unsure", reason)
+    record = _record(master, _faces_on(master, seen, detectors), "unsure", reason)
     likely = np.rint(255 * resized(seen.evidence.likely, frame.extent)).astype(np.uint8)
     return _reading(record, _full(master, Zone.LOCKED), _enlarged(readable, frame.extent), likely)
 
@@ -176,11 +179,10 @@ def _enlarged(mask: Mask, extent: Extent) -> Mask:
     return np.asarray(full == 255, np.bool_)
 
 
-def _faces_on(master: Extent, seen: _Seen) -> tuple[Face, ...]:
+def _faces_on(master: Extent, seen: _Seen, detectors: Detectors) -> tuple[Face, ...]:
     to_master = master.long_edge / seen.look.extent.long_edge
-    return tuple(
-        face.model_copy(update={"roi": face.roi.scaled(to_master) & Roi.of(master)}) for face in seen.faces
-    )
+    faces = (located(detectors, seen.look.picture, face, to_master) for face in seen.faces)
+    return tuple(face.model_copy(update={"roi": face.roi & Roi.of(master)}) for face in faces)
 
 
 def _record(master: Extent, faces: tuple[Face, ...], kind: Kind, reason: str) -> SubjectRecord:

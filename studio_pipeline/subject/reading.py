@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, resize_zones
-from studio_pipeline.records.subject import SubjectRecord
+from studio_pipeline.pixels.turn import Turn
+from studio_pipeline.records.subject import Face, SubjectRecord
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,7 @@ class Reading:
     ``matte``: uint8 at plan scale, 255 = person, or what a person holds or touches.
     ``body``: boolean at plan scale, where the detectors themselves see somebody; None where a person drew the
     lock, or it is not known: then all of the matte is.
+    ``turn``: by what all of this was turned; the record still names the zones as they were read.
     """
 
     record: SubjectRecord
@@ -30,6 +32,22 @@ class Reading:
     backdrop: Mask
     matte: NDArray[np.uint8]
     body: Mask | None = None
+    turn: Turn | None = None
+
+    def turned(self, turn: Turn | None) -> Reading:
+        """The same of the turned base, every doubt to the protected side."""
+        if turn is None:
+            return self
+        record = self.record.model_copy(
+            update={
+                "extent": turn.extent,
+                "faces": tuple(_turned(face, turn) for face in self.record.faces),
+            }
+        )
+        body = None if self.body is None else ~turn.sure(~self.body)
+        return Reading(
+            record, turn.zones(self.zones), turn.sure(self.backdrop), turn.matte(self.matte), body, turn
+        )
 
     def canvas_zones(self, roi: Roi, scale: float) -> ZoneMap:
         """Zones of a canvas region at a scale; ``Zone.NEW`` outside the base."""
@@ -58,3 +76,17 @@ class Reading:
             return np.asarray(enlarged, np.uint8).view(np.bool_)
         unread = cv2.resize((~self.backdrop).astype(np.float32), size, interpolation=cv2.INTER_AREA)
         return np.asarray(unread == 0, np.bool_)
+
+
+def _turned(face: Face, turn: Turn) -> Face:
+    def point(p: Point) -> Point:
+        y, x = turn.place(p.y + 0.5, p.x + 0.5)
+        return Point(round(y - 0.5), round(x - 0.5))
+
+    return face.model_copy(
+        update={
+            "roi": turn.roi(face.roi),
+            "eyes": tuple(point(eye) for eye in face.eyes),
+            "chin": point(face.chin) if face.chin else None,
+        }
+    )

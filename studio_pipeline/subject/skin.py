@@ -12,7 +12,8 @@ from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.records.subject import Face
 from studio_pipeline.subject.detectors import Detectors, FacePoints, Picture
-from studio_pipeline.subject.look import crop, square
+from studio_pipeline.subject.look import crop
+from studio_pipeline.subject.mesh import around, mesh
 
 # The mesh's oval runs along hairline and ears; drawn in by this much it keeps clear of both.
 _INSIDE_OVAL = 0.88
@@ -31,10 +32,10 @@ def healable_skin(detectors: Detectors, picture: Picture, faces: Sequence[Face])
     out = np.zeros(picture.shape[:2], np.bool_)
     whole = Roi(0, 0, *picture.shape[:2])
     for face in faces:
-        region = square(face.roi.grown(face.roi.extent.height // 2))
+        region = around(face)
         part = crop(picture, region)
-        points = detectors.face_points(part)
-        if points is None or not _fits(points, face.roi.shifted(-region.y0, -region.x0)):
+        points = mesh(detectors, part, face.roi.shifted(-region.y0, -region.x0))
+        if points is None:
             continue
         unit = float(face.roi.extent.height)
         open_skin = _open_areas(points, part.shape[:2], unit) & _skin_coloured(part, points, unit)
@@ -44,12 +45,6 @@ def healable_skin(detectors: Detectors, picture: Picture, faces: Sequence[Face])
         inner = region & whole
         out[inner.within(whole)] |= clean[inner.within(region)]
     return out
-
-
-def _fits(points: FacePoints, roi: Roi) -> bool:
-    """Whether the mesh lies on this face and not on a neighbour."""
-    centre = points.oval.mean(axis=0)
-    return bool(roi.y0 < centre[0] < roi.y1 and roi.x0 < centre[1] < roi.x1)
 
 
 def _open_areas(points: FacePoints, shape: tuple[int, ...], unit: float) -> Mask:

@@ -72,3 +72,11 @@ def test_a_room_without_people_waits_for_a_person(pictures_folder: Path, name: s
     assert (reading.record.kind, reading.record.sure) == ("unsure", False)
     assert "nobody" in reading.record.reason
     assert (reading.zones == Zone.LOCKED).all()
+
+
+@pytest.mark.parametrize("name", PORTRAITS)
+def test_eyes_are_found_in_every_face(pictures_folder: Path, name: str) -> None:
+    for face in read(picture(pictures_folder, name)).record.faces:
+        left, right = face.eyes
+        assert face.chin is not None and left.x < right.x
+        assert all(face.roi.y0 < eye.y < (face.roi.y0 + face.roi.y1) / 2 for eye in face.eyes)

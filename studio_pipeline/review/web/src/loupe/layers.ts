@@ -75,8 +75,10 @@ export class Layers {
     const render = this.picture?.render;
     if (before && render) {
       // Outside the base there is no "before": the surround, not whatever the tiles hold there.
-      const [y0, x0] = render.canvas;
-      before.setClip(new Rect(-x0, -y0, render.base[1], render.base[0]));
+      const [y0, x0, y1, x1] = render.canvas;
+      const [top, left] = [Math.max(y0, 0), Math.max(x0, 0)];
+      const [bottom, right] = [Math.min(y1, render.base[0]), Math.min(x1, render.base[1])];
+      before.setClip(new Rect(left - x0, top - y0, right - left, bottom - top));
     }
     if (!after) return;
     if (this.#splitAt === null) return after.setClip(null);

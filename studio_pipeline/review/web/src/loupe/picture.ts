@@ -5,7 +5,7 @@ import type { Layer, PointYx, Roi } from '../lib/types';
 
 const { Point, Rect } = OpenSeadragon;
 
-/** A render: its tiles cover `canvas`, which holds the base. */
+/** A render: its tiles cover `canvas`, which may hold the base, lie in it, or neither. */
 export interface Render {
   hash: string;
   enabled: string[];
@@ -53,7 +53,7 @@ export class World {
     const { canvas } = this.render;
     const unlike = ([y0, x0, y1, x1]: Roi) =>
       Math.abs(Math.log((width / height) * ((y1 - y0) / (x1 - x0))));
-    return this.rect(unlike(canvas) < unlike(base) ? canvas : base);
+    return this.rect(unlike(canvas) <= unlike(base) ? canvas : base);
   }
 }
 
