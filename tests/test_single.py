@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -261,6 +262,29 @@ def test_edits_of_skin_need_a_person(
 
 
 # --- never an original
+
+
+def test_a_drawn_area_and_what_is_spared_are_kept_to(pictures: dict[str, Picture], tmp_path: Path) -> None:
+    given = pictures["dng"]
+    height, width = given.codes.shape[:2]
+    area = np.zeros((height, width), np.uint8)
+    area[:, : width // 2] = 255
+    Image.fromarray(area).save(tmp_path / "left.png")
+    heal = ("edit", given.path, "--edit", "heal_spots", "--json", "-o")
+    everywhere = done(*heal, tmp_path / "all.tif").json["edits"][0]["items"]
+    left = done(*heal, tmp_path / "left.tif", "--area", tmp_path / "left.png").json["edits"][0]
+    assert left["items"] and len(left["items"]) != len(everywhere)
+    changed = (read(tmp_path / "left.tif")[0] != given.codes).any(axis=2)
+    assert changed[:, : width // 2].any() and not changed[:, width // 2 + 12 :].any()
+    y0, x0, y1, x1 = left["items"][0]["roi"]
+    corners = [[[y0, x0], [y0, x1], [y1, x1], [y1, x0]]]
+    (tmp_path / "spare.json").write_text(json.dumps(corners))
+    spared = f"heal_spots={tmp_path / 'spare.json'}"
+    words = ("--area", tmp_path / "left.png", "--spare", spared, "--again", "2")
+    again = done(*heal, tmp_path / "again.tif", *words).json["edits"][0]
+    assert left["items"][0]["id"] not in {item["id"] for item in again["items"]}
+    assert again["hand"]["tries"] == 2 and again["hand"]["spare"] == corners
+    assert studio(*heal, tmp_path / "x.tif", "--area", tmp_path / "no.png").failure.startswith("cannot read")
 
 
 def test_the_picture_itself_is_never_written_to(tmp_path: Path) -> None:

@@ -61,6 +61,71 @@ def revoke(folder: Folder, captures: Captures = None) -> None:
             terminal.show(f"{entry.name} is {entry.state.value} no more")
 
 
+def hand(
+    folder: Folder,
+    capture: Annotated[
+        str, typer.Argument(metavar="CAPTURE", help="A name, or an id (6 digits are enough).")
+    ],
+    edit: Annotated[
+        str | None, typer.Option("--edit", metavar="NAME", help="Which edit; not needed where there is one.")
+    ] = None,
+    area: Annotated[
+        Path | None, typer.Option("--area", metavar="FILE", help="Work there: mask (PNG) or polygons (JSON).")
+    ] = None,
+    spare: Annotated[
+        Path | None, typer.Option("--spare", metavar="FILE", help="Change nothing there.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Try again, from another seed.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Take back what was drawn and tried.")] = False,
+    off: Annotated[
+        list[str] | None, typer.Option("--off", metavar="ID", help="Switch items off: an id, a kind, or all.")
+    ] = None,
+    on: Annotated[list[str] | None, typer.Option("--on", metavar="ID", help="Switch them on again.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Guide one edit of one capture by hand, or switch single items of it. Without a wish: what there is."""
+    from studio_pipeline.errors import Refused
+    from studio_pipeline.pipeline import hands
+    from studio_pipeline.pipeline.studio import utc_now
+    from studio_pipeline.records.hand import Wish
+
+    with decisions_about(folder) as (catalog, decisions):
+        (entry,) = named(catalog, [capture])
+        wish = Wish(again=again, clear=clear)
+        if area or spare:
+            if entry.base is None:
+                raise Refused(f"{entry.name} is {entry.state.value}: wait until it is developed")
+            drawn = [hands.read(one).on(entry.base.extent) if one else None for one in (area, spare)]
+            wish = wish.model_copy(update={"area": drawn[0], "spare": drawn[1]})
+        asks, switches = wish != Wish(), bool(off or on)
+        if asks and switches:
+            raise Refused("ask for a new plan, or switch items of the one there is: not both")
+        if switches:
+            chosen = hands.switched(decisions.session, catalog, entry, edit, off or [], on or [])
+            entry = decisions.switch(entry.id, chosen, user(), utc_now())
+        elif asks:
+            names = [spec.name for spec in decisions.session.preset.edits]
+            wanted = hands.one_of(names, edit)
+            entry = decisions.hand(entry.id, wanted, wish, None, user(), utc_now())
+        _show_hand(entry, edit, as_json, planned_anew=asks)
+
+
+def _show_hand(entry: Any, edit: str | None, as_json: bool, planned_anew: bool) -> None:
+    from studio_pipeline.pipeline import hands
+
+    told = hands.told(entry, edit)
+    if as_json:
+        terminal.print_json({"id": entry.id, "name": entry.name, "state": entry.state.value, "edits": told})
+        return
+    for one in told:
+        terminal.show(f"{one['name']}: {one['by_hand'] or 'as proposed'}")
+        rows = [[i["id"], "on" if i["on"] else "off", i["kind"], i["said"]] for i in one["items"]]
+        if rows:
+            terminal.print_table(["item", "", "kind", ""], rows)
+    if planned_anew:
+        terminal.show(f"{entry.name} is planned anew by `studio run`, or at once where `studio shoot` runs")
+
+
 def deliver(
     folder: Folder,
     recipe: Annotated[

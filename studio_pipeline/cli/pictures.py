@@ -24,16 +24,36 @@ def edit(
         list[str] | None,
         typer.Option("--set", metavar="NAME.KEY=VALUE", help="A parameter; KEY=VALUE with one --edit."),
     ] = None,
+    areas: Annotated[
+        list[str] | None,
+        typer.Option("--area", metavar="NAME=FILE", help="Work there: a mask (PNG, white = inside) or JSON."),
+    ] = None,
+    spares: Annotated[
+        list[str] | None,
+        typer.Option("--spare", metavar="NAME=FILE", help="Change nothing there; FILE alone with one edit."),
+    ] = None,
+    again: Annotated[
+        int, typer.Option("--again", metavar="N", min=0, help="Another try: added to the seeds.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Edit one picture, without a session. Edits of skin are refused."""
-    from studio_pipeline.pipeline import settings, single
+    from studio_pipeline.pipeline import hands, settings, single
     from studio_pipeline.records.preset import load
 
     chosen = load(preset)
     specs = settings.specs(chosen, edits or [], values or [])
+    by_hand = hands.asked([spec.name for spec in specs], areas or [], spares or [], again)
     with terminal.progress("editing") as tell:
-        answer = single.edit(source, out, chosen, specs, asked=bool(edits or values), tell=tell)
+        answer = single.edit(
+            source,
+            out,
+            chosen,
+            specs,
+            asked=bool(edits or values or areas or spares),
+            by_hand=by_hand,
+            tell=tell,
+        )
     if as_json:
         terminal.print_json(answer)
         return

@@ -18,8 +18,9 @@ from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
 from studio_pipeline.pixels.poisson import heal
 from studio_pipeline.pixels.spots import Blob, find
 from studio_pipeline.records.base import Record
-from studio_pipeline.records.plan import Plan, Refusal, Tier
-from studio_pipeline.records.spots import Spot, SpotsPlan
+from studio_pipeline.records.hand import Hand, drawn
+from studio_pipeline.records.plan import Item, Plan, Refusal, Tier
+from studio_pipeline.records.spots import Disc, Spot, SpotsPlan
 from studio_pipeline.subject.reading import Reading
 
 _MIN_OUTLIER = 3.5  # at 2 the strongest grain of a whole frame begins to count
@@ -28,6 +29,8 @@ _LEAST_RADIUS_PX = 3.0  # at plan scale; smaller limits, in small pictures, cann
 _SOURCE_DIRECTIONS = 16
 _LOOK_WEIGHTS = np.array([0.05, 1.0, 0.5])  # healing mends light, so it weighs little
 _TEXTURE_SIGMA_PX = 3.0
+_KEENEST = 1.5  # of sensitivity: where a person pointed
+_RIM_PX = 1.0  # at plan scale: a disc's edge at the master may lie so much further out
 _BORDER_PX = 3  # at plan scale: room for the rim of a disc, however a scale rounds it
 
 
@@ -63,26 +66,34 @@ class HealSpots:
     def plan(
         self, frame: Frame, reading: Reading, params: HealSpotsParams, seed: int, given: Given = NOTHING_GIVEN
     ) -> Plan:
-        """Spots of a frame at plan scale, on backdrop only, away from the person. ``seed`` has no effect."""
-        plain = _plain(frame, reading, params)
+        """Spots of a frame at plan scale, on backdrop only, away from the person; each an item.
+
+        The hand's ``area``: only spots whose centre lies there, looked for as keenly as can be. ``spare``:
+        none that reaches into it. Another try heals from the next likeliest place. ``seed`` has no effect.
+        """
+        hand, plain = given.hand, _plain(frame, reading, params)
         refusals: tuple[Refusal, ...] = ()
         if not plain.any():
             reason = reading.record.reason or "no backdrop far enough from the person"
             refusals = (Refusal(where="whole edit", reason=reason),)
-        spots, left_out = _find_spots(frame, plain, params)
+        spots, left_out = _find_spots(frame, plain, params, hand)
+        notes = [f"spots left, too near the border or with no clean backdrop beside: {left_out}"] * bool(
+            left_out
+        )
+        if hand.area and not spots and plain.any():
+            notes.append("no spot was found in the area that was drawn")
         return Plan(
             edit=self.name,
             version=self.version,
             tier=self.tier,
             engine=self.engine,
             seed=seed,
-            hand=given.hand,
+            hand=hand,
             params=params.model_dump(mode="json"),
             changes=bool(spots),
             refusals=refusals,
-            notes=(f"spots left, too near the border or with no clean backdrop beside: {left_out}",)
-            if left_out
-            else (),
+            notes=tuple(notes),
+            items=tuple(_item(spot) for spot in spots),
             body=SpotsPlan(spots=spots).model_dump(mode="json"),
         )
 
@@ -100,10 +111,12 @@ class HealSpots:
         for spot, disc, window in zip(spots, discs, windows, strict=True):
             part = window & roi
             source = window.shifted(round(spot.offset.y * base.scale), round(spot.offset.x * base.scale))
-            # A proxy so small that a spot is less than a pixel may have no room for its rim.
-            if part.empty or not (base.roi.contains(window) and base.roi.contains(source)):
+            if spot.id in plan.off or part.empty:
                 continue
-            # Flaws beside this one must not hold up its membrane.
+            # A proxy so small that a spot is less than a pixel may have no room for its rim.
+            if not (base.roi.contains(window) and base.roi.contains(source)):
+                continue
+            # Flaws beside this one must not hold up its membrane, be they healed or not.
             beside = [d for d, w in zip(discs, windows, strict=True) if not (w & window).empty]
             flawed = np.logical_or.reduce([d.mask(window) for d in beside])
             healed = heal(base.linear(window), base.linear(source), flawed)
@@ -124,27 +137,49 @@ def _plain(frame: Frame, reading: Reading, params: HealSpotsParams) -> Mask:
     return grow(plain, -margin_px)
 
 
-def _find_spots(frame: Frame, plain: Mask, params: HealSpotsParams) -> tuple[tuple[Spot, ...], int]:
+def _find_spots(
+    frame: Frame, plain: Mask, params: HealSpotsParams, hand: Hand
+) -> tuple[tuple[Spot, ...], int]:
     """The spots that can be healed, strongest first, and how many have no source."""
     if not plain.any():
         return (), 0
+    sensitivity = max(params.sensitivity, _KEENEST) if hand.area else params.sensitivity
     lab = to_lab(frame.linear())
     blobs = find(
         lab,
         plain,
         max_radius_px=max(_LEAST_RADIUS_PX, params.max_radius * frame.extent.long_edge),
-        min_outlier=_MIN_OUTLIER / params.sensitivity,
-        min_contrast=_MIN_CONTRAST / params.sensitivity,
+        min_outlier=_MIN_OUTLIER / sensitivity,
+        min_contrast=_MIN_CONTRAST / sensitivity,
     )
     room = _room(plain, blobs)
     texture = lab[..., 0] - cv2.GaussianBlur(lab[..., 0], (0, 0), _TEXTURE_SIGMA_PX)
     spots = []
-    kept = blobs[: params.max_count]
+    kept = _asked_for(blobs, hand, frame)[: params.max_count]
     for blob in kept:
-        offset = _source(blob, lab[..., 0], texture, room)
+        offset = _source(blob, lab[..., 0], texture, room, hand.tries)
         if offset is not None:
             spots.append(_to_master(blob, offset, frame.scale))
     return tuple(spots), len(kept) - len(spots)
+
+
+def _asked_for(blobs: list[Blob], hand: Hand, frame: Frame) -> list[Blob]:
+    """Those whose centre lies in the hand's area, where there is one, and that reach into nothing spared."""
+    inside_area, spared = (drawn(polygons, frame.roi, frame.scale) for polygons in (hand.area, hand.spare))
+
+    def is_spared(blob: Blob) -> bool:
+        disc = Disc(blob.y, blob.x, blob.radius_px + _RIM_PX)
+        window = disc.roi & frame.roi
+        return bool((spared[window.within(frame.roi)] & disc.mask(window)).any())
+
+    wanted = [b for b in blobs if not hand.area or inside_area[round(b.y), round(b.x)]]
+    return [b for b in wanted if not is_spared(b)] if hand.spare else wanted
+
+
+def _item(spot: Spot) -> Item:
+    across_px = round(2 * spot.radius_px)
+    said = f"{across_px} px across, differs by {spot.contrast:.1f} L*"
+    return Item(id=spot.id, kind="spot", roi=spot.disc(1.0).roi, said=said)
 
 
 def _room(plain: Mask, blobs: list[Blob]) -> NDArray[np.float32]:
@@ -158,9 +193,16 @@ def _room(plain: Mask, blobs: list[Blob]) -> NDArray[np.float32]:
 
 
 def _source(
-    blob: Blob, light: NDArray[np.float32], texture: NDArray[np.float32], room: NDArray[np.float32]
+    blob: Blob,
+    light: NDArray[np.float32],
+    texture: NDArray[np.float32],
+    room: NDArray[np.float32],
+    tries: int,
 ) -> tuple[int, int] | None:
-    """Offset (dy, dx) of the disc nearby whose texture and light are most like those around the spot."""
+    """Offset (dy, dx) of the disc nearby whose texture and light are most like those around the spot.
+
+    ``tries``: so many likelier ones were not liked.
+    """
     y, x, reach = round(blob.y), round(blob.x), math.ceil(blob.radius_px) + 2
     height, width = room.shape
     if min(y, x, height - 1 - y, width - 1 - x) < blob.radius_px + _BORDER_PX:
@@ -171,16 +213,16 @@ def _source(
     if not ring.any():
         return None
     wanted = _look(light[rows, columns][ring], texture[rows, columns][ring])
-    best: tuple[float, tuple[int, int]] | None = None
+    found: list[tuple[float, tuple[int, int]]] = []
     for dy, dx in _offsets(blob.radius_px):
         sy, sx = y + dy, x + dx
         if not (0 <= sy < height and 0 <= sx < width) or room[sy, sx] < reach:
             continue
         disc = (slice(sy - reach + 1, sy + reach), slice(sx - reach + 1, sx + reach))
         unlike = float(np.abs(_look(light[disc], texture[disc]) - wanted) @ _LOOK_WEIGHTS)
-        if best is None or unlike < best[0]:
-            best = unlike, (dy, dx)
-    return best[1] if best else None
+        found.append((unlike, (dy, dx)))
+    found.sort(key=lambda one: one[0])
+    return found[tries % len(found)][1] if found else None
 
 
 def _look(light: NDArray[np.float32], texture: NDArray[np.float32]) -> NDArray[np.float64]:

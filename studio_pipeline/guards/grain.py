@@ -14,7 +14,7 @@ from studio_pipeline.guards.sides import Side, extended_sides, extension
 from studio_pipeline.pixels.metrics import farness, grain_ratio, high_frequency_energy, tone
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
-from studio_pipeline.records.spots import SpotsPlan
+from studio_pipeline.records.spots import Spot, SpotsPlan
 
 _BLOCK_PX = 16
 _BLOCKS_ALONG, _BLOCKS_ACROSS = 24, 2
@@ -38,7 +38,7 @@ class Grain:
             found.append((plan.edit, max(figures, key=farness)))
         for plan in rendered.plans:
             if plan.edit == SpotsPlan.EDIT:
-                healed = _spots_ratio(rendered, SpotsPlan.model_validate(plan.body))
+                healed = _spots_ratio(rendered, SpotsPlan.model_validate(plan.body).on(plan.off))
                 found += [(plan.edit, healed)] if healed is not None else []
         low, high = limits.grain_min, limits.grain_max
         return [
@@ -80,11 +80,11 @@ def _energy(side: Side, blocks: list[Roi]) -> float:
     return float(np.median([high_frequency_energy(side.tone(block)) for block in blocks]))
 
 
-def _spots_ratio(rendered: Rendered, plan: SpotsPlan) -> float | None:
-    """Energy inside all spots over that in the rings around them; None where they are too few pixels."""
+def _spots_ratio(rendered: Rendered, spots: tuple[Spot, ...]) -> float | None:
+    """Energy inside all healed spots over that in the rings around them; None for too few pixels."""
     inner = outer = 0.0
     pixels = 0
-    for spot in plan.spots:
+    for spot in spots:
         disc = spot.disc(rendered.scale)
         window = disc.roi.grown(max(3, round(disc.radius_px)))
         if not rendered.kept.contains(window):

@@ -163,10 +163,13 @@ def _joined(entry: Entry, first: Member, members: tuple[Member, ...], marks: Mar
 
 
 def switches_of(entry: Entry) -> dict[str, dict[str, bool]]:
-    """The switches of the current proposal as a change of the entry, so that a new one starts with them."""
-    if entry.proposal is None:
+    """The switches of the current proposal as a change of the entry, so that a new one starts with them.
+
+    What was approved is in the entry already, and counts more than what was proposed.
+    """
+    if entry.proposal is None or (entry.approved_hash is not None and entry.switches):
         return {}
-    return {"switches": {p.edit: p.edit in entry.proposal.enabled for p in entry.proposal.plans if p.changes}}
+    return {"switches": entry.proposal.switches}
 
 
 def _placed(entry: Entry, withdrawn: bool) -> dict[str, State | str | None]:

@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from studio_pipeline.errors import TryAgain
-from studio_pipeline.pipeline import keys, schedule
+from studio_pipeline.pipeline import schedule
 from studio_pipeline.pipeline.accession import NOTHING_MADE, Accession, switches_of
+from studio_pipeline.pipeline.decide import PLANNED_ANEW
 from studio_pipeline.pipeline.delivery import Order
 from studio_pipeline.pipeline.schedule import Stage
-from studio_pipeline.pipeline.stages import Proposed, Source, absolute
+from studio_pipeline.pipeline.stages import Proposed, Source, absolute, source_of
 from studio_pipeline.pipeline.supervisor import Job, Lane, Outcome, Supervisor
 from studio_pipeline.records.capture import State
 from studio_pipeline.records.develop import BaseRecord
@@ -143,15 +144,7 @@ class Conductor:
         self.wake()
 
     def source(self, entry: Entry) -> Source:
-        member = entry.base_member
-        return Source(
-            path=absolute(self._session.root, member.path),
-            role=member.role,
-            capture_id=entry.id,
-            base_key=keys.base_key(member.sha256, self._session.preset.develop, self._versions),
-            settings=self._session.preset.develop,
-            cache_root=self._session.cache,
-        )
+        return source_of(self._session, entry, self._versions)
 
     def _changed_ids(self) -> list[str]:
         return self._catalog.changed_since(self._memory.revision)[1]
@@ -224,6 +217,7 @@ class Conductor:
                     "edits": preset.edits,
                     "limits": preset.guards,
                     "switches": entry.switches,
+                    "hands": entry.hands,
                 }
             case Stage.DELIVER:
                 return {"order": self.order(entry)}
@@ -293,7 +287,8 @@ class Conductor:
                 "state": state,
                 "reason": entry.reason,
             }
-        if source.base_key != entry.base_key or outcome.job.arguments["door"] != entry.door:
+        asked = outcome.job.arguments
+        if (source.base_key, asked["door"], asked["hands"]) != (entry.base_key, entry.door, entry.hands):
             return {}
         return self._proposed(entry, outcome.value)
 
@@ -314,7 +309,8 @@ class Conductor:
         changes["proposal_hash"] = self._catalog.keep_proposal(value.proposal)
         changes["proposal"] = value.proposal.outline()
         if entry.stale:
-            changes["reason"] = "; ".join(filter(None, ["approved on another base", value.subject.reason]))
+            why = PLANNED_ANEW if entry.reason == PLANNED_ANEW else "approved on another base"
+            changes["reason"] = "; ".join(filter(None, [why, value.subject.reason]))
         return changes | {"state": State.PROPOSED if value.subject.sure else State.NEEDS_A_PERSON}
 
     def _delivered(self, entry: Entry, outcome: Outcome) -> dict[str, Any]:

@@ -5,53 +5,75 @@ from __future__ import annotations
 import hashlib
 import os
 from datetime import datetime
+from typing import Any
 
 from studio_pipeline.errors import Refused
-from studio_pipeline.geometry import Point
+from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pipeline import proof
+from studio_pipeline.pipeline.choice import is_within_reach
 from studio_pipeline.records.capture import State, shown
-from studio_pipeline.records.entry import Door, Entry
-from studio_pipeline.records.proposal import Decision, Proposal, Verb
+from studio_pipeline.records.entry import Door, Entry, Handed
+from studio_pipeline.records.hand import NOTHING, Hand, Wish
+from studio_pipeline.records.plan import Item
+from studio_pipeline.records.proposal import Choice, Decision, Proposal, Verb
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session
 
 _AWAITING = (State.PROPOSED, State.NEEDS_A_PERSON, State.REJECTED)
 _ID_DIGITS = 6
+_REVOKE_FIRST = "revoke it first, or wait until it is developed"
+_TO_BE_PLANNED: dict[str, Any] = {
+    "proposal": None,
+    "proposal_hash": None,
+    "subject": None,
+    "state": State.DEVELOPED,
+    "failures": {},
+}
+_TO_BE_PLANNED_ANEW = "to be planned anew, as asked for by hand"
+PLANNED_ANEW = "asked for by hand after the approval; look again"
 
 
 class Decisions:
     """Writes decisions into the catalog. ``via`` names the surface they came through (page, command)."""
 
     def __init__(self, session: Session, catalog: Catalog, host: str, via: str) -> None:
-        self._session, self._catalog, self._host, self._via = session, catalog, host, via
+        self.session, self._catalog, self._host, self._via = session, catalog, host, via
 
     def approve(
         self,
         capture_id: str,
         shown_hash: str | None,
-        enabled: tuple[str, ...] | None,
+        chosen: Proposal | None,
         user: str,
         now: datetime,
     ) -> Entry:
         """Bind the approval to exactly what was shown (None: to the proposal as it stands).
 
+        ``chosen``: the proposal with the person's switches, and the figures of that (``choice.measured``).
         Raises Refused when that is not what is proposed now, or a guard is out of its limits.
         """
         entry = self._entry(capture_id)
         if entry.state not in _AWAITING or entry.proposal_hash is None:
             raise Refused(f"{entry.name} is {entry.state.value}: there is nothing to approve")
-        proposal = self._catalog.proposal(entry.proposal_hash)
-        if enabled is not None:
-            proposal = proposal.with_enabled(enabled)
+        current = self._catalog.proposal(entry.proposal_hash)
+        proposal = chosen or current
         bound = proposal.shown_hash()
-        if shown_hash is not None and shown_hash != bound:
+        if shown_hash not in (None, bound) or current.chosen(proposal.choice).shown_hash() != bound:
             raise Refused(f"{entry.name} has changed since it was shown; look at it again")
         if not proposal.passed:
             raise Refused(f"{entry.name}: {_failures(proposal)}; switch that edit off, or reject the frame")
         self._catalog.keep_proposal(proposal)
-        decision = self._decision(capture_id, Verb.APPROVE, user, now, bound, proposal.enabled)
+        decision = self._decision(capture_id, Verb.APPROVE, user, now, bound, proposal)
         return self._catalog.decide(
-            decision, entry, state=State.APPROVED, approved_hash=bound, reason="", stale=False, failures={}
+            decision,
+            entry,
+            state=State.APPROVED,
+            approved_hash=bound,
+            reason="",
+            stale=False,
+            failures={},
+            switches=proposal.switches,
+            hands=self._with_off(entry.hands, proposal, user, now),
         )
 
     def reject(self, capture_id: str, user: str, now: datetime) -> Entry:
@@ -96,22 +118,90 @@ class Decisions:
         door = Door(kind="repaint", polygons=outlines, user=user, host=self._host, said_at=now)
         return self._open_door(capture_id, door)
 
+    def hand(
+        self, capture_id: str, edit: str, wish: Wish, choice: Choice | None, user: str, now: datetime
+    ) -> Entry:
+        """What a person asks of one edit by hand: the capture is planned anew with it.
+
+        ``choice``: the switches as they see them, for the new plan to start with (None: as they were). Raises
+        Refused where there is nothing to plan with it, or a corner lies far outside the picture.
+        """
+        while True:
+            entry = self._entry(capture_id)
+            self._refuse_hand(entry, edit, wish)
+            before = entry.hands.get(edit)
+            hand = wish.of(before.hand if before else NOTHING)
+            off = before.off if before else ()
+            hands = entry.hands | {edit: self._handed(hand, off, user, now)}
+            changes: dict[str, Any] = {}
+            if choice is not None and entry.proposal is not None:
+                seen = entry.proposal.chosen(choice)
+                hands = self._with_off(hands, seen, user, now)
+                changes["switches"] = seen.switches
+            if entry.approved_hash is not None:
+                changes |= {"approved_hash": None, "stale": True}
+            reason = PLANNED_ANEW if "stale" in changes else _TO_BE_PLANNED_ANEW
+            changes |= _TO_BE_PLANNED | {"hands": _said(hands), "reason": reason}
+            if (changed := self._catalog.update_seen(entry, **changes)) is not None:
+                return changed
+
+    def switch(self, capture_id: str, chosen: Proposal, user: str, now: datetime) -> Entry:
+        """Make these switches those of the proposal itself: no new plan, and another hash.
+
+        ``chosen`` comes with the figures of what it shows. Raises Refused when that is not proposed now.
+        """
+        entry = self._entry(capture_id)
+        if entry.state not in _AWAITING or entry.proposal_hash is None:
+            raise Refused(f"{entry.name} is {entry.state.value}: {_REVOKE_FIRST}")
+        current = self._catalog.proposal(entry.proposal_hash)
+        key = chosen.shown_hash()
+        changed = None
+        if current.chosen(chosen.choice).shown_hash() == key:
+            self._catalog.keep_proposal(chosen)
+            changed = self._catalog.update_seen(
+                entry,
+                proposal=chosen.outline(),
+                proposal_hash=key,
+                switches=chosen.switches,
+                hands=self._with_off(entry.hands, chosen, user, now),
+            )
+        if changed is None:
+            raise Refused(f"{entry.name} has changed meanwhile; look at it again")
+        return changed
+
+    def _refuse_hand(self, entry: Entry, edit: str, wish: Wish) -> None:
+        if entry.base is None or entry.state in (State.DELIVERED, State.WITHDRAWN):
+            raise Refused(f"{entry.name} is {entry.state.value}: {_REVOKE_FIRST}")
+        names = [spec.name for spec in self.session.preset.edits]
+        if edit not in names:
+            raise Refused(f"this session has no edit {edit!r}; there are: {', '.join(names) or 'none'}")
+        polygons = (wish.area or ()) + (wish.spare or ())
+        if any(len(polygon) < 3 for polygon in polygons):
+            raise Refused("an outline needs at least three corners")
+        canvas = entry.proposal.canvas if entry.proposal else Roi.of(entry.base.extent)
+        if not is_within_reach(polygons, canvas):
+            raise Refused(f"an outline lies far outside the picture, which reaches {_corners(canvas)}")
+
+    def _with_off(
+        self, hands: dict[str, Handed], seen: Proposal, user: str, now: datetime
+    ) -> dict[str, Handed]:
+        """``hands`` with the items off that are off in ``seen``; who said it is written where that is new."""
+        hands = dict(hands)
+        for plan in seen.plans:
+            before = hands.get(plan.edit)
+            if plan.items and plan.off != (plan.found(before.off) if before else ()):
+                off = tuple(item for item in plan.items if item.id in plan.off)
+                hands[plan.edit] = self._handed(before.hand if before else NOTHING, off, user, now)
+        return _said(hands)
+
+    def _handed(self, hand: Hand, off: tuple[Item, ...], user: str, now: datetime) -> Handed:
+        return Handed(hand=hand, off=off, user=user, host=self._host, said_at=now)
+
     def _open_door(self, capture_id: str, door: Door) -> Entry:
         entry = self._entry(capture_id)
         if entry.base is None or entry.state in (State.APPROVED, State.DELIVERED, State.WITHDRAWN):
-            raise Refused(
-                f"{entry.name} is {entry.state.value}: revoke it first, or wait until it is developed"
-            )
-        return self._catalog.update(
-            capture_id,
-            door=door,
-            proposal=None,
-            proposal_hash=None,
-            subject=None,
-            state=State.DEVELOPED,
-            reason="",
-            failures={},
-        )
+            raise Refused(f"{entry.name} is {entry.state.value}: {_REVOKE_FIRST}")
+        return self._catalog.update(capture_id, door=door, reason="", **_TO_BE_PLANNED)
 
     def _entry(self, capture_id: str) -> Entry:
         entry = self._catalog.entry(capture_id)
@@ -126,13 +216,14 @@ class Decisions:
         user: str,
         now: datetime,
         shown_hash: str | None,
-        enabled: tuple[str, ...] = (),
+        chosen: Proposal | None = None,
     ) -> Decision:
         return Decision(
             capture_id=capture_id,
             verb=verb,
             shown_hash=shown_hash,
-            enabled=enabled,
+            enabled=chosen.enabled if chosen else (),
+            off={p.edit: p.off for p in chosen.active if p.off} if chosen else {},
             user=user,
             host=self._host,
             via=self._via,
@@ -142,13 +233,13 @@ class Decisions:
     def _remove_deliverables(self, entry: Entry) -> list[str]:
         kept = []
         for one in entry.delivered:
-            path = self._session.root / os.fsdecode(one.path)
+            path = self.session.root / os.fsdecode(one.path)
             try:
                 with path.open("rb") as file:
                     ours = hashlib.file_digest(file, "sha256").hexdigest() == one.sha256
                 if ours:
                     path.unlink()
-                    proof.give_name_up(self._session.records, one.path)
+                    proof.give_name_up(self.session.records, one.path)
                 else:
                     kept.append(path.name)
             except FileNotFoundError:
@@ -175,6 +266,14 @@ def find(catalog: Catalog, wanted: str) -> Entry:
         ids = ", ".join(e.id[:12] for e in found)
         raise Refused(f"{wanted!r} names {len(found)} captures; say which by id: {ids}")
     return found[0]
+
+
+def _said(hands: dict[str, Handed]) -> dict[str, Handed]:
+    return {edit: handed for edit, handed in hands.items() if handed.hand != NOTHING or handed.off}
+
+
+def _corners(roi: Roi) -> str:
+    return f"from {roi.y0}, {roi.x0} to {roi.y1}, {roi.x1} (y, x)"
 
 
 def _file_names(entry: Entry) -> set[str]:

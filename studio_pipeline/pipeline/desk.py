@@ -7,10 +7,7 @@ import io
 import math
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import datetime
 
 import cv2
@@ -20,24 +17,28 @@ from PIL import Image
 from studio_pipeline.edits import stack
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Extent, Point, Roi
+from studio_pipeline.guards.base import Rendered
 from studio_pipeline.pipeline import report, stages
+from studio_pipeline.pipeline.choice import measured
 from studio_pipeline.pipeline.conductor import Conductor
 from studio_pipeline.pipeline.decide import Decisions
+from studio_pipeline.pipeline.once import Once
 from studio_pipeline.pipeline.report import Json
-from studio_pipeline.pixels.color import Codes, RgbEncoding
+from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.frame import Frame, plan_scale
 from studio_pipeline.pixels.masks import Zone, ZoneMap
 from studio_pipeline.records.capture import State
 from studio_pipeline.records.develop import BaseRecord
 from studio_pipeline.records.entry import Entry
-from studio_pipeline.records.proposal import Proposal
+from studio_pipeline.records.hand import Wish
+from studio_pipeline.records.proposal import Choice, Proposal
 from studio_pipeline.session.cache import CaptureCache
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session
 from studio_pipeline.subject.reading import Reading
 
 TILE_PX = 512
-_KEPT_PROXIES = 6
+_KEPT_PROXIES, _KEPT_FIGURES = 6, 32
 _MASTER_WAIT_S = 60.0
 # Premultiplied-free RGBA of the mask overlay, by zone.
 _OVERLAY = {
@@ -45,17 +46,6 @@ _OVERLAY = {
     Zone.HEALABLE: (46, 160, 90, 110),
     Zone.EDGE: (232, 185, 35, 130),
 }
-
-
-@dataclass(frozen=True, eq=False)
-class _Canvas:
-    """A canvas at plan scale, before and after, with its zones: what every zoomed-out tile is cut from."""
-
-    before: Codes
-    after: Codes
-    zones: ZoneMap
-    encoding: RgbEncoding
-    scale: float
 
 
 class Desk:
@@ -74,8 +64,8 @@ class Desk:
         self._session, self._catalog = session, catalog
         self._conductor, self._decisions, self._now = conductor, decisions, now
         self._health = health
-        self._proxies: OrderedDict[tuple[str, str], Future[_Canvas]] = OrderedDict()
-        self._proxies_lock = threading.Lock()
+        self._proxies: Once[Rendered] = Once(_KEPT_PROXIES)
+        self._figures: Once[Proposal] = Once(_KEPT_FIGURES)
         self._turning = threading.Lock()
 
     def status(self) -> Json:
@@ -86,8 +76,8 @@ class Desk:
         scale = plan_scale(entry.base.extent) if entry.base else 1.0
         return report.detail(entry, self._catalog.decisions(capture_id), scale)
 
-    def shown(self, capture_id: str, enabled: tuple[str, ...]) -> Json:
-        return report.shown(self._proposal(self._entry(capture_id), enabled))
+    def shown(self, capture_id: str, choice: Choice) -> Json:
+        return report.shown(self._measured(self._entry(capture_id), choice))
 
     def health(self) -> Json:
         """``alarms`` stay red until their cause is gone, ``notices`` are only said."""
@@ -114,11 +104,9 @@ class Desk:
                 return newest, changed
             time.sleep(0.1)
 
-    def approve(
-        self, capture_id: str, shown_hash: str, enabled: tuple[str, ...], user: str, via: str
-    ) -> Json:
-        entry = self._decisions.approve(capture_id, shown_hash, enabled, user, self._now())
-        return self._decided(entry)
+    def approve(self, capture_id: str, shown_hash: str, choice: Choice, user: str, via: str) -> Json:
+        chosen = self._measured(self._entry(capture_id), choice)
+        return self._decided(self._decisions.approve(capture_id, shown_hash, chosen, user, self._now()))
 
     def reject(self, capture_id: str, user: str, via: str) -> Json:
         return self._decided(self._decisions.reject(capture_id, user, self._now()))
@@ -142,6 +130,9 @@ class Desk:
         corners = [[Point(round(y), round(x)) for y, x in polygon] for polygon in polygons]
         return self._decided(self._decisions.repaint(capture_id, corners, user, self._now()))
 
+    def hand(self, capture_id: str, edit: str, wish: Wish, choice: Choice, user: str) -> Json:
+        return self._decided(self._decisions.hand(capture_id, edit, wish, choice, user, self._now()))
+
     def preview(self, capture_id: str, long_edge: int) -> bytes:
         """The proposal where there is one, else the picture as it came."""
         entry = self._entry(capture_id)
@@ -162,12 +153,10 @@ class Desk:
             picture.save(out, "JPEG", quality=85, icc_profile=picture.info.get("icc_profile"))
         return out.getvalue()
 
-    def tile(
-        self, capture_id: str, layer: str, enabled: tuple[str, ...], level: int, col: int, row: int
-    ) -> bytes:
+    def tile(self, capture_id: str, layer: str, choice: Choice, level: int, col: int, row: int) -> bytes:
         """One deep-zoom tile, as ``review.desk.Desk`` says. Levels above plan scale come from the master."""
         entry = self._entry(capture_id)
-        proposal = self._proposal(entry, enabled)
+        proposal = self._proposal(entry).chosen(choice)
         top = math.ceil(math.log2(max(2, proposal.canvas.extent.long_edge)))
         if not 0 <= level <= top:
             raise KeyError(f"level {level}")
@@ -198,24 +187,16 @@ class Desk:
             codes = stack.render(proposal.active, frame, reading, full)
         return stages.to_jpeg(codes, frame.encoding, max(1, full.extent.long_edge // shrink), quality=93)
 
-    def _proxy(self, entry: Entry, proposal: Proposal) -> _Canvas:
-        key = (entry.id, proposal.shown_hash())
-        with self._proxies_lock:
-            waiting = self._proxies.get(key)
-            future = self._proxies.setdefault(key, Future())
-            self._proxies.move_to_end(key)
-            while len(self._proxies) > _KEPT_PROXIES:
-                self._proxies.popitem(last=False)
-        if waiting is None:  # other tiles of this picture wait for this one; other pictures do not
-            try:
-                look = entry.base.look if entry.base else None
-                base = stages.load_base(self._conductor.source(entry), True, look)
-                future.set_result(_render(proposal, *self._in_geometry(entry, proposal, base)))
-            except BaseException as error:
-                with self._proxies_lock:
-                    self._proxies.pop(key, None)
-                future.set_exception(error)
-        return future.result()
+    def _proxy(self, entry: Entry, proposal: Proposal) -> Rendered:
+        """The canvas at plan scale, before and after, with its zones: what zoomed-out tiles are cut from."""
+
+        def render() -> Rendered:
+            look = entry.base.look if entry.base else None
+            base = stages.load_base(self._conductor.source(entry), True, look)
+            frame, reading = self._in_geometry(entry, proposal, base)
+            return stages.rendered(proposal.active, frame, reading)[1]
+
+        return self._proxies.get((entry.id, proposal.shown_hash()), render)
 
     def _zones(self, entry: Entry, proposal: Proposal, place: Roi, whole: Extent) -> ZoneMap:
         zones = self._proxy(entry, proposal).zones
@@ -247,10 +228,19 @@ class Desk:
         look = entry.base.look if entry.base else None
         return stages.read(self._conductor.source(entry), look, entry.door)
 
-    def _proposal(self, entry: Entry, enabled: tuple[str, ...]) -> Proposal:
+    def _measured(self, entry: Entry, choice: Choice) -> Proposal:
+        """What these switches show, with its figures; measured once."""
+        current = self._proposal(entry)
+
+        def measure() -> Proposal:
+            return measured(current, choice, lambda it: self._proxy(entry, it), self._session.preset.guards)
+
+        return self._figures.get((entry.id, current.chosen(choice).shown_hash()), measure)
+
+    def _proposal(self, entry: Entry) -> Proposal:
         if entry.proposal_hash is None:
             raise Refused(f"{entry.name} has no proposal: {entry.reason or entry.state.value}")
-        return self._catalog.proposal(entry.proposal_hash).with_enabled(enabled)
+        return self._catalog.proposal(entry.proposal_hash)
 
     def _products(self, entry: Entry) -> CaptureCache:
         return CaptureCache(self._session.cache, entry.id)
@@ -264,11 +254,6 @@ class Desk:
     def _decided(self, entry: Entry) -> Json:
         self._conductor.wake()
         return report.row(entry)
-
-
-def _render(proposal: Proposal, frame: Frame, reading: Reading) -> _Canvas:
-    _, done = stages.rendered(proposal.active, frame, reading)
-    return _Canvas(done.before, done.after, done.zones, frame.encoding, frame.scale)
 
 
 def _cut(values: Codes, place: Roi, whole: Extent, interpolation: int = cv2.INTER_AREA) -> Codes:

@@ -10,8 +10,9 @@ from typing import Any
 from studio_pipeline.edits import EDITS
 from studio_pipeline.geometry import Roi
 from studio_pipeline.records.capture import shown as escaped
-from studio_pipeline.records.entry import Entry
-from studio_pipeline.records.plan import Plan
+from studio_pipeline.records.entry import Entry, Handed
+from studio_pipeline.records.hand import NOTHING, Hand
+from studio_pipeline.records.plan import Item, Plan
 from studio_pipeline.records.proposal import Decision, GuardResult, Proposal
 from studio_pipeline.session.folder import Session
 
@@ -127,7 +128,14 @@ def _outline(entry: Entry) -> Json:
         "hash": entry.proposal_hash,
         "tier": proposal.tier.value,
         "edits": [
-            {"name": p.edit, "version": p.version, "params": p.params, "engine": p.engine}
+            {
+                "name": p.edit,
+                "version": p.version,
+                "params": p.params,
+                "engine": p.engine,
+                "items": _items(p),
+                "hand": hand(p.hand),
+            }
             for p in proposal.plans
             if p.edit in proposal.enabled
         ],
@@ -145,13 +153,14 @@ def _proposal(entry: Entry, proxy_scale: float) -> Json:
         "canvas": _corners(proposal.canvas),
         "base": [proposal.base_extent.height, proposal.base_extent.width],
         "proxy_scale": proxy_scale,
-        "edits": [_edit(p, p.edit in proposal.enabled) for p in proposal.plans],
+        "edits": [_edit(p, p.edit in proposal.enabled, entry.hands.get(p.edit)) for p in proposal.plans],
         "guards": [guard(g) for g in proposal.guards],
         "passed": proposal.passed,
     }
 
 
-def _edit(plan: Plan, enabled: bool) -> Json:
+def _edit(plan: Plan, enabled: bool, handed: Handed | None) -> Json:
+    """``hand`` and ``said_by`` are what the plan was made with, and whose word the last of it was."""
     return {
         "name": plan.edit,
         "title": EDITS[plan.edit].title if plan.edit in EDITS else plan.edit,
@@ -163,7 +172,30 @@ def _edit(plan: Plan, enabled: bool) -> Json:
         "params": plan.params,
         "refusals": [{"where": r.where, "reason": r.reason} for r in plan.refusals],
         "notes": list(plan.notes),
+        "items": [item(one) for one in plan.items],
+        "off": list(plan.off),
+        "hand": hand(plan.hand),
+        "said_by": handed.user if handed else None,
     }
+
+
+def item(one: Item) -> Json:
+    return {"id": one.id, "kind": one.kind, "roi": _corners(one.roi), "said": one.said}
+
+
+def hand(said: Hand) -> Json | None:
+    """A person's hand, corners as ``[y, x]``; None where there is none."""
+    if said == NOTHING:
+        return None
+    area, spare = (
+        [[[p.y, p.x] for p in polygon] for polygon in polygons] for polygons in (said.area, said.spare)
+    )
+    return {"area": area, "spare": spare, "tries": said.tries}
+
+
+def _items(plan: Plan) -> Json:
+    """How many items of each kind are on, and which are off: for lists of captures."""
+    return {"on": dict(Counter(one.kind for one in plan.on)), "off": list(plan.off)}
 
 
 def _corners(roi: Roi) -> list[int]:

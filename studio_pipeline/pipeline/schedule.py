@@ -42,9 +42,10 @@ def due(entry: Entry, preset: Preset, base_key: str) -> list[Stage]:
 
 def wanted(entry: Entry, preset: Preset) -> bool:
     """Whether the preset asks for a proposal of this capture."""
+    asked = entry.door is not None or bool(entry.hands)
     if preset.propose == "picked":
-        return picked(entry) or entry.door is not None
-    return preset.propose == "all" or entry.door is not None
+        return picked(entry) or asked
+    return preset.propose == "all" or asked
 
 
 def picked(entry: Entry) -> bool:

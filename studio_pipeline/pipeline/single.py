@@ -21,6 +21,8 @@ from studio_pipeline.edits import EDITS, stack
 from studio_pipeline.errors import GuardFailed, Refused, StudioError
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.guards.base import Rendered
+from studio_pipeline.pipeline import report
+from studio_pipeline.pipeline.hands import ByHand
 from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame, plan_scale
 from studio_pipeline.pixels.masks import Mask, Zone, inside
@@ -59,13 +61,15 @@ def edit(
     specs: tuple[EditSpec, ...],
     *,
     asked: bool = False,
+    by_hand: ByHand = lambda extent: {},
     tell: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
     """Edit one picture and write it as the ending of ``out`` says. Returns `studio edit --json`.
 
     ``asked``: the edits and their parameters are the person's own words for this picture, not a preset's for
     any. Then a seam or grain out of its limits is a warning, and the preset's limit on new area does not
-    bind; what protects people does. ``tell`` hears of each stage as it starts.
+    bind; what protects people does. ``by_hand``: what they drew on a picture of that size, by edit. ``tell``
+    hears of each stage as it starts.
 
     Raises:
         Refused: an edit touches skin, every change is refused, or ``out`` cannot be written.
@@ -81,12 +85,13 @@ def edit(
     watch = Stopwatch(tell)
     with watch.stage("develop"):
         frame, _ = develop.develop(source, role_of(source), preset.develop, half=False)
+    hands = by_hand(frame.extent)
     with watch.stage("subject"):
         small, reading = read(frame)
         if (turn := stack.turn(reading, specs)) is not None:
             frame, small, reading = turn.frame(frame), turn.frame(small), reading.turned(turn)
     with watch.stage("plan"):
-        plans = stack.plan_all(small, reading, specs)
+        plans = stack.plan_all(small, reading, specs, hands)
         refused = [f"{p.edit}, {r.where}: {r.reason}" for p in plans for r in p.refusals]
         if specs and refused and not any(p.changes for p in plans):
             raise Refused("; ".join(refused))
@@ -110,6 +115,8 @@ def edit(
                 "changes": p.changes,
                 "refusals": [r.model_dump(mode="json") for r in p.refusals],
                 "notes": list(p.notes),
+                "items": [report.item(one) for one in p.items],
+                "hand": report.hand(p.hand),
             }
             for p in plans
         ],

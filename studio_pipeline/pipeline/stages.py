@@ -16,20 +16,21 @@ import numpy as np
 from studio_pipeline.edits import stack
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.guards.base import Rendered
-from studio_pipeline.pipeline.keys import reading_key, turn_key
+from studio_pipeline.pipeline.keys import base_key, reading_key, turn_key
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.capture import Exposure, Role
 from studio_pipeline.records.develop import BaseRecord, DevelopSettings, Look
-from studio_pipeline.records.entry import Door
+from studio_pipeline.records.entry import Door, Entry, Handed
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import EditSpec, GuardLimits
 from studio_pipeline.records.proposal import GuardResult, Proposal
 from studio_pipeline.records.subject import SubjectRecord
 from studio_pipeline.session import cache
 from studio_pipeline.session.cache import CaptureCache
+from studio_pipeline.session.folder import Session
 from studio_pipeline.subject.reading import Reading
 from studio_pipeline.versions import deciding_versions
 
@@ -59,6 +60,19 @@ class Proposed:
 
     subject: SubjectRecord
     proposal: Proposal | None
+
+
+def source_of(session: Session, entry: Entry, versions: dict[str, str]) -> Source:
+    """The file that a capture's base is made from now."""
+    member, settings = entry.base_member, session.preset.develop
+    return Source(
+        path=absolute(session.root, member.path),
+        role=member.role,
+        capture_id=entry.id,
+        base_key=base_key(member.sha256, settings, versions),
+        settings=settings,
+        cache_root=session.cache,
+    )
 
 
 def preview(source: Source) -> Exposure:
@@ -154,11 +168,12 @@ def propose(
     edits: tuple[EditSpec, ...],
     limits: GuardLimits,
     switches: dict[str, bool],
+    hands: dict[str, Handed],
 ) -> Proposed:
     """Plan every edit, render the proposal at plan scale, run the guards on it.
 
     An edit whose guard fails is proposed with its switch off. ``switches`` carries over what a person had
-    chosen before a new base arrived.
+    chosen before a new base arrived, ``hands`` what they asked of single edits, and the items they left off.
     """
     frame, record = load_base(source, True, look)
     reading = read(source, look, door)
@@ -166,7 +181,8 @@ def propose(
         return Proposed(reading.record, None)
     subject, turn = reading.record, stack.turn(reading, edits)
     frame, reading = turned(source, frame, record, reading, turn)
-    plans = stack.plan_all(frame, reading, edits)
+    plans = stack.plan_all(frame, reading, edits, {name: handed.hand for name, handed in hands.items()})
+    plans = tuple(p.without(p.found(hands[p.edit].off)) if p.edit in hands else p for p in plans)
     after, guards = check(plans, frame, reading, limits)
     failed = {g.edit for g in guards if not g.passed}
     on = {spec.name: switches.get(spec.name, spec.enabled) for spec in edits}
@@ -182,12 +198,19 @@ def propose(
         versions=deciding_versions(),
         turn=turn,
     )
-    if proposal.active != tuple(p for p in plans if p.changes):
-        after = stack.render(proposal.active, frame, reading, proposal.canvas.scaled(frame.scale))
-    cache.write_file(
-        source.products.proposed(proposal.shown_hash()), to_jpeg(after, frame.encoding, THUMB_LONG_EDGE_PX)
-    )
+    whole = proposal.active == tuple(p for p in plans if p.changes)
+    picture(source, proposal, frame, reading, after if whole else None)
     return Proposed(subject, proposal)
+
+
+def picture(
+    source: Source, proposal: Proposal, frame: Frame, reading: Reading, after: Codes | None = None
+) -> None:
+    """Keep the small picture of a proposal, from its canvas at plan scale where that is there already."""
+    if after is None:
+        after = stack.render(proposal.active, frame, reading, proposal.canvas.scaled(frame.scale))
+    small = to_jpeg(after, frame.encoding, THUMB_LONG_EDGE_PX)
+    cache.write_file(source.products.proposed(proposal.shown_hash()), small)
 
 
 def check(

@@ -11,6 +11,8 @@ from studio_pipeline.geometry import Point
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.capture import Exposure, Member, State, shown
 from studio_pipeline.records.develop import BaseRecord
+from studio_pipeline.records.hand import NOTHING, Hand
+from studio_pipeline.records.plan import Item
 from studio_pipeline.records.proposal import Proposal
 from studio_pipeline.records.subject import SubjectRecord
 
@@ -20,6 +22,16 @@ class Door(Record):
 
     kind: str
     polygons: tuple[tuple[Point, ...], ...] = ()
+    user: str
+    host: str
+    said_at: datetime
+
+
+class Handed(Record):
+    """What a person asked of one edit, and which of its items they switched off; recorded with the name."""
+
+    hand: Hand = NOTHING
+    off: tuple[Item, ...] = ()
     user: str
     host: str
     said_at: datetime
@@ -70,6 +82,7 @@ class Entry(Record):
     proposal_hash: str | None = None
     door: Door | None = None
     switches: dict[str, bool] = Field({}, description="As a person left them, for when a new base arrives.")
+    hands: dict[str, Handed] = Field({}, description="By edit; planned with, whatever the base.")
     unusable: tuple[str, ...] = Field((), description="SHA-256 of exports that could not be read.")
     before_trash: State | None = None
     approved_hash: str | None = None

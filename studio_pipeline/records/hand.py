@@ -29,6 +29,27 @@ class Hand(Record):
 NOTHING = Hand()
 
 
+class Wish(Record):
+    """What a person asks anew of one edit. ``area`` and ``spare``: None leaves what was drawn before.
+
+    ``again`` counts one more try; ``clear`` takes the whole hand back.
+    """
+
+    area: tuple[Polygon, ...] | None = None
+    spare: tuple[Polygon, ...] | None = None
+    again: bool = False
+    clear: bool = False
+
+    def of(self, before: Hand) -> Hand:
+        if self.clear:
+            return NOTHING
+        return Hand(
+            area=before.area if self.area is None else self.area,
+            spare=before.spare if self.spare is None else self.spare,
+            tries=before.tries + self.again,
+        )
+
+
 def drawn(polygons: tuple[Polygon, ...], roi: Roi, scale: float) -> NDArray[np.bool_]:
     """``(h, w)`` of ``roi`` (canvas coordinates at ``scale``), True inside any of the polygons."""
     import cv2

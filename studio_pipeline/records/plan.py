@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.masks import Zone
@@ -48,16 +49,28 @@ class Refusal(Record):
     reason: str
 
 
+_SAME_PLACE = 0.3  # of what two regions cover together
+
+
 class Item(Record):
     """A part of an edit with a switch of its own: a flaw, a side. ``roi`` is in master pixels, on the canvas.
 
-    ``id`` names it for as long as it is found in the same place; ``kind`` is a word for people ("dust").
+    ``id`` names it in its plan; ``kind`` is a word for people ("dust").
     """
 
     id: str
     kind: str
     roi: Roi
     said: str = Field("", description="One line for people: what would be done, or how strong it is.")
+
+    def is_same(self, other: Item) -> bool:
+        """Whether another plan, perhaps of another base, means the same by it: by name, or by its place."""
+        common = (self.roi & other.roi).extent.area
+        either = self.roi.extent.area + other.roi.extent.area - common
+        return self.kind == other.kind and (self.id == other.id or common > _SAME_PLACE * either)
+
+
+_LATER = ("items", "off", "hand", "sources", "writes")
 
 
 class Plan(Record):
@@ -85,3 +98,25 @@ class Plan(Record):
     sources: dict[str, str] = Field({}, description="Role to base key.")
     writes: tuple[Zone, ...] = Field((), description="Fewer zones than the edit's own; empty: those.")
     body: dict[str, JsonValue] = Field({}, description="The edit's own frozen model.")
+
+    @model_serializer(mode="wrap")
+    def _as_first_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the fields that 0.1.0 had not, where they say nothing: stored plans keep their hashes."""
+        out: dict[str, Any] = handler(self)
+        for name in _LATER:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                out.pop(name, None)
+        return out
+
+    @property
+    def on(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if item.id not in self.off)
+
+    def without(self, ids: Collection[str]) -> Plan:
+        """The same plan with these items off, and no others; ids that it has not are dropped."""
+        off = tuple(item.id for item in self.items if item.id in ids)
+        return self if off == self.off else self.model_copy(update={"off": off})
+
+    def found(self, items: Collection[Item]) -> tuple[str, ...]:
+        """The ids by which this plan has items that were named before."""
+        return tuple(own.id for own in self.items if any(own.is_same(one) for one in items))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import Field
+
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record, digest
@@ -27,6 +29,16 @@ class GuardResult(Record):
         """The figure beside the limit it is measured by, for people."""
         bound = f"at least {self.low:.3g}" if self.value < self.low else f"at most {self.limit:.3g}"
         return f"{self.name} is {self.value:.3g} ({bound})"
+
+
+class Choice(Record):
+    """The switches as a person has them: edits that are on, and by edit the items that are off.
+
+    An edit that ``off`` does not name keeps the items of its plan as they are.
+    """
+
+    enabled: tuple[str, ...]
+    off: dict[str, tuple[str, ...]] = Field({}, description="Edit to items.")
 
 
 class Proposal(Record):
@@ -67,9 +79,20 @@ class Proposal(Record):
     def passed(self) -> bool:
         return all(g.passed for g in self.guards if g.edit is None or g.edit in self.enabled)
 
-    def with_enabled(self, enabled: tuple[str, ...]) -> Proposal:
-        known = tuple(p.edit for p in self.plans if p.edit in enabled and p.changes)
-        return self.model_copy(update={"enabled": known})
+    @property
+    def switches(self) -> dict[str, bool]:
+        return {p.edit: p.edit in self.enabled for p in self.plans if p.changes}
+
+    @property
+    def choice(self) -> Choice:
+        """The switches as they stand, every list of items named."""
+        return Choice(enabled=self.enabled, off={p.edit: p.off for p in self.plans if p.items})
+
+    def chosen(self, choice: Choice) -> Proposal:
+        """The same plans with these switches; edits and items that there are not are dropped."""
+        known = tuple(p.edit for p in self.plans if p.edit in choice.enabled and p.changes)
+        plans = tuple(p.without(choice.off[p.edit]) if p.edit in choice.off else p for p in self.plans)
+        return self.model_copy(update={"enabled": known, "plans": plans})
 
     def outline(self) -> Proposal:
         """The same without the plans' bodies: what lists show. Its hash means nothing."""
@@ -95,6 +118,7 @@ class Decision(Record):
     verb: Verb
     shown_hash: str | None
     enabled: tuple[str, ...] = ()
+    off: dict[str, tuple[str, ...]] = Field({}, description="Edit to items.")
     user: str
     host: str
     via: str

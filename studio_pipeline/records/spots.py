@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -64,3 +65,7 @@ class SpotsPlan(Record):
     EDIT: ClassVar[str] = "heal_spots"
 
     spots: tuple[Spot, ...] = ()
+
+    def on(self, off: Collection[str]) -> tuple[Spot, ...]:
+        """The spots that are healed while these are switched off."""
+        return tuple(spot for spot in self.spots if spot.id not in off)

@@ -6,15 +6,19 @@ import threading
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import FastAPI, Header, Query, Request, Response
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 
 from studio_pipeline.errors import Refused, StudioError, TryAgain
+from studio_pipeline.geometry import Point
+from studio_pipeline.records import hand as by_hand
+from studio_pipeline.records.hand import Wish
+from studio_pipeline.records.proposal import Choice
 from studio_pipeline.review import events
 from studio_pipeline.review.access import OwnBrowserOnly
 from studio_pipeline.review.desk import Desk, Json, Layer
@@ -25,9 +29,11 @@ VIA = "review page"
 _PICTURE_CACHE = "private, max-age=600"  # their addresses change with what they show
 _HEARTBEAT_S = 15
 
-Edits = Annotated[str, Query(description="Names of the edits whose switch is on, with commas between.")]
 Corner = Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
 Polygon = Annotated[list[Corner], Field(min_length=3, max_length=10_000)]
+SmallPolygon = Annotated[list[Corner], Field(min_length=3, max_length=500)]
+Drawn = Annotated[list[SmallPolygon], Field(max_length=64)]
+Off = dict[str, tuple[str, ...]]
 
 
 class Body(BaseModel):
@@ -39,6 +45,7 @@ class Approval(Body):
 
     shown_hash: str
     enabled: tuple[str, ...]
+    off: Off = {}
 
 
 class Pick(Body):
@@ -49,6 +56,37 @@ class Repaint(Body):
     """The person's outline: ``[y, x]`` per corner, master pixels, the base's first pixel is ``[0, 0]``."""
 
     polygons: Annotated[list[Polygon], Field(min_length=1, max_length=64)]
+
+
+class ByHand(Body):
+    """What a person asks of one edit, and the switches as they had them. None leaves what was drawn."""
+
+    edit: str
+    area: Drawn | None = None
+    spare: Drawn | None = None
+    again: bool = False
+    clear: bool = False
+    enabled: tuple[str, ...]
+    off: Off = {}
+
+    @property
+    def wish(self) -> Wish:
+        area, spare = (None if one is None else _polygons(one) for one in (self.area, self.spare))
+        return Wish(area=area, spare=spare, again=self.again, clear=self.clear)
+
+
+def _choice(
+    edits: Annotated[str, Query(description="Edits whose switch is on, with commas between.")] = "",
+    off: Annotated[str, Query(description="Items that are off, as JSON: edit to a list of ids.")] = "{}",
+) -> Choice:
+    try:
+        items = TypeAdapter(Off).validate_json(off)
+    except ValidationError as error:
+        raise HTTPException(422, f"off: {error.errors()[0]['msg']}") from error
+    return Choice(enabled=tuple(name for name in edits.split(",") if name), off=items)
+
+
+Switches = Annotated[Choice, Depends(_choice)]
 
 
 def create_app(
@@ -122,8 +160,8 @@ def _add_reading(app: FastAPI, desk: Desk) -> None:
         return desk.capture(capture_id)
 
     @app.get("/api/captures/{capture_id}/shown")
-    def shown(capture_id: str, edits: Edits = "") -> Json:
-        return desk.shown(capture_id, _names(edits))
+    def shown(capture_id: str, switches: Switches) -> Json:
+        return desk.shown(capture_id, switches)
 
 
 def _add_pictures(app: FastAPI, desk: Desk) -> None:
@@ -132,17 +170,18 @@ def _add_pictures(app: FastAPI, desk: Desk) -> None:
         return _picture(desk.preview(capture_id, edge), "image/jpeg")
 
     @app.get("/api/captures/{capture_id}/tiles/{layer}/{level}/{col}_{row}")
-    def tile(capture_id: str, layer: Layer, level: int, col: int, row: int, edits: Edits = "") -> Response:
+    def tile(capture_id: str, layer: Layer, level: int, col: int, row: int, switches: Switches) -> Response:
         if min(level, col, row) < 0:
             raise HTTPException(404, "there is no such tile")
-        content = desk.tile(capture_id, layer, _names(edits), level, col, row)
+        content = desk.tile(capture_id, layer, switches, level, col, row)
         return _picture(content, "image/png" if layer == "mask" else "image/jpeg")
 
 
 def _add_decisions(app: FastAPI, desk: Desk, user: str) -> None:
     @app.post("/api/captures/{capture_id}/approve")
     def approve(capture_id: str, body: Approval) -> Json:
-        return desk.approve(capture_id, body.shown_hash, body.enabled, user, VIA)
+        choice = Choice(enabled=body.enabled, off=body.off)
+        return desk.approve(capture_id, body.shown_hash, choice, user, VIA)
 
     @app.post("/api/captures/{capture_id}/reject")
     def reject(capture_id: str) -> Json:
@@ -159,6 +198,11 @@ def _add_decisions(app: FastAPI, desk: Desk, user: str) -> None:
     @app.post("/api/captures/{capture_id}/repaint", status_code=204)
     def repaint(capture_id: str, body: Repaint) -> None:
         desk.repaint(capture_id, body.polygons, user)
+
+    @app.post("/api/captures/{capture_id}/hand")
+    def hand(capture_id: str, body: ByHand) -> Json:
+        choice = Choice(enabled=body.enabled, off=body.off)
+        return desk.hand(capture_id, body.edit, body.wish, choice, user)
 
     @app.post("/api/captures/{capture_id}/nobody-here", status_code=204)
     def nobody_here(capture_id: str) -> None:
@@ -177,8 +221,8 @@ def _add_page(app: FastAPI, page: Path) -> None:
     app.mount("/", StaticFiles(directory=page))
 
 
-def _names(edits: str) -> tuple[str, ...]:
-    return tuple(name for name in edits.split(",") if name)
+def _polygons(drawn: list[list[list[float]]]) -> tuple[by_hand.Polygon, ...]:
+    return tuple(tuple(Point(round(y), round(x)) for y, x in polygon) for polygon in drawn)
 
 
 def _picture(content: bytes, media_type: str) -> Response:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
+from studio_pipeline.records.hand import Wish
+from studio_pipeline.records.proposal import Choice
+
 Layer = Literal["before", "after", "mask"]
 
 Json = dict[str, Any]
@@ -15,22 +18,21 @@ class Desk(Protocol):
 
     A method that takes a capture's id raises ``KeyError(id)`` when there is no such capture, and
     ``errors.Refused`` when what is asked cannot be done; the text of the latter is shown to the person.
-    ``enabled`` names the edits whose switch is on. Polygons are in master pixels, ``[y, x]`` per corner.
+    A choice says which edits are on, and which of their items are off. Polygons are in master pixels,
+    ``[y, x]`` per corner.
     """
 
     def status(self) -> Json: ...
 
     def capture(self, capture_id: str, /) -> Json: ...
 
-    def shown(self, capture_id: str, enabled: tuple[str, ...], /) -> Json: ...
+    def shown(self, capture_id: str, choice: Choice, /) -> Json: ...
 
     def preview(self, capture_id: str, long_edge: int, /) -> bytes:
         """An sRGB JPEG whose longer side is at most ``long_edge`` pixels."""
         ...
 
-    def tile(
-        self, capture_id: str, layer: Layer, enabled: tuple[str, ...], level: int, col: int, row: int, /
-    ) -> bytes:
+    def tile(self, capture_id: str, layer: Layer, choice: Choice, level: int, col: int, row: int, /) -> bytes:
         """One deep-zoom tile of at most 512 × 512 pixels, no overlap, on the canvas of these switches.
 
         The level ``ceil(log2(longer side))`` is 100%; each level below halves it. JPEG; the mask is a PNG
@@ -38,9 +40,7 @@ class Desk(Protocol):
         """
         ...
 
-    def approve(
-        self, capture_id: str, shown_hash: str, enabled: tuple[str, ...], user: str, via: str, /
-    ) -> Json: ...
+    def approve(self, capture_id: str, shown_hash: str, choice: Choice, user: str, via: str, /) -> Json: ...
 
     def reject(self, capture_id: str, user: str, via: str, /) -> Json: ...
 
@@ -49,6 +49,10 @@ class Desk(Protocol):
     def pick(self, capture_id: str, picked: bool, /) -> Json: ...
 
     def repaint(self, capture_id: str, polygons: list[list[list[float]]], user: str, /) -> object: ...
+
+    def hand(self, capture_id: str, edit: str, wish: Wish, choice: Choice, user: str, /) -> Json:
+        """Plan one edit anew as a person asks; ``choice`` is what they had on the screen."""
+        ...
 
     def nobody_here(self, capture_id: str, user: str, /) -> object: ...
 

@@ -53,7 +53,7 @@ _gone = sa.Table(
 _facts = sa.Table(
     "facts", _metadata, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.Integer)
 )
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: entries may say what was asked by hand; what 1 wrote is read as it is
 _BUSY_TIMEOUT_S = 30.0
 
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from studio_pipeline.edits import stack
-from studio_pipeline.edits.base import Patch
+from studio_pipeline.edits.base import Given, Patch
 from studio_pipeline.edits.heal_spots import HEAL_SPOTS, HealSpotsParams
-from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels import color, metrics
 from studio_pipeline.pixels.frame import Frame, clipped_in_file, plan_scale
 from studio_pipeline.pixels.masks import Mask, Zone, grow
+from studio_pipeline.records.hand import Hand, drawn
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.records.spots import Spot, SpotsPlan
 from studio_pipeline.records.subject import SubjectRecord
@@ -153,6 +154,64 @@ class TestPlan:
     def test_parameters_have_bounds(self, wrong: dict[str, float]) -> None:
         with pytest.raises(ValidationError):
             HealSpotsParams.model_validate(wrong)
+
+
+def square(y: int, x: int, reach: int) -> tuple[Point, ...]:
+    corners = ((-1, -1), (-1, 1), (1, 1), (1, -1))
+    return tuple(Point(y + dy * reach, x + dx * reach) for dy, dx in corners)
+
+
+def by_hand(base: Frame, **hand: object) -> Plan:
+    params = HealSpotsParams.model_validate({"max_radius": 0.02})
+    return HEAL_SPOTS.plan(base.at_scale(0.5), reading(), params, 1, Given(Hand.model_validate(hand)))
+
+
+class TestByHand:
+    def test_each_spot_is_an_item_at_its_place(self, plan: Plan) -> None:
+        assert [item.id for item in plan.items] == [spot.id for spot in spots(plan)]
+        for item, spot in zip(plan.items, spots(plan), strict=True):
+            assert item.kind == "spot" and item.roi.contains(spot.disc(1.0).roi) and "px across" in item.said
+
+    def test_a_spot_that_is_off_stays_and_the_others_heal_as_before(
+        self, base: Frame, plan: Plan, whole: Patch
+    ) -> None:
+        off = plan.items[1]
+        patch = HEAL_SPOTS.render(plan.without((off.id,)), base, WHOLE)
+        gone = np.zeros_like(whole.mask)
+        gone[off.roi.within(WHOLE)] = True
+        assert not (patch.mask & gone).any()
+        np.testing.assert_array_equal(patch.mask, whole.mask & ~gone)
+        np.testing.assert_array_equal(patch.linear[patch.mask], whole.linear[patch.mask])
+
+    def test_nothing_is_healed_where_it_is_spared(self, base: Frame, whole: Patch) -> None:
+        y, x, radius_px = DUST[1]
+        spared = (square(y, x + 8, 6), square(80, 100, 3))  # the first touches it, the second no spot
+        plan = by_hand(base, spare=spared)
+        assert len(spots(plan)) == len(DUST) - 1 and plan.hand.spare == spared
+        patch = HEAL_SPOTS.render(plan, base, WHOLE)
+        assert not (patch.mask & drawn(spared, WHOLE, 1.0)).any() and patch.mask.sum() < whole.mask.sum()
+        assert not any(near(spot, (y, x, radius_px)) for spot in spots(plan))
+
+    def test_only_in_the_area_and_there_also_what_is_faint(self) -> None:
+        linear = dusty(backdrop())
+        faint = np.hypot(*np.ogrid[-520 : 600 - 520, -120 : 900 - 120]) <= 4
+        linear[faint] *= 0.93
+        base = frame(linear)
+        everywhere = spots(by_hand(base))
+        assert not any(near(spot, (520, 120, 4)) for spot in everywhere)
+        found = spots(by_hand(base, area=[square(520, 120, 40), square(90, 120, 20)]))
+        assert any(near(spot, (520, 120, 4)) for spot in found)
+        assert any(near(spot, DUST[0]) for spot in found)
+        assert all(abs(s.centre.x - 120) < 42 and s.centre.y not in range(112, 478) for s in found)
+
+    def test_an_area_with_nothing_in_it_says_so(self, base: Frame) -> None:
+        plan = by_hand(base, area=[square(250, 100, 20)])
+        assert not plan.changes and plan.notes == ("no spot was found in the area that was drawn",)
+
+    def test_another_try_heals_from_elsewhere(self, base: Frame, plan: Plan) -> None:
+        again = by_hand(base, tries=1)
+        assert [s.id for s in spots(again)] == [s.id for s in spots(plan)]
+        assert all(a.offset != b.offset for a, b in zip(spots(again), spots(plan), strict=True))
 
 
 class TestRender:

@@ -50,6 +50,16 @@ def test_a_soft_area_is_found_on_any_side_at_any_depth(area: Roi) -> None:
     assert not result.passed and result.value < LIMITS.grain_min
 
 
+def test_a_spot_that_is_off_does_not_count() -> None:
+    canvas = with_spots(rendered())
+    for spot in SPOTS:
+        canvas = edited(canvas, spot.disc(1.0).roi, soft)
+    (worse,) = check(canvas)
+    assert not worse.passed
+    off = [p.model_copy(update={"off": tuple(spot.id for spot in SPOTS)}) for p in canvas.plans]
+    assert check(replace(canvas, plans=off)) == []
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 def test_the_gates_own_dither_is_not_grain(bits: int) -> None:
     smooth = rendered(Insets(left=80), grain=0)

@@ -15,6 +15,7 @@ from studio_pipeline.pipeline import conductor, delivery
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.capture import State
 from studio_pipeline.records.preset import GuardLimits
+from studio_pipeline.records.proposal import Choice
 from studio_pipeline.session.cache import load_reading
 from tests.support import shoots
 
@@ -105,8 +106,9 @@ def test_an_approval_is_bound_to_what_was_shown(tmp_path: Path) -> None:
         (entry,) = studio.catalog.entries()
         decide = shoots.decisions(session, studio.catalog)
         assert entry.proposal_hash is not None
+        other = studio.catalog.proposal(entry.proposal_hash).chosen(Choice(enabled=("heal_spots",)))
         with pytest.raises(Refused, match="changed since"):
-            decide.approve(entry.id, entry.proposal_hash, ("heal_spots",), "ada", shoots.NOW)
+            decide.approve(entry.id, entry.proposal_hash, other, "ada", shoots.NOW)
         approved = decide.approve(entry.id, entry.proposal_hash, None, "ada", shoots.NOW)
         studio.run()
         delivered = studio.catalog.entry(entry.id)

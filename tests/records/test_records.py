@@ -12,10 +12,12 @@ from hypothesis.extra import numpy as hnp
 from pydantic import ValidationError
 
 from studio_pipeline.geometry import Extent, Point, Roi
+from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.base import Record, digest
 from studio_pipeline.records.capture import Exposure, Member, Role, primary, shown
-from studio_pipeline.records.plan import Grid, Plan, Refusal, Tier
-from studio_pipeline.records.proposal import Decision, GuardResult, Proposal, Verb
+from studio_pipeline.records.hand import NOTHING, Hand, Wish
+from studio_pipeline.records.plan import Grid, Item, Plan, Refusal, Tier
+from studio_pipeline.records.proposal import Choice, Decision, GuardResult, Proposal, Verb
 from studio_pipeline.records.spots import Spot, SpotsPlan
 
 names = st.binary(min_size=1, max_size=40)
@@ -42,7 +44,25 @@ def proposal(*plans: Plan, enabled: tuple[str, ...] | None = None, **more: objec
     return Proposal.model_validate(given)
 
 
+TRIANGLE = (Point(0, 0), Point(0, 90), Point(-40, 20))
+SPOTTED = plan(
+    items=tuple(Item(id=one, kind="spot", roi=Roi(0, 0, 9, 9)) for one in ("7-9", "8-8", "9-9")),
+    body=SpotsPlan(spots=(SPOT,)).model_dump(mode="json"),
+)
+
+
+class TestHand:
+    def test_a_wish_leaves_what_it_does_not_name(self) -> None:
+        drawn = Wish(area=(TRIANGLE,)).of(NOTHING)
+        assert drawn == Hand(area=(TRIANGLE,))
+        again = Wish(again=True).of(Wish(spare=(TRIANGLE,)).of(drawn))
+        assert again == Hand(area=(TRIANGLE,), spare=(TRIANGLE,), tries=1)
+        assert Wish(area=()).of(again) == Hand(spare=(TRIANGLE,), tries=1)
+        assert Wish(again=True, clear=True).of(again) == NOTHING
+
+
 RECORDS: list[Record] = [
+    SPOTTED.without(("8-8",)).model_copy(update={"hand": Hand(area=(TRIANGLE,), tries=2)}),
     Member(path=b"Capture/\xff\xfe caf\xc3\xa9.NEF", role=Role.RAW, sha256="0" * 64, size_bytes=3),
     Exposure(extent=Extent(2, 3), captured_at=datetime(2026, 3, 1, 9, 30, tzinfo=UTC), exposure_s=0.008),
     SpotsPlan(spots=(SPOT,)),
@@ -138,7 +158,7 @@ class TestProposal:
     def test_the_canvas_is_that_of_the_edits_whose_switch_is_on(self) -> None:
         both = proposal(self.EXTEND, self.HEAL)
         assert both.canvas == Roi(0, -100, 400, 700)
-        assert both.with_enabled(("heal_spots",)).canvas == Roi(0, 0, 400, 600)
+        assert both.chosen(Choice(enabled=("heal_spots",))).canvas == Roi(0, 0, 400, 600)
 
     def test_a_plan_without_changes_is_shown_but_not_active(self) -> None:
         idle = plan("heal_spots", changes=False)
@@ -152,23 +172,44 @@ class TestProposal:
 
     def test_switches_for_unknown_edits_are_dropped_and_order_is_the_plans(self) -> None:
         both = proposal(self.EXTEND, self.HEAL)
-        assert both.with_enabled(("heal_spots", "nothing", "extend_background")).enabled == (
+        assert both.chosen(Choice(enabled=("heal_spots", "nothing", "extend_background"))).enabled == (
             "extend_background",
             "heal_spots",
         )
+
+    def test_items_have_switches_of_their_own(self) -> None:
+        both = proposal(self.EXTEND, SPOTTED)
+        assert both.choice == Choice(enabled=both.enabled, off={"heal_spots": ()})
+        one = both.chosen(Choice(enabled=both.enabled, off={"heal_spots": ("9-9", "nothing", "7-9")}))
+        healing = one.plans[1]
+        assert healing.off == ("7-9", "9-9") and [item.id for item in healing.on] == ["8-8"]
+        assert one.shown_hash() != both.shown_hash() and one.plans[0] is both.plans[0]
+        assert one.chosen(Choice(enabled=both.enabled)) == one
+        assert one.chosen(both.choice) == both and one.chosen(one.choice) == one
+
+    def test_plans_of_the_first_release_keep_their_hashes(self) -> None:
+        """As 0.1.0 wrote them: approvals and signed records are bound to these."""
+        old = Plan(
+            edit="heal_spots", version=1, tier=Tier.BACKDROP_ONLY, engine="classical", seed=1,
+            params={"max_count": 200},
+        )  # fmt: skip
+        assert old.digest() == "4fabc9ac224a747661b2ee84e2ca17a9c0679f5999f1f6e72679e13b7883013b"
+        assert proposal(old).shown_hash().startswith("c5f566e64082112c7273ffebacd32ef3a5882d68")
+        for more in ({"off": ("7-9",)}, {"hand": Hand(tries=1)}, {"writes": (Zone.BACKDROP,)}):
+            assert old.model_copy(update=more).digest() != old.digest()
 
     def test_guards_of_an_edit_that_is_off_do_not_count(self) -> None:
         failed = GuardResult(name="seam", edit="extend_background", value=9, limit=1.6, passed=False)
         both = proposal(self.EXTEND, self.HEAL, guards=(failed,))
         assert not both.passed
-        assert both.with_enabled(("heal_spots",)).passed
+        assert both.chosen(Choice(enabled=("heal_spots",))).passed
         whole = failed.model_copy(update={"edit": None})
         assert not proposal(self.HEAL, guards=(whole,)).passed
 
     def test_an_approval_is_bound_to_everything_that_decides_a_pixel(self) -> None:
         both = proposal(self.EXTEND, self.HEAL)
         others = [
-            both.with_enabled(("heal_spots",)),
+            both.chosen(Choice(enabled=("heal_spots",))),
             proposal(self.EXTEND, plan("heal_spots", seed=2)),
             proposal(self.HEAL, self.EXTEND),
             proposal(self.EXTEND, self.HEAL, zones_sha256="3" * 64),

@@ -10,10 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from studio_pipeline.errors import Refused
+from studio_pipeline.pipeline import report
+from studio_pipeline.records.hand import NOTHING, Hand, Wish
+from studio_pipeline.records.proposal import Choice
 from studio_pipeline.review.desk import Layer
 from tests.review.studio_picture import Canvas, StudioPicture
 
 EXTEND, HEAL = "extend_background", "heal_spots"
+BOTH = Choice(enabled=(EXTEND, HEAL))
 _SHOT_AT = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 
 Row = dict[str, Any]
@@ -29,6 +33,9 @@ class MemoryDesk:
         self.alarms: list[str] = []
         self.notices: list[str] = []
         self.cameras: list[Row] = []
+        self.more_items: list[Row] = []
+        self.hands: dict[str, dict[str, Hand]] = {}
+        self.off: dict[str, tuple[str, ...]] = {}
         self._revision = 0
         self._changed_at: dict[str, int] = {}
         self._versions: dict[str, int] = {}
@@ -109,28 +116,30 @@ class MemoryDesk:
             row["subject"] = self._subject(row)
             return row
 
-    def shown(self, capture_id: str, enabled: tuple[str, ...]) -> Row:
+    def shown(self, capture_id: str, choice: Choice) -> Row:
         with self._condition:
-            proposal = self._proposal(capture_id, enabled)
+            self.calls.append(("shown", choice.enabled, choice.off))
+            proposal = self._proposal(capture_id, choice)
             return {key: proposal[key] for key in ("shown_hash", "canvas", "guards", "passed", "tier")}
 
     def preview(self, capture_id: str, long_edge: int) -> bytes:
         proposed = self._row(capture_id)["state"] in _WITH_PROPOSAL
         return self.picture.preview(long_edge, proposed=proposed)
 
-    def tile(
-        self, capture_id: str, layer: Layer, enabled: tuple[str, ...], level: int, col: int, row: int
-    ) -> bytes:
+    def tile(self, capture_id: str, layer: Layer, choice: Choice, level: int, col: int, row: int) -> bytes:
         self._row(capture_id)
-        self.calls.append(("tile", layer, enabled, level, col, row))
-        return self.picture.tile(self._canvas(enabled), layer, HEAL in enabled, level, col, row)
+        self.calls.append(("tile", layer, choice.enabled, level, col, row))
+        off = choice.off.get(HEAL, ()) if HEAL in choice.enabled else self._spot_ids
+        dusty = frozenset(place for place, id_ in enumerate(self._spot_ids) if id_ in off)
+        return self.picture.tile(self._canvas(choice.enabled), layer, dusty, level, col, row)
 
-    def approve(self, capture_id: str, shown_hash: str, enabled: tuple[str, ...], user: str, via: str) -> Row:
+    def approve(self, capture_id: str, shown_hash: str, choice: Choice, user: str, via: str) -> Row:
         with self._condition:
             self._row(capture_id)
-            if shown_hash != self._proposal(capture_id, enabled)["shown_hash"]:
+            if shown_hash != self._proposal(capture_id, choice)["shown_hash"]:
                 raise Refused("what was shown is no longer the current proposal: look again, then approve")
-            self.calls.append(("approve", capture_id, shown_hash, enabled, user, via))
+            self.calls.append(("approve", capture_id, shown_hash, choice.enabled, user, via))
+            self.off = choice.off
             return self._decide(capture_id, "approve", "approved", user, via)
 
     def reject(self, capture_id: str, user: str, via: str) -> Row:
@@ -149,6 +158,16 @@ class MemoryDesk:
     def repaint(self, capture_id: str, polygons: list[list[list[float]]], user: str) -> None:
         self.calls.append(("repaint", capture_id, polygons, user))
         self.set_state(capture_id, "proposed")
+
+    def hand(self, capture_id: str, edit: str, wish: Wish, choice: Choice, user: str) -> Row:
+        """Planned anew at once: another hash, and the hand stands in the proposal."""
+        with self._condition:
+            self._row(capture_id)
+            self.calls.append(("hand", capture_id, edit, wish, choice, user))
+            hands = self.hands.setdefault(capture_id, {})
+            hands[edit] = wish.of(hands.get(edit, NOTHING))
+        self.new_export(capture_id)
+        return self._row(capture_id)
 
     def somebody_here(self, capture_id: str, user: str) -> None:
         self.calls.append(("somebody_here", capture_id, user))
@@ -207,10 +226,28 @@ class MemoryDesk:
     def _canvas(self, enabled: tuple[str, ...]) -> Canvas:
         return self.picture.extended if EXTEND in enabled else self.picture.base
 
-    def _proposal(self, capture_id: str, enabled: tuple[str, ...] = (EXTEND, HEAL)) -> Row:
+    @property
+    def _spot_ids(self) -> tuple[str, ...]:
+        return tuple(f"{y}-{x}" for y, x in self.picture.dust_yx)
+
+    def _spots(self) -> list[Row]:
+        return [
+            {
+                "id": f"{y}-{x}",
+                "kind": "spot",
+                "roi": [y - 4, x - 4, y + 5, x + 5],
+                "said": f"7 px across, {n}",
+            }
+            for n, (y, x) in enumerate(self.picture.dust_yx)
+        ] + self.more_items
+
+    def _proposal(self, capture_id: str, choice: Choice = BOTH) -> Row:
+        enabled = choice.enabled
+        off = [one for one in self._spot_ids if one in choice.off.get(HEAL, ())]
+        hands = self.hands.get(capture_id, {})
         unsure = self.rows[capture_id]["state"] == "needs-a-person"
         version = self._versions.get(capture_id, 0)
-        shown = hashlib.sha256(repr((capture_id, sorted(enabled), version)).encode()).hexdigest()
+        shown = hashlib.sha256(repr((capture_id, sorted(enabled), off, version)).encode()).hexdigest()
         canvas, base = self._canvas(enabled), self.picture.base
         guards = [
             _guard("locked_pixels", None, 0, 0, unit="px"),
@@ -232,6 +269,10 @@ class MemoryDesk:
                 "params": {"aspect": "4:5"},
                 "refusals": [{"where": "bottom", "reason": "the frame cuts the person here"}],
                 "notes": [f"{base.y0 - canvas.y0} rows of backdrop added above"],
+                "items": [],
+                "off": [],
+                "hand": report.hand(hands.get(EXTEND, NOTHING)),
+                "said_by": "ada",
             },
             {
                 "name": HEAL,
@@ -244,6 +285,10 @@ class MemoryDesk:
                 "params": {},
                 "refusals": [{"where": "the edit", "reason": "every pixel is locked"}] if unsure else [],
                 "notes": [] if unsure else [f"{len(self.picture.dust_yx)} spots"],
+                "items": [] if unsure else self._spots(),
+                "off": off,
+                "hand": report.hand(hands.get(HEAL, NOTHING)),
+                "said_by": "ada",
             },
         ]
         return {

@@ -69,9 +69,12 @@ class StudioPicture:
         picture.thumbnail((long_edge, long_edge))
         return _jpeg(picture)
 
-    def tile(self, canvas: Canvas, layer: str, healed: bool, level: int, col: int, row: int) -> bytes:
+    def tile(
+        self, canvas: Canvas, layer: str, dusty: frozenset[int], level: int, col: int, row: int
+    ) -> bytes:
+        """``dusty``: the numbers of the spots of dust that are not healed."""
         top = math.ceil(math.log2(max(canvas.height, canvas.width)))
-        picture = self._cached(canvas, layer, healed)[top - level]
+        picture = self._cached(canvas, layer, dusty)[top - level]
         left, upper = col * TILE_PX, row * TILE_PX
         if left >= picture.width or upper >= picture.height:
             raise KeyError("no such tile")
@@ -79,9 +82,9 @@ class StudioPicture:
         tile = picture.crop((left, upper, right, lower))
         return _png(tile) if layer == "mask" else _jpeg(tile)
 
-    def _levels(self, canvas: Canvas, layer: str, healed: bool) -> list[Image.Image]:
+    def _levels(self, canvas: Canvas, layer: str, dusty: frozenset[int]) -> list[Image.Image]:
         """The layer at 100%, 50%, 25% ... down to one pixel."""
-        levels = [self._layer(canvas, layer, healed)]
+        levels = [self._layer(canvas, layer, dusty)]
         while max(levels[-1].size) > 1:
             width, height = levels[-1].size
             levels.append(
@@ -89,7 +92,7 @@ class StudioPicture:
             )
         return levels
 
-    def _layer(self, canvas: Canvas, layer: str, healed: bool) -> Image.Image:
+    def _layer(self, canvas: Canvas, layer: str, dusty: frozenset[int]) -> Image.Image:
         at = (-canvas.x0, -canvas.y0)
         if layer == "mask":
             mask = np.zeros((*self._locked.shape, 4), np.uint8)
@@ -104,8 +107,9 @@ class StudioPicture:
         y, x = canvas.y0 - self.extended.y0, canvas.x0 - self.extended.x0
         after = self._after[y : y + canvas.height, x : x + canvas.width]
         full = Image.fromarray(np.ascontiguousarray(after))
-        if not healed:
-            full.paste(Image.fromarray(self._original), at)
+        for y, x in (self.dust_yx[number] for number in dusty):
+            spot = (max(0, x - 4), max(0, y - 4), x + 5, y + 5)
+            full.paste(Image.fromarray(self._original).crop(spot), (at[0] + spot[0], at[1] + spot[1]))
         return full
 
 

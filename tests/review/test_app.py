@@ -1,12 +1,18 @@
 import io
+import json
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
 from studio_pipeline.errors import Refused, TryAgain
+from studio_pipeline.geometry import Point
+from studio_pipeline.records.hand import Wish
+from studio_pipeline.records.proposal import Choice
 from studio_pipeline.review.app import create_app
+from studio_pipeline.review.server import serve
 from tests.review.memory_desk import EXTEND, HEAL, MemoryDesk
 
 
@@ -74,6 +80,73 @@ def test_an_outline_must_be_one(client: TestClient, desk: MemoryDesk, polygons: 
     assert answer.status_code == 422
     assert "polygons" in answer.json()["error"]
     assert desk.calls == []
+
+
+def test_items_are_switched_with_the_edits_and_bound_with_them(client: TestClient, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    proposal = client.get(f"/api/captures/{capture}").json()["proposal"]
+    off = {HEAL: [proposal["edits"][1]["items"][2]["id"]]}
+    asked = {"edits": f"{EXTEND},{HEAL}", "off": json.dumps(off)}
+    shown = client.get(f"/api/captures/{capture}/shown", params=asked).json()["shown_hash"]
+    assert shown != proposal["shown_hash"]
+    tile = client.get(f"/api/captures/{capture}/tiles/after/11/0_0", params=asked)
+    assert tile.status_code == 200
+    said = {"shown_hash": shown, "enabled": [EXTEND, HEAL]}
+    assert client.post(f"/api/captures/{capture}/approve", json=said).status_code == 409
+    assert client.post(f"/api/captures/{capture}/approve", json=said | {"off": off}).status_code == 200
+    assert desk.off == {HEAL: tuple(off[HEAL])}
+
+
+def test_two_thousand_items_fit_into_an_address(desk: MemoryDesk, page_folder: Path) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    off = json.dumps({HEAL: [f"{n}-{10_000 - n}" for n in range(1000, 3000)]}, separators=(",", ":"))
+    with serve(desk, user="ada", page=page_folder) as server:
+        cookies = httpx.get(server.url).cookies
+        address = f"{server.url.split('/?')[0]}/api/captures/{capture}/shown"
+        answer = httpx.get(address, params={"edits": HEAL, "off": off}, cookies=cookies)
+    assert answer.status_code == 200 and len(desk.calls[-1][2][HEAL]) == 2000
+
+
+@pytest.mark.parametrize("off", ["x", "[]", '{"heal_spots": "7-9"}', '{"heal_spots": [1]}'])
+def test_items_that_are_none_get_one_line(client: TestClient, desk: MemoryDesk, off: str) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    answer = client.get(f"/api/captures/{capture}/shown", params={"edits": HEAL, "off": off})
+    assert answer.status_code == 422 and answer.json()["error"].startswith("off: ")
+    assert "\n" not in answer.json()["error"]
+
+
+SWITCHES = {"enabled": [HEAL], "off": {HEAL: ["7-9"]}}
+
+
+def test_a_hand_comes_with_the_switches_that_were_on_the_screen(client: TestClient, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    area = [[[-40.4, 0], [0, 90.6], [30, 20]]]
+    body = {"edit": HEAL, "area": area, "again": True} | SWITCHES
+    assert client.post(f"/api/captures/{capture}/hand", json=body).json()["id"] == capture
+    wish = Wish(area=((Point(-40, 0), Point(0, 91), Point(30, 20)),), again=True)
+    choice = Choice(enabled=(HEAL,), off={HEAL: ("7-9",)})
+    assert desk.calls == [("hand", capture, HEAL, wish, choice, "ada")]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"area": [[[0, 0], [1, 1]]]}, "at least 3"),
+        ({"spare": [[[0, n] for n in range(501)]]}, "at most 500"),
+        ({"spare": [[[0, 0], [1, 1], [2]]]}, "at least 2"),
+        ({"area": [[[0, 0], [1, 1], ["NaN", 2]]]}, "finite"),
+        ({"area": [[[0, 0], [1, 1], [1, 2]]] * 65}, "at most 64"),
+        ({"brush": 3}, "Extra inputs"),
+        ({"edit": None}, "valid string"),
+    ],
+)
+def test_a_hand_must_be_one(
+    client: TestClient, desk: MemoryDesk, wrong: dict[str, object], said: str
+) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    answer = client.post(f"/api/captures/{capture}/hand", json={"edit": HEAL} | SWITCHES | wrong)
+    assert answer.status_code == 422 and said in answer.json()["error"]
+    assert "\n" not in answer.json()["error"] and desk.calls == []
 
 
 def test_tiles_and_previews_are_pictures(client: TestClient, desk: MemoryDesk) -> None:

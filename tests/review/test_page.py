@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from studio_pipeline.records.hand import Wish
+from studio_pipeline.records.proposal import Choice
 from studio_pipeline.review.server import serve
 from tests.review.conftest import Open
 from tests.review.memory_desk import EXTEND, HEAL, MemoryDesk
@@ -175,7 +178,7 @@ def tiled(desk: MemoryDesk, enabled: tuple[str, ...], capture: str) -> NDArray[n
     level = math.ceil(math.log2(max(canvas.height, canvas.width)))
     rows, cols = math.ceil(canvas.height / TILE_PX), math.ceil(canvas.width / TILE_PX)
     tiles = [
-        [rgb(desk.tile(capture, "after", enabled, level, col, row)) for col in range(cols)]
+        [rgb(desk.tile(capture, "after", Choice(enabled=enabled), level, col, row)) for col in range(cols)]
         for row in range(rows)
     ]
     return np.vstack([np.hstack(row) for row in tiles])
@@ -315,6 +318,132 @@ def test_an_outline_is_sent_in_master_pixels(page: Page, desk: MemoryDesk) -> No
     ((_, _, polygons, user),) = [call for call in desk.calls if call[0] == "repaint"]
     assert user == "ada"
     np.testing.assert_allclose(np.array(polygons[0]), np.array(corners), atol=2 / scale)
+
+
+def open_items(page: Page, capture: str) -> None:
+    open_loupe(page, capture)
+    page.get_by_test_id(f"more-{HEAL}").click()
+    page.get_by_test_id("items").wait_for()
+
+
+def test_one_item_is_switched_off_and_exactly_that_is_approved(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    open_items(page, capture)
+    whole = rgb(page.locator(".pane").screenshot())
+    first, second = (f"{y}-{x}" for y, x in desk.picture.dust_yx[:2])
+    page.get_by_test_id(f"item-{first}").get_by_role("checkbox").click()
+    page.get_by_text("8 of 9 on").wait_for()
+    page.get_by_test_id(f"item-{second}").get_by_role("checkbox").click()
+    page.get_by_test_id(f"item-{second}").get_by_role("checkbox").click()
+    seen(page)
+    page.get_by_test_id(f"more-{HEAL}").click()  # its frames are no part of the picture
+    assert (rgb(page.locator(".pane").screenshot()) != whole).any()
+    page.keyboard.press("Enter")
+    panel_state(page, "approved")
+    assert desk.off == {HEAL: (first,)}
+
+
+def test_a_kind_has_a_switch_and_what_was_switched_is_kept_while_away(page: Page, desk: MemoryDesk) -> None:
+    desk.more_items = [
+        {"id": f"lint-{n}", "kind": "lint", "roi": [n, n, n + 9, n + 9], "said": ""} for n in range(400)
+    ]
+    capture, other = desk.arrive("DSC_0001.NEF"), desk.arrive("DSC_0002.NEF")
+    open_items(page, capture)
+    spots, lint = (page.get_by_test_id(f"group-{kind}") for kind in ("spot", "lint"))
+    spots.uncheck()
+    page.get_by_text("0 of 9 on").wait_for()
+    assert spots.is_enabled() and not spots.is_checked() and lint.is_checked()
+    page.get_by_test_id("item-lint-7").get_by_role("checkbox").uncheck()
+    assert lint.evaluate("box => box.indeterminate")
+    seen(page)
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("heading", name="DSC_0002.NEF").wait_for()
+    page.get_by_role("button", name="Heal dust on the backdrop: 409 items", exact=True).wait_for()
+    assert desk.rows[other]["state"] == "proposed"
+    page.keyboard.press("ArrowLeft")
+    page.get_by_text("409 items, 10 off").wait_for()
+    seen(page)
+
+
+def test_hundreds_of_items_are_one_stop_for_tab_and_show_their_place(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    open_items(page, capture)
+    page.mouse.move(5, 5)
+    page.get_by_test_id("group-spot").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    y, _ = desk.picture.dust_yx[1]
+    pointed = page.get_by_test_id("pointed").bounding_box()
+    pane = page.locator(".pane").bounding_box()
+    assert pointed is not None and pane is not None
+    shown = desk.picture.extended
+    scale = min(pane["height"] / shown.height, pane["width"] / shown.width) / 1.06
+    centre_y = pane["y"] + pane["height"] / 2 + (y - (shown.y0 + shown.y1) / 2) * scale
+    assert pointed["y"] + pointed["height"] / 2 == pytest.approx(centre_y, abs=3)
+    named = page.locator(":focus").get_attribute("aria-label")
+    assert named is not None and named.startswith("Spot 2: 7 px across")
+    page.keyboard.press(" ")
+    page.get_by_text("8 of 9 on").wait_for()
+    page.keyboard.press("Tab")  # to the same item's place
+    page.keyboard.press("Enter")
+    page.get_by_text("100%", exact=True).first.wait_for()
+    pointed = page.get_by_test_id("pointed").bounding_box()
+    assert pointed is not None
+    assert pointed["x"] + pointed["width"] / 2 == pytest.approx(pane["x"] + pane["width"] / 2, abs=3)
+    page.keyboard.press("Tab")
+    page.get_by_test_id("pointed").wait_for(state="detached")  # out of the list
+    assert desk.rows[capture]["state"] == "proposed"
+
+
+def test_an_area_is_drawn_beyond_the_picture_added_to_and_taken_back(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    open_items(page, capture)
+    page.get_by_test_id("draw-area").press("Enter")
+    page.evaluate("document.activeElement.blur()")
+    for keys in (("Shift+ArrowUp",) * 6, ("Shift+ArrowLeft",) * 6, ("Shift+ArrowDown",) * 2):
+        for key in (*keys, " "):
+            page.keyboard.press(key)
+    page.get_by_test_id("outline-send").click()
+    page.get_by_text("By hand: one area drawn").wait_for()
+    page.get_by_test_id("hand-area").wait_for()
+    (call,) = [call for call in desk.calls if call[0] == "hand"]
+    (polygon,) = call[3].area
+    assert min(p.y for p in polygon) < desk.picture.extended.y0  # above all that is there
+    assert call[2] == HEAL and call[3].spare is None and call[4] == Choice(enabled=(EXTEND, HEAL))
+
+    page.get_by_test_id("draw-area").click()  # what was drawn can be taken back, corner by corner or whole
+    page.get_by_test_id("outline").locator("polygon").wait_for()
+    page.keyboard.press("Backspace")
+    page.get_by_test_id("outline-send").click()
+    page.get_by_text("By hand: one area drawn").wait_for(state="detached")
+    page.get_by_test_id("again").click()
+    page.get_by_text("By hand: try 2").wait_for()
+    page.get_by_test_id("as-proposed").click()
+    page.get_by_test_id("as-proposed").wait_for(state="detached")
+    assert [call[3] for call in desk.calls if call[0] == "hand"][1:] == [
+        Wish(area=()), Wish(again=True), Wish(clear=True),
+    ]  # fmt: skip
+
+
+def test_many_switches_are_one_question_at_a_time(
+    page: Page, desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    open_items(page, capture)
+    shown = desk.shown
+
+    def slow(capture_id: str, choice: Choice) -> object:
+        time.sleep(0.4)  # the server measures
+        return shown(capture_id, choice)
+
+    monkeypatch.setattr(desk, "shown", slow)
+    ids = [f"{y}-{x}" for y, x in desk.picture.dust_yx[:6]]
+    for one in ids:
+        page.get_by_test_id(f"item-{one}").get_by_role("checkbox").click()
+    page.get_by_text("3 of 9 on").wait_for()
+    seen(page)
+    asked = [call[2] for call in desk.calls if call[0] == "shown"]
+    assert set(asked[-1][HEAL]) == set(ids) and len(asked) < len(ids)
 
 
 def test_an_outline_by_keys_alone(page: Page, desk: MemoryDesk) -> None:

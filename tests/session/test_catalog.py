@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from studio_pipeline.errors import Refused, TryAgain
-from studio_pipeline.geometry import Extent
+from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.records.capture import Member, Role, State
-from studio_pipeline.records.entry import Delivered, Entry
+from studio_pipeline.records.entry import Delivered, Entry, Handed
+from studio_pipeline.records.hand import Hand
+from studio_pipeline.records.plan import Item
 from studio_pipeline.records.proposal import Decision, Proposal, Verb
 from studio_pipeline.session import catalog as module
 from studio_pipeline.session.catalog import Catalog
@@ -162,6 +164,27 @@ def test_its_folder_may_be_called_anything(tmp_path: Path, name: str | bytes) ->
     opened.close()
     assert (folder / "catalog.sqlite").stat().st_size > 0
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+def test_a_catalog_of_the_first_release_opens(tmp_path: Path) -> None:
+    """Its entries know of no hands, its proposals of no items."""
+    path = tmp_path / "catalog.sqlite"
+    old = Catalog(path)
+    old.put(entry("frame", 1))
+    key = old.keep_proposal(proposal("frame"))
+    old.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version=1")
+        connection.execute("UPDATE entries SET doc = json_remove(doc, '$.hands', '$.copies', '$.lineage')")
+    catalog = Catalog(path)
+    (found,) = catalog.entries()
+    assert found.hands == {} and catalog.proposal(key).shown_hash() == key
+    item = Item(id="7-9", kind="spot", roi=Roi(1, 2, 3, 4))
+    handed = Handed(hand=Hand(tries=2), off=(item,), user="ada", host="h", said_at=shoots.NOW)
+    catalog.update("frame", hands={"heal_spots": handed})
+    again = catalog.entry("frame")
+    assert again is not None and again.hands == {"heal_spots": handed}
+    catalog.close()
 
 
 def test_a_catalog_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-import type { Capture, Layer, Outcome, PointYx } from './types';
+import type { Capture, Choice, Layer, Outcome, PointYx, Wish } from './types';
 
 /** The server refused or could not; the message is for people. Status 0 = it did not answer. */
 export class ApiError extends Error {
@@ -29,14 +29,20 @@ async function request<T>(path: string, body?: unknown): Promise<T> {
 }
 
 const at = (id: string) => `/api/captures/${encodeURIComponent(id)}`;
-const switches = (enabled: string[]) => `edits=${enabled.map(encodeURIComponent).join(',')}`;
+
+function switches({ enabled, off }: Choice): string {
+  const edits = `edits=${enabled.map(encodeURIComponent).join(',')}`;
+  return Object.keys(off).length ? `${edits}&off=${encodeURIComponent(JSON.stringify(off))}` : edits;
+}
 
 export const health = () => request<unknown>('/api/health');
 export const capture = (id: string) => request<Capture>(at(id));
-export const outcome = (id: string, enabled: string[]) =>
-  request<Outcome>(`${at(id)}/shown?${switches(enabled)}`);
-export const approve = (id: string, shown_hash: string, enabled: string[]) =>
-  request<Capture>(`${at(id)}/approve`, { shown_hash, enabled });
+export const outcome = (id: string, choice: Choice) => request<Outcome>(`${at(id)}/shown?${switches(choice)}`);
+export const approve = (id: string, shown_hash: string, { enabled, off }: Choice) =>
+  request<Capture>(`${at(id)}/approve`, { shown_hash, enabled, off });
+/** Plan one edit anew; the new proposal starts with the switches of `choice`. */
+export const hand = (id: string, edit: string, wish: Wish, { enabled, off }: Choice) =>
+  request<Capture>(`${at(id)}/hand`, { edit, ...wish, enabled, off });
 export const reject = (id: string) => request<Capture>(`${at(id)}/reject`, {});
 export const revoke = (id: string) => request<Capture>(`${at(id)}/revoke`, {});
 export const pick = (id: string, picked: boolean) => request<Capture>(`${at(id)}/pick`, { picked });
@@ -51,9 +57,9 @@ export const previewUrl = (capture: Capture, longEdgePx: number) =>
 export const tileUrl = (
   id: string,
   layer: Layer,
-  enabled: string[],
+  choice: Choice,
   hash: string,
   level: number,
   col: number,
   row: number,
-) => `${at(id)}/tiles/${layer}/${level}/${col}_${row}?${switches(enabled)}&v=${hash}`;
+) => `${at(id)}/tiles/${layer}/${level}/${col}_${row}?${switches(choice)}&v=${hash}`;

@@ -1,23 +1,29 @@
-import type { PointYx } from './types';
+import type { PointYx, Roi } from './types';
 
-/** Outlines of persons, as they are drawn: corners in master pixels, kept inside the base. */
+/** Outlines as they are drawn: corners in master pixels, kept inside `bounds`. */
 export class Outline {
   closed = $state.raw<PointYx[][]>([]);
   open = $state.raw<PointYx[]>([]);
 
-  constructor(private readonly base: [height: number, width: number]) {}
+  /** `before`: what was drawn earlier, to be added to or taken back. */
+  constructor(
+    private readonly bounds: Roi,
+    private readonly before: PointYx[][] = [],
+  ) {
+    this.closed = before;
+  }
 
   get closable(): boolean {
     return this.open.length >= 3;
   }
 
   get complete(): boolean {
-    return this.closed.length > 0 || this.closable;
+    return this.closed !== this.before || this.closable;
   }
 
   add([y, x]: PointYx): void {
-    const [height, width] = this.base;
-    this.open = [...this.open, [Math.min(Math.max(y, 0), height), Math.min(Math.max(x, 0), width)]];
+    const [y0, x0, y1, x1] = this.bounds;
+    this.open = [...this.open, [Math.min(Math.max(y, y0), y1), Math.min(Math.max(x, x0), x1)]];
   }
 
   close(): void {

@@ -1,11 +1,12 @@
 import * as api from './api';
+import { changes, type Off, offOf, proposed, same } from './choice';
 import type { Live } from './live.svelte';
-import type { Capture, Outcome, PointYx } from './types';
+import type { Capture, Choice, Outcome, PointYx, Proposal, Wish } from './types';
 
-/** What is on the screen: one set of switches, and what it makes. Both change together or not at all. */
+/** What is on the screen: one choice, and what it makes. Both change together or not at all. */
 export interface Shown extends Outcome {
   id: string;
-  enabled: string[];
+  choice: Choice;
   base: [height: number, width: number];
 }
 
@@ -13,6 +14,8 @@ export interface Shown extends Outcome {
 export class Review {
   /** As the person set the switches; `shown` follows when the server has answered. */
   enabled = $state.raw<string[]>([]);
+  /** Ids of the items that are off, by edit. */
+  off = $state.raw<Off>({});
   shown = $state.raw<Shown | null>(null);
   /** The hash of the render that has been on the screen whole. */
   seen = $state<string | null>(null);
@@ -20,21 +23,30 @@ export class Review {
   notice = $state('');
   said = $state('');
   #id: string | null = null;
-  #proposalHash: string | null = null;
+  #proposal = $state.raw<Proposal | null>(null);
+  /** The proposal about which the server is asked; more switching meanwhile is one more question. */
+  #asked: Proposal | null = null;
+  /** Switches that were set and not yet decided on, by the hash of the proposal: for who comes back to it. */
+  readonly #kept = new Map<string, { enabled: string[]; off: Off }>();
   readonly #live: Live;
 
   constructor(live: Live) {
     this.#live = live;
   }
 
+  readonly #choice: Choice = $derived({
+    enabled: this.enabled,
+    off: this.#proposal ? changes(this.#proposal, this.off) : {},
+  });
+
   /** Whether what the switches say has been on the screen, so that it can be approved. */
   readonly settled: boolean = $derived(
     this.shown !== null &&
-      this.shown.enabled.join() === this.enabled.join() &&
+      same(this.shown.choice, this.#choice) &&
       this.seen === this.shown.shown_hash,
   );
 
-  /** Show a capture. Another proposal than before resets the switches; the same one keeps them. */
+  /** Show a capture. Another proposal than before resets the switches; one that was seen keeps them. */
   show(capture: Capture): void {
     if (capture.id !== this.#id) this.notice = '';
     const proposal = capture.proposal;
@@ -44,28 +56,60 @@ export class Review {
       return;
     }
     if (proposal === null) return this.#forget(capture.id);
-    if (capture.id === this.#id && proposal.shown_hash === this.#proposalHash) return;
+    if (capture.id === this.#id && proposal.shown_hash === this.#proposal?.shown_hash) return;
     this.#id = capture.id;
-    this.#proposalHash = proposal.shown_hash;
-    this.enabled = proposal.edits.filter((edit) => edit.enabled).map((edit) => edit.name);
-    this.shown = { ...proposal, id: capture.id, enabled: this.enabled, base: proposal.base };
+    this.#proposal = proposal;
+    const own = proposed(proposal);
+    const kept = this.#kept.get(proposal.shown_hash);
+    this.shown = { ...proposal, id: capture.id, choice: own, base: proposal.base };
+    this.enabled = kept?.enabled ?? own.enabled;
+    this.off = kept?.off ?? offOf(proposal);
+    if (!same(own, this.#choice)) void this.#ask(capture.id, proposal);
   }
 
-  async toggle(capture: Capture, name: string): Promise<void> {
-    const proposal = capture.proposal;
-    if (!proposal) return;
-    const names = proposal.edits.map((edit) => edit.name);
-    const wanted = names.filter((other) => (other === name) !== this.enabled.includes(other));
-    const before = this.enabled;
-    this.enabled = wanted;
+  toggle(capture: Capture, name: string): void {
+    const names = capture.proposal?.edits.map((edit) => edit.name) ?? [];
+    this.#switch(capture, { enabled: names.filter((other) => (other === name) !== this.enabled.includes(other)) });
+  }
+
+  /** Switch items of one edit on or off. */
+  toggleItems(capture: Capture, name: string, ids: string[], on: boolean): void {
+    const items = capture.proposal?.edits.find((edit) => edit.name === name)?.items ?? [];
+    const touched = new Set(ids);
+    const before = new Set(this.off[name]);
+    const off = items.map((item) => item.id).filter((id) => (touched.has(id) ? !on : before.has(id)));
+    this.#switch(capture, { off: { ...this.off, [name]: off } });
+  }
+
+  #switch(capture: Capture, to: Partial<{ enabled: string[]; off: Off }>): void {
+    const { proposal } = capture;
+    if (!proposal || capture.id !== this.#id) return;
+    Object.assign(this, to);
+    this.#kept.set(proposal.shown_hash, { enabled: this.enabled, off: this.off });
+    void this.#ask(capture.id, proposal);
+  }
+
+  /** What the switches make now; one question at a time, for the server measures what it answers. */
+  async #ask(id: string, proposal: Proposal): Promise<void> {
+    if (this.#asked === proposal) return;
+    this.#asked = proposal;
+    const isGone = () => this.#id !== id || this.#proposal?.shown_hash !== proposal.shown_hash;
     try {
-      const outcome = await api.outcome(capture.id, wanted);
-      // The person may have switched again, or gone on, while the server was thinking.
-      if (this.#id !== capture.id || this.enabled !== wanted) return;
-      this.shown = { ...outcome, id: capture.id, enabled: wanted, base: proposal.base };
+      for (let done = false; !done; ) {
+        const choice = this.#choice;
+        const outcome = await api.outcome(id, choice);
+        if (isGone()) return;
+        done = same(choice, this.#choice);
+        if (done) this.shown = { ...outcome, id, choice, base: proposal.base };
+      }
     } catch (error) {
-      if (this.enabled === wanted) this.enabled = before;
+      if (isGone()) return;
+      this.enabled = this.shown?.choice.enabled ?? [];
+      this.off = { ...offOf(proposal), ...this.shown?.choice.off };
+      this.#kept.delete(proposal.shown_hash);
       this.#complain(error);
+    } finally {
+      if (this.#asked === proposal) this.#asked = null;
     }
   }
 
@@ -77,7 +121,7 @@ export class Review {
       this.notice = 'A figure is outside its limits: switch that edit off, then approve.';
       return false;
     }
-    return this.#decide(capture, 'Approved', () => api.approve(capture.id, shown.shown_hash, shown.enabled));
+    return this.#decide(capture, 'Approved', () => api.approve(capture.id, shown.shown_hash, shown.choice));
   }
 
   reject = (capture: Capture) => this.#decide(capture, 'Rejected', () => api.reject(capture.id));
@@ -86,6 +130,10 @@ export class Review {
   /** No decision: it may be said again before the answer to the last one is here. */
   pick = (capture: Capture) =>
     this.#say(capture, capture.picked ? 'Unpicked' : 'Picked', () => api.pick(capture.id, !capture.picked));
+
+  /** Have one edit planned anew as a person asks, with the switches as they stand. */
+  hand = (capture: Capture, edit: string, wish: Wish) =>
+    this.#decide(capture, 'Planned anew:', () => api.hand(capture.id, edit, wish, this.#choice));
 
   repaint = (capture: Capture, polygons: PointYx[][]) =>
     this.#decide(capture, 'Outline sent for', () => api.repaint(capture.id, polygons));
@@ -122,8 +170,9 @@ export class Review {
 
   #forget(id: string): void {
     this.#id = id;
-    this.#proposalHash = null;
+    this.#proposal = null;
     this.enabled = [];
+    this.off = {};
     this.shown = null;
   }
 

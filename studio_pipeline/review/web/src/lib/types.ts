@@ -37,9 +37,39 @@ export interface Edit {
   params: Record<string, unknown>;
   refusals: { where: string; reason: string }[];
   notes: string[];
+  /** Parts with a switch of their own. */
+  items: Item[];
+  /** Ids of the items that are off in the proposal. */
+  off: string[];
+  /** What a person asked of this edit; null when it is as proposed. */
+  hand: Hand | null;
+  said_by: string | null;
 }
 
-/** What one set of switches makes; an approval is bound to its hash. */
+export interface Item {
+  id: string;
+  /** A word for people, "spot". */
+  kind: string;
+  roi: Roi;
+  said: string;
+}
+
+export interface Hand {
+  area: PointYx[][];
+  spare: PointYx[][];
+  tries: number;
+}
+
+/** What a person asks anew; a list that is left out stays as it was drawn. */
+export type Wish = Partial<Pick<Hand, 'area' | 'spare'>> & { again?: boolean; clear?: boolean };
+
+/** The switches: edits that are on, and items that are off, of edits where those are not the proposal's. */
+export interface Choice {
+  enabled: string[];
+  off: Record<string, string[]>;
+}
+
+/** What one choice makes; an approval is bound to its hash. */
 export interface Outcome {
   shown_hash: string;
   canvas: Roi;

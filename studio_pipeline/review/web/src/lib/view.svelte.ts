@@ -1,5 +1,8 @@
 import type { Live } from './live.svelte';
-import type { Capture, Comparison, State } from './types';
+import type { Capture, Comparison, Roi, State } from './types';
+
+/** What is outlined: who is here, or where one edit should work or change nothing. */
+export type Drawing = { what: 'person' } | { what: 'area' | 'spare'; edit: string };
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -10,13 +13,17 @@ export class View {
   filter = $state<State | 'all'>('all');
   comparison = $state<Comparison>('after');
   mask = $state(false);
-  drawing = $state(false);
+  drawing = $state.raw<Drawing | null>(null);
+  /** The edit whose items and hand are open in the panel and on the picture. */
+  opened = $state<string | null>(null);
+  /** The item of it that the person points at. */
+  pointed = $state<string | null>(null);
   help = $state(false);
   autoAdvance = $state(false);
   /** Columns of the grid as it is laid out now. */
   columns = 1;
   /** The picture in the loupe, while that is open. Panning is in parts of the pane. */
-  stage: { toggleZoom(): void; pan(dx: number, dy: number): void } | null = null;
+  stage: { toggleZoom(): void; pan(dx: number, dy: number): void; look(roi: Roi): void } | null = null;
 
   constructor(private readonly live: Live) {}
 
@@ -40,7 +47,17 @@ export class View {
 
   select(id: string): void {
     this.selected = id;
-    this.drawing = false;
+    this.drawing = null;
+    this.pointed = null;
+  }
+
+  /** Begin to draw, or leave it where that is what is drawn already. */
+  draw(drawing: Drawing): void {
+    this.drawing = this.isDrawn(drawing) ? null : drawing;
+  }
+
+  isDrawn(drawing: Drawing): boolean {
+    return JSON.stringify(this.drawing) === JSON.stringify(drawing);
   }
 
   open(id?: string): void {
@@ -52,7 +69,7 @@ export class View {
 
   close(): void {
     this.mode = 'grid';
-    this.drawing = false;
+    this.drawing = null;
   }
 
   /** Go on by so many captures; stops at both ends. */

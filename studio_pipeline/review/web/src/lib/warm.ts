@@ -1,5 +1,6 @@
 import * as api from './api';
 import type { Live } from './live.svelte';
+import { proposed } from './choice';
 import { firstLevel } from './pyramid';
 import type { Capture } from './types';
 
@@ -10,9 +11,8 @@ export async function warm(capture: Capture | undefined, live: Live): Promise<vo
     if (capture.proposal === undefined) await live.refresh(capture.id);
     const proposal = live.captures.get(capture.id)?.proposal;
     if (!proposal) return;
-    const enabled = proposal.edits.filter((edit) => edit.enabled).map((edit) => edit.name);
     const level = firstLevel(proposal.canvas);
-    await fetch(api.tileUrl(capture.id, 'after', enabled, proposal.shown_hash, level, 0, 0), {
+    await fetch(api.tileUrl(capture.id, 'after', proposed(proposal), proposal.shown_hash, level, 0, 0), {
       priority: 'low',
     });
   } catch {

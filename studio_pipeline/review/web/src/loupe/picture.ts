@@ -1,14 +1,14 @@
 import OpenSeadragon from 'openseadragon';
 import { tileUrl } from '../lib/api';
 import { firstLevel, TILE_PX, topLevel } from '../lib/pyramid';
-import type { Layer, PointYx, Roi } from '../lib/types';
+import type { Choice, Layer, PointYx, Roi } from '../lib/types';
 
 const { Point, Rect } = OpenSeadragon;
 
 /** A render: its tiles cover `canvas`, which may hold the base, lie in it, or neither. */
 export interface Render {
   hash: string;
-  enabled: string[];
+  choice: Choice;
   canvas: Roi;
   base: [height: number, width: number];
 }
@@ -59,7 +59,7 @@ export class World {
 
 /** A layer of a render as OpenSeadragon wants it. */
 export function tiledLayer(id: string, render: Render, layer: Layer): OpenSeadragon.TileSourceSpecifier {
-  const { hash, enabled, canvas } = render;
+  const { hash, choice, canvas } = render;
   const { x, y, width } = new World(render).rect(canvas);
   const tileSource = {
     width: canvas[3] - canvas[1],
@@ -69,7 +69,7 @@ export function tiledLayer(id: string, render: Render, layer: Layer): OpenSeadra
     minLevel: firstLevel(canvas),
     maxLevel: topLevel(canvas),
     getTileUrl: (level: number, col: number, row: number) =>
-      tileUrl(id, layer, enabled, hash, level, col, row),
+      tileUrl(id, layer, choice, hash, level, col, row),
   };
   return { tileSource, x, y, width };
 }

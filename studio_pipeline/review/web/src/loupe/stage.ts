@@ -1,5 +1,5 @@
 import OpenSeadragon from 'openseadragon';
-import type { Layer, PointYx } from '../lib/types';
+import type { Layer, PointYx, Roi } from '../lib/types';
 import { ExactDrawer } from './exactDrawer';
 import { type LayerEvents, Layers } from './layers';
 import type { Picture } from './picture';
@@ -92,6 +92,13 @@ export class Stage {
     if (at) return void viewport.zoomTo(this.#zoomOf(1), viewport.pointFromPixel(at));
     if (face) viewport.panTo(this.#layers.world.point([(face[0] + face[2]) / 2, (face[1] + face[3]) / 2]));
     viewport.zoomTo(this.#zoomOf(1));
+  }
+
+  /** 100%, with the middle of a region in the middle of the pane. */
+  look([y0, x0, y1, x1]: Roi): void {
+    this.#fitted = false;
+    this.viewer.viewport.panTo(this.#layers.world.point([(y0 + y1) / 2, (x0 + x1) / 2]));
+    this.viewer.viewport.zoomTo(this.#zoomOf(1));
   }
 
   /** Move the view by parts of the pane. */
