@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Linear
@@ -27,6 +29,16 @@ class Patch:
     linear: Linear
     mask: Mask
     dither: bool = True
+
+
+Painter = Callable[[Roi], Patch]
+"""An edit's pixels for any region of one canvas."""
+
+
+def nothing(roi: Roi) -> Patch:
+    """No pixel of a region."""
+    shape = (roi.extent.height, roi.extent.width)
+    return Patch(np.zeros((*shape, 3), np.float32), np.zeros(shape, np.bool_))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,3 +118,19 @@ class Turns(Protocol):
 def writable_zones(edit: Edit, plan: Plan) -> tuple[Zone, ...]:
     """The zones this plan may write: the edit's own, or fewer where the plan says so."""
     return tuple(zone for zone in edit.writes if not plan.writes or zone in plan.writes)
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """An edit that reads the picture once for all regions, before it paints any."""
+
+    def prepare(self, plan: Plan, base: Frame, sources: Mapping[str, Source] = NO_SOURCES) -> Painter:
+        """What paints ``plan`` on ``base``; each region as ``render`` does."""
+        ...
+
+
+def painter(edit: Edit, plan: Plan, base: Frame, sources: Mapping[str, Source] = NO_SOURCES) -> Painter:
+    """What paints the regions of one canvas."""
+    if isinstance(edit, Prepares):
+        return edit.prepare(plan, base, sources)
+    return lambda roi: edit.render(plan, base, roi, sources)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from studio_pipeline.edits import extension, sides
-from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
+from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Painter, Patch, Source, nothing
 from studio_pipeline.edits.extension import Extension
 from studio_pipeline.geometry import Insets, Roi
 from studio_pipeline.pixels.frame import Frame
@@ -104,13 +104,20 @@ class ExtendBackground:
             **outcome,
         )
 
-    def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
-        if base.roi.contains(roi):
-            shape = (roi.extent.height, roi.extent.width)
-            return Patch(np.zeros((*shape, 3), np.float32), np.zeros(shape, np.bool_))
+    def prepare(self, plan: Plan, base: Frame, sources: Mapping[str, Source] = NO_SOURCES) -> Painter:
         body = Extension.model_validate(plan.body)
-        linear, mask = extension.draw(body, base, roi)
-        return Patch(linear, mask, dither=not len(body.pieces.array()))
+        drawing = extension.Drawing(body, base)
+        dither = not len(body.pieces.array())
+
+        def paint(roi: Roi) -> Patch:
+            if base.roi.contains(roi):
+                return nothing(roi)
+            return Patch(*drawing.draw(roi), dither=dither)
+
+        return paint
+
+    def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
+        return nothing(roi) if base.roi.contains(roi) else self.prepare(plan, base, sources)(roi)
 
 
 EXTEND_BACKGROUND = ExtendBackground()

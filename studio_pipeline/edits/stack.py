@@ -8,7 +8,16 @@ import numpy as np
 from pydantic import ValidationError
 
 from studio_pipeline.edits import EDITS
-from studio_pipeline.edits.base import NO_SOURCES, Edit, Given, Source, Turns, writable_zones
+from studio_pipeline.edits.base import (
+    NO_SOURCES,
+    Edit,
+    Given,
+    Painter,
+    Source,
+    Turns,
+    painter,
+    writable_zones,
+)
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Codes
@@ -109,15 +118,27 @@ def render(
 
     Raises LockedPixelsChanged when an edit leaves its zones, Refused for a plan of another version.
     """
-    codes = null_render(base, roi)
-    zones = reading.canvas_zones(roi, base.scale)
+    return _paint(_painters(plans, base, sources), base, reading, roi)
+
+
+def _painters(
+    plans: Sequence[Plan], base: Frame, sources: Mapping[str, Source]
+) -> list[tuple[Edit, Plan, Painter]]:
+    out = []
     for plan in plans:
         edit = _edit(plan.edit)
         if edit.version != plan.version:
             raise Refused(f"{plan.edit} is now version {edit.version}, the plan is of version {plan.version}")
-        if not plan.changes:
-            continue
-        patch = edit.render(plan, base, roi, sources)
+        if plan.changes:
+            out.append((edit, plan, painter(edit, plan, base, sources)))
+    return out
+
+
+def _paint(painters: Sequence[tuple[Edit, Plan, Painter]], base: Frame, reading: Reading, roi: Roi) -> Codes:
+    codes = null_render(base, roi)
+    zones = reading.canvas_zones(roi, base.scale)
+    for edit, plan, paint in painters:
+        patch = paint(roi)
         codes = composite(
             codes,
             patch.linear,
@@ -141,11 +162,11 @@ def render_into(
     sources: Mapping[str, Source] = NO_SOURCES,
 ) -> None:
     """Fill ``out`` (an array or memory map of ``canvas``) by tiles; memory does not grow with the picture."""
-    done = 0
+    done, painters = 0, _painters(plans, base, sources)
     # A tile lies wholly inside or outside the base, so no edit works on pixels that are not its own.
     for region in (canvas & base.roi, *canvas.minus(base.roi)):
         for tile in region.tiles(TILE_PX):
-            out[tile.within(canvas)] = render(plans, base, reading, tile, sources)
+            out[tile.within(canvas)] = _paint(painters, base, reading, tile)
             done += tile.extent.area
             if progress:
                 progress(done / canvas.extent.area)

@@ -8,6 +8,8 @@ within two pixels, a fold within its own width, and the border itself has the gr
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,8 @@ from studio_pipeline.pixels.light import Tone
 Floats = NDArray[np.float32]
 
 _REACH = 1.0  # octave widths over which an octave dies to 1/e
-_WIDEST = 1 / 12  # of the picture's long edge: what is wider is light
+_NOTHING = 1e-3  # of a difference of some steps of L*
+_WIDEST = 1 / 40  # of the picture's long edge: what is wider is light
 
 
 def octaves(difference: Tone, weight: Floats, long_edge_px: int) -> list[Tone]:
@@ -52,9 +55,14 @@ def carried(parts: list[Tone], away_px: Floats, past_px: Floats) -> Tone:
     for octave, part in enumerate(parts):
         width = np.float32(_REACH * 2.0 ** min(octave, len(parts) - 2))
         across, along = np.exp(-away_px / width), np.exp(-past_px / width)
-        near = across > 1e-3
+        near = across > _NOTHING
         out[:, near] += (part * along[:, None])[:, None] * across[None, near, None]
     return out
+
+
+def reach_px(parts: list[Tone]) -> int:
+    """How far from the border anything is carried."""
+    return math.ceil(_REACH * 2.0 ** (len(parts) - 2) * -math.log(_NOTHING))
 
 
 def _blurred(profile: Floats, sigma: float) -> Floats:

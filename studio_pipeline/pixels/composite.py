@@ -37,10 +37,17 @@ def composite(
     Raises:
         LockedPixelsChanged: a pixel outside ``writable`` would differ; nothing is returned.
     """
-    after = before.copy()
-    if edit_mask.any():
-        dither = None if dither_seed is None else noise.uniform(roi, dither_seed)[edit_mask]
-        after[edit_mask] = encoding.encode(edited[edit_mask], 8 * before.dtype.itemsize, dither)
+    bits, dither = 8 * before.dtype.itemsize, None
+    if dither_seed is not None and edit_mask.any():
+        dither = noise.uniform(roi, dither_seed)
+    if edit_mask.all():
+        after = encoding.encode(edited, bits, dither)
+    else:
+        after = before.copy()
+        some = None if dither is None else dither[edit_mask]
+        after[edit_mask] = encoding.encode(edited[edit_mask], bits, some)
+    if writable.all():
+        return after
     strayed = (after != before).any(axis=2) & ~writable
     if strayed.any():
         y, x = np.argwhere(strayed)[0]

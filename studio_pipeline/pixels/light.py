@@ -18,6 +18,8 @@ from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.masks import Mask
 
 Tone = NDArray[np.float32]
+Floats = NDArray[np.float32]
+_BLOCK_PX = 128
 _SLOPE_CELLS = 10  # how far the border's own slope is read, and how far it reaches
 _WIDER = 0.35  # sigma of the border's colours, in cells a cell away from it
 _TUKEY = 4.685  # 95% efficiency under Gaussian noise (Huber & Ronchetti 2009, 7.8)
@@ -41,30 +43,55 @@ class LightGrid:
     cell_px: float
 
     def at(self, roi: Roi, scale: float) -> Tone:
-        """Catmull-Rom interpolation over ``roi`` at ``scale``, ``(h, w, 3)``; the same in any tiling."""
-        rows = ((np.arange(roi.y0, roi.y1) + 0.5) / scale - self.y0) / self.cell_px
-        columns = ((np.arange(roi.x0, roi.x1) + 0.5) / scale - self.x0) / self.cell_px
-        part = _interpolate(self.values, rows, axis=0)
-        return _interpolate(part, columns, axis=1)
+        """Catmull-Rom interpolation over ``roi`` at ``scale``, ``(h, w, 3)``; the same in any tiling.
+
+        Made in blocks that lie at fixed places, each by matrix products: how those round depends on their
+        sizes, and a block's never changes.
+        """
+        out = np.empty((roi.extent.height, roi.extent.width, 3), np.float32)
+        columns = [(x, self._weights(x, scale, axis=1)) for x in _blocks(roi.x0, roi.x1)]
+        for y in _blocks(roi.y0, roi.y1):
+            rows, down = self._weights(y, scale, axis=0)
+            for x, (cells, across) in columns:
+                block = Roi(y, x, y + _BLOCK_PX, x + _BLOCK_PX)
+                part = block & roi
+                made = _product(down, self.values[rows, cells], across)
+                out[part.within(roi)] = made[part.within(block)]
+        return out
+
+    def _weights(self, start: int, scale: float, axis: int) -> tuple[slice, Floats]:
+        """The cells that a block's rows or columns are made of, and their shares ``(_BLOCK_PX, cells)``."""
+        first_px = (self.y0, self.x0)[axis]
+        places = ((np.arange(start, start + _BLOCK_PX) + 0.5) / scale - first_px) / self.cell_px
+        before = np.floor(places).astype(np.intp)
+        t = (places - before).astype(np.float32)
+        last = self.values.shape[axis] - 1
+        cells = slice(int(np.clip(before[0] - 1, 0, last)), int(np.clip(before[-1] + 2, 0, last)) + 1)
+        shares = np.zeros((_BLOCK_PX, cells.stop - cells.start), np.float32)
+        each = np.arange(_BLOCK_PX)
+        for step, share in zip(
+            (-1, 0, 1, 2),
+            (
+                ((-0.5 * t + 1.0) * t - 0.5) * t,
+                (1.5 * t - 2.5) * t * t + 1.0,
+                ((-1.5 * t + 2.0) * t + 0.5) * t,
+                (0.5 * t - 0.5) * t * t,
+            ),
+            strict=True,
+        ):
+            shares[each, np.clip(before + step, 0, last) - cells.start] += share
+        return cells, shares
 
 
-def _interpolate(values: Tone, places: NDArray[np.float64], axis: int) -> Tone:
-    last = values.shape[axis] - 1
-    first = np.floor(places).astype(np.int64)
-    t = (places - first).astype(np.float32)
-    weights = (
-        ((-0.5 * t + 1.0) * t - 0.5) * t,
-        (1.5 * t - 2.5) * t * t + 1.0,
-        ((-1.5 * t + 2.0) * t + 0.5) * t,
-        (0.5 * t - 0.5) * t * t,
-    )
-    shape = [1, 1, 1]
-    shape[axis] = len(t)
-    out: Tone | None = None
-    for offset, weight in zip((-1, 0, 1, 2), weights, strict=True):
-        tap = np.take(values, np.clip(first + offset, 0, last), axis=axis) * weight.reshape(shape)
-        out = tap if out is None else out + tap
-    assert out is not None
+def _blocks(first: int, stop: int) -> range:
+    return range(first // _BLOCK_PX * _BLOCK_PX, stop, _BLOCK_PX)
+
+
+def _product(down: Floats, cells: Tone, across: Floats) -> Tone:
+    """``down @ cells @ across.T`` of each channel."""
+    out = np.empty((len(down), len(across), cells.shape[2]), np.float32)
+    for channel in range(cells.shape[2]):
+        out[..., channel] = down @ np.ascontiguousarray(cells[..., channel]) @ across.T
     return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio_pipeline.edits.extension.body import Extension
-from studio_pipeline.edits.extension.drawing import draw
+from studio_pipeline.edits.extension.drawing import Drawing
 from studio_pipeline.edits.extension.planning import decide
 
-__all__ = ["Extension", "decide", "draw"]
+__all__ = ["Drawing", "Extension", "decide"]

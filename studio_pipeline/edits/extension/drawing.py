@@ -22,31 +22,13 @@ from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.light import LightGrid, Tone
 from studio_pipeline.pixels.masks import Mask
 
-_SHARP = 4  # the power that makes a node's linear fade a narrow one; where two grains mix, both are softened
 _BESIDE_PX = 12
 _LEAST_KEPT = 0.2
 Residual = Callable[[Roi], Tone]
 
 
-def draw(body: Extension, base: Frame, roi: Roi) -> tuple[Linear, Mask]:
-    """Linear Rec.2020 ``(h, w, 3)`` float32 of ``roi`` (canvas, at ``base.scale``), and where it is new."""
-    shape = (roi.extent.height, roi.extent.width)
-    mask = np.ones(shape, np.bool_)
-    inner = base.roi & roi
-    if not inner.empty:
-        mask[inner.within(roi)] = False
-    if not mask.any():
-        return np.zeros((*shape, 3), np.float32), mask
-    drawing = _Drawing(body, base)
-    tone = drawing.light.at(roi, base.scale) + drawing.texture(roi)
-    for side in body.sides:
-        for part, values in drawing.carried(side, roi):
-            tone[part.within(roi)] += values
-    return light.from_tone(tone), mask
-
-
-class _Drawing:
-    """One body at one scale."""
+class Drawing:
+    """One body at one scale. What all regions need is read from the picture once."""
 
     def __init__(self, body: Extension, base: Frame) -> None:
         self.base = base
@@ -55,6 +37,7 @@ class _Drawing:
         self.pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in rows]
         self.gain = _grain_gain(body, base) if base.bits == 8 else np.ones(3, np.float32)
         self.copied = [(side.name, side.copies) for side in body.sides if side.copies is not None]
+        self.octaves = {side.name: self._difference(side) for side in body.sides}
 
     def residual(self, part: Roi) -> Tone:
         return light.to_tone(self.base.linear(part)) - self.light.at(part, self.base.scale)
@@ -79,24 +62,37 @@ class _Drawing:
             out[at] = values + (1 - share)[..., None] * out[at]
         return texture.lay(self.pieces, roi, self.grain) if out is None else out
 
-    def carried(self, side: Side, roi: Roi) -> list[tuple[Roi, Tone]]:
-        """What the border of ``side`` says about ``roi``: at most one region and its values."""
-        base = self.base.roi
-        part = _outside(side.name, base, roi)
-        if part.empty:
-            return []
-        line = _border_line(side.name, base)
-        apart = self.residual(line) - self.texture(line)
-        along = turn(apart, side.name)[:, 0]
-        seen = _spread(side.border.array(), len(along))
-        octaves = border.octaves(along, seen, base.extent.long_edge)
-        rows, away = _turned_places(side.name, base, part)
-        places = np.clip(rows, 0, len(along) - 1)
-        parts = [octave[places] for octave in octaves]
+    def draw(self, roi: Roi) -> tuple[Linear, Mask]:
+        """Linear Rec.2020 ``(h, w, 3)`` float32 of ``roi`` on the canvas, and where it is new."""
+        shape = (roi.extent.height, roi.extent.width)
+        mask = np.ones(shape, np.bool_)
+        inner = self.base.roi & roi
+        if not inner.empty:
+            mask[inner.within(roi)] = False
+        if not mask.any():
+            return np.zeros((*shape, 3), np.float32), mask
+        tone = self.light.at(roi, self.base.scale)
+        tone += self.texture(roi)
+        for side, octaves in self.octaves.items():
+            part = _near(side, self.base.roi, border.reach_px(octaves)) & roi
+            if not part.empty:
+                tone[part.within(roi)] += self._carried(side, octaves, part)
+        return light.from_tone(tone), mask
+
+    def _difference(self, side: Side) -> list[Tone]:
+        """What stands at the border, less what texture has there, in octaves along it."""
+        line = _border_line(side.name, self.base.roi)
+        apart = turn(self.residual(line) - self.texture(line), side.name)[:, 0]
+        seen = _spread(side.border.array(), len(apart))
+        return border.octaves(apart, seen, self.base.extent.long_edge)
+
+    def _carried(self, side: str, octaves: list[Tone], part: Roi) -> Tone:
+        rows, away = _turned_places(side, self.base.roi, part)
+        last = len(octaves[0]) - 1
+        parts = [octave[np.clip(rows, 0, last)] for octave in octaves]
         # A place past the corner has less to do with this border the farther it is from it.
-        past = np.maximum(0, np.maximum(-rows, rows - (len(along) - 1))).astype(np.float32)
-        values = border.carried(parts, away, past)
-        return [(part, turn_back(values, side.name))]
+        past = np.maximum(0, np.maximum(-rows, rows - last)).astype(np.float32)
+        return turn_back(border.carried(parts, away, past), side)
 
 
 def _grain_gain(body: Extension, base: Frame) -> NDArray[np.float32]:
@@ -116,15 +112,15 @@ def _grain_gain(body: Extension, base: Frame) -> NDArray[np.float32]:
     return np.asarray(np.sqrt(np.maximum(kept, _LEAST_KEPT)), np.float32)
 
 
-def _outside(side: str, base: Roi, roi: Roi) -> Roi:
-    """The part of ``roi`` that lies past a side of the picture, corners included."""
-    half = {
-        "left": Roi(roi.y0, roi.x0, roi.y1, base.x0),
-        "right": Roi(roi.y0, base.x1, roi.y1, roi.x1),
-        "top": Roi(roi.y0, roi.x0, base.y0, roi.x1),
-        "bottom": Roi(base.y1, roi.x0, roi.y1, roi.x1),
+def _near(side: str, base: Roi, reach_px: int) -> Roi:
+    """What lies past a side of the picture, no farther than that, corners included."""
+    far = base.grown(reach_px)
+    return {
+        "left": Roi(far.y0, far.x0, far.y1, base.x0),
+        "right": Roi(far.y0, base.x1, far.y1, far.x1),
+        "top": Roi(far.y0, far.x0, base.y0, far.x1),
+        "bottom": Roi(base.y1, far.x0, far.y1, far.x1),
     }[side]
-    return half & roi
 
 
 def _region(side: str, base: Roi, roi: Roi) -> Roi:
@@ -175,14 +171,15 @@ def _copied(copies: Copies, roi: Roi, base: Frame, residual: Residual) -> tuple[
     total = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
     share, all_of_it = np.zeros(total.shape[:2], np.float32), np.zeros(total.shape[:2], np.float32)
     for label in np.unique(window).astype(int):
-        weight = cv2.remap(
+        linear = cv2.remap(
             np.where(window == label, np.float32(1), np.float32(0)),
             np.tile(columns.places, (len(rows.places), 1)),
             np.tile(rows.places[:, None], (1, len(columns.places))),
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        weight = weight**_SHARP
+        # A narrow fade: where two grains mix, both are softened.
+        weight = np.asarray(np.square(np.square(linear)), np.float32)
         all_of_it += weight
         if label < 0:
             continue

@@ -10,6 +10,7 @@ from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask, grow
 
 _SPECK_SIGMAS = (0.8, 2.0)  # sizes of dust, at a long edge of 1500 px
+_SAMPLES_A_SIGMA = 2.5
 _SPECK_LIMITS = (4, 8, 16, 32)  # in spreads; 4 is about 7 sigma of grain: the largest of three channels
 
 
@@ -37,6 +38,15 @@ def flaws(residual: Tone, usable: Mask, long_edge: int) -> Mask:
 
 
 def _mean_around(kept: Tone, weight: NDArray[np.float32], sigma: float) -> Tone:
-    """Gaussian mean over the usable pixels only; ``kept`` is zero elsewhere."""
-    mass = np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)
-    return np.asarray(cv2.GaussianBlur(kept, (0, 0), sigma) / mass[..., None], np.float32)
+    """Gaussian mean over the usable pixels only; ``kept`` is zero elsewhere. Wide ones at a smaller size."""
+    height, width = weight.shape
+    step = max(1, min(int(sigma / _SAMPLES_A_SIGMA), height, width))
+    size = (max(1, width // step), max(1, height // step))
+    small, mass = (
+        cv2.resize(v, size, interpolation=cv2.INTER_AREA) if step > 1 else v for v in (kept, weight)
+    )
+    mass = np.maximum(cv2.GaussianBlur(mass, (0, 0), sigma / step), np.float32(1e-3))
+    mean = cv2.GaussianBlur(small, (0, 0), sigma / step) / mass[..., None]
+    return np.asarray(
+        cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR) if step > 1 else mean, np.float32
+    )

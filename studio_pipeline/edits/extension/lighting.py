@@ -6,7 +6,7 @@ Light is kept in cells, a hundred or so along the picture.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 import cv2
@@ -18,8 +18,6 @@ from studio_pipeline.geometry import Extent, Insets, Roi
 from studio_pipeline.pixels import light
 from studio_pipeline.pixels.light import LightGrid, Tone
 from studio_pipeline.pixels.masks import Mask
-
-Continue = Callable[[Tone, NDArray[np.float32], int], Tone]
 
 _CELLS = 120  # along the picture's long edge
 _LEAST_PX = 3  # of a cell, at plan scale
@@ -65,16 +63,19 @@ def new_cells(added: Insets, cell_master_px: float) -> dict[str, int]:
     return {side: math.ceil(px / cell_master_px) + 2 for side, px in asdict(added).items() if px}
 
 
-def continued(cells: Cells, counts: dict[str, int], how: Continue) -> Tone:
-    """The picture's cells with ``counts`` new ones on each side: ``light.continue_left`` where what they hold
-    falls off as light does, ``light.spread_left`` where they hold a scene, whose slopes lead nowhere.
+def continued(cells: Cells, counts: dict[str, int], scenes: Collection[str] = ()) -> Tone:
+    """The picture's cells with ``counts`` new ones on each side.
+
+    They go on as light falls off; on the sides named in ``scenes`` they hold things, whose slopes lead
+    nowhere, and only spread.
     """
     filled, weights = cells.values, cells.weights
     for side in SIDES:
         if side not in counts:
             continue
+        go_on = light.spread_left if side in scenes else light.continue_left
         turned, turned_weights = turn(filled, side), turn(weights, side)
-        new = how(turned, turned_weights, counts[side])
+        new = go_on(turned, turned_weights, counts[side])
         # New cells count as seen, faintly, when the next side is continued past the corner.
         faint = np.full(new.shape[:2], 0.35, np.float32)
         filled = turn_back(np.concatenate([new, turned], axis=1), side)

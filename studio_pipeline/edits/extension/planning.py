@@ -82,7 +82,7 @@ class _Seen:
         cells = lighting.read(self.tone, self.away, self.usable, lighting.CALM_CELLS)
         pitch = cells.cell / self.scale
         counts = lighting.new_cells(self.added, pitch)
-        return lighting.on_canvas(lighting.continued(cells, counts, light.continue_left), counts, pitch)
+        return lighting.on_canvas(lighting.continued(cells, counts), counts, pitch)
 
     def copied(self, kind: dict[str, Kind]) -> tuple[LightGrid, dict[str, Found]]:
         """Only what is wide goes on as light; folds, lines and shapes are copied. What the copies have of
@@ -92,7 +92,8 @@ class _Seen:
         coarse = lighting.read(self.tone, self.away, self.away, lighting.BUSY_CELLS)
         pitch = fine.cell / self.scale
         counts = lighting.new_cells(self.added, pitch)
-        canvas = lighting.continued(coarse, counts, light.spread_left)
+        scenes = [side for side, what in kind.items() if what in (Kind.STRUCTURED, Kind.ENVIRONMENT)]
+        canvas = lighting.continued(coarse, counts, scenes)
         roi = Roi.of(Extent(*self.away.shape))
         rough, sharp = (
             self.tone - lighting.on_canvas(cells.values, {}, cells.cell).at(roi, 1.0)
