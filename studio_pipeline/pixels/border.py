@@ -14,13 +14,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.light import Tone
 
 Floats = NDArray[np.float32]
 
 _REACH = 1.0  # octave widths over which an octave dies to 1/e
 _NOTHING = 1e-3  # of a difference of some steps of L*
-_WIDEST = 1 / 40  # of the picture's long edge: what is wider is light
+_BLOCK_PX = 128
+_WIDEST = 1 / 12  # of the picture's long edge: what is wider is light
 
 
 def octaves(difference: Tone, weight: Floats, long_edge_px: int) -> list[Tone]:
@@ -43,26 +45,41 @@ def octaves(difference: Tone, weight: Floats, long_edge_px: int) -> list[Tone]:
     return [*out, finer]
 
 
-def carried(parts: list[Tone], away_px: Floats, past_px: Floats) -> Tone:
-    """The octaves' sum in new area, ``(rows, columns, 3)``.
+def carried(octaves: list[Tone], rows: range, away_px: range) -> Tone:
+    """The octaves' sum in new area, ``(rows, columns, 3)``; the same in any tiling.
 
     Args:
-        parts: octaves as ``octaves`` gives them, at the rows wanted.
+        octaves: as ``octaves`` gives them.
+        rows: places along the border; what lies past its ends has less to do with it the farther it is.
         away_px: each column's distance from the border, 1 = beside it.
-        past_px: each row's distance past the end of the border, 0 beside it.
     """
-    out = np.zeros((len(past_px), len(away_px), 3), np.float32)
-    for octave, part in enumerate(parts):
-        width = np.float32(_REACH * 2.0 ** min(octave, len(parts) - 2))
-        across, along = np.exp(-away_px / width), np.exp(-past_px / width)
-        near = across > _NOTHING
-        out[:, near] += (part * along[:, None])[:, None] * across[None, near, None]
+    last = len(octaves[0]) - 1
+    widths = np.array([_width(k, octaves) for k in range(len(octaves))], np.float32)
+    stacked = np.stack(octaves, axis=1)
+    out = np.empty((len(rows), len(away_px), 3), np.float32)
+    # In blocks at fixed places: how a matrix product rounds depends on its size, and theirs never changes.
+    for y in range(rows.start // _BLOCK_PX * _BLOCK_PX, rows.stop, _BLOCK_PX):
+        places = np.arange(y, y + _BLOCK_PX)
+        past = np.maximum(0, np.maximum(-places, places - last)).astype(np.float32)
+        along = stacked[np.clip(places, 0, last)] * np.exp(-past[:, None] / widths)[..., None]
+        for x in range(away_px.start // _BLOCK_PX * _BLOCK_PX, away_px.stop, _BLOCK_PX):
+            across = np.exp(-np.arange(x, x + _BLOCK_PX, dtype=np.float32) / widths[:, None])
+            block = Roi(y, x, y + _BLOCK_PX, x + _BLOCK_PX)
+            wanted = Roi(rows.start, away_px.start, rows.stop, away_px.stop)
+            part = block & wanted
+            for channel in range(3):
+                made = np.ascontiguousarray(along[..., channel]) @ across
+                out[(*part.within(wanted), channel)] = made[part.within(block)]
     return out
+
+
+def _width(octave: int, octaves: list[Tone]) -> float:
+    return float(_REACH * 2.0 ** min(octave, len(octaves) - 2))
 
 
 def reach_px(parts: list[Tone]) -> int:
     """How far from the border anything is carried."""
-    return math.ceil(_REACH * 2.0 ** (len(parts) - 2) * -math.log(_NOTHING))
+    return math.ceil(_width(len(parts), parts) * -math.log(_NOTHING))
 
 
 def _blurred(profile: Floats, sigma: float) -> Floats:

@@ -21,7 +21,7 @@ Tone = NDArray[np.float32]
 Floats = NDArray[np.float32]
 _BLOCK_PX = 128
 _SLOPE_CELLS = 10  # how far the border's own slope is read, and how far it reaches
-_WIDER = 0.35  # sigma of the border's colours, in cells a cell away from it
+_WIDER = 0.35  # what is seen at the border says less of one place the farther away it is
 _TUKEY = 4.685  # 95% efficiency under Gaussian noise (Huber & Ronchetti 2009, 7.8)
 
 
@@ -162,10 +162,13 @@ def fill_unseen(cells: Tone, weights: NDArray[np.float32], surface: Tone) -> Ton
     return np.asarray(own * cells + (1 - own) * (surface + out), np.float32)
 
 
-def spread_left(cells: Tone, weights: NDArray[np.float32], count: int) -> Tone:
-    """``count`` new columns left of ``cells``, ``(rows, count, 3)``: the border's colours, blurred wider."""
+def spread_left(cells: Tone, weights: NDArray[np.float32], count: int, wider: float = 0.0) -> Tone:
+    """``count`` new columns left of ``cells``, ``(rows, count, 3)``: the border's colours.
+
+    ``wider``: how much wider they are blurred a cell farther away (sigma, in cells).
+    """
     border = _border_colours(cells, weights)
-    return np.stack([_blurred(border, _WIDER * d) for d in range(count, 0, -1)], axis=1)
+    return np.stack([_blurred(border, wider * d) for d in range(count, 0, -1)], axis=1)
 
 
 def continue_left(cells: Tone, weights: NDArray[np.float32], count: int) -> Tone:
@@ -194,7 +197,7 @@ def continue_left(cells: Tone, weights: NDArray[np.float32], count: int) -> Tone
 
 def _predict_left(cells: Tone, weights: NDArray[np.float32], count: int) -> list[Tone]:
     rows, columns = weights.shape
-    flat = spread_left(cells, weights, count)
+    flat = spread_left(cells, weights, count, _WIDER)
     out = [flat]
     near = min(columns, _SLOPE_CELLS)
     inwards = np.arange(near, dtype=np.float32)[None, :, None]

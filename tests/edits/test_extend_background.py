@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from studio_pipeline.edits import stack
-from studio_pipeline.edits.extend_background import EXTEND_BACKGROUND, ExtendParams
-from studio_pipeline.edits.extension import Extension
+from studio_pipeline.edits.extend_background import EXTEND_BACKGROUND, ExtendParams, ExtendPlan
 from studio_pipeline.geometry import Extent, Insets, Roi
 from studio_pipeline.pixels import light, metrics, texture
 from studio_pipeline.pixels.color import Codes, Linear
@@ -53,7 +52,9 @@ def codes_of_255(values: Codes | Linear) -> NDArray[np.float32]:
 
 def sources(plan: Plan) -> Iterator[Roi]:
     """What each piece copies, in master pixels."""
-    for row in Extension.model_validate(plan.body).pieces.array():
+    body = ExtendPlan.model_validate(plan.body).extension
+    assert body is not None
+    for row in body.pieces.array():
         piece = texture.Piece.of_row(row).scaled(1.0, WHOLE)
         yield Roi.of(piece.roi.extent, piece.source)
 
@@ -228,7 +229,8 @@ class TestLight:
             y, x = np.mgrid[roi.y0 : roi.y1, roi.x0 : roi.x1] / EXTENT.long_edge
             return np.asarray(np.repeat((0.35 - 0.12 * (x + y))[..., None], 3, axis=2), np.float32)
 
-        body = Extension.model_validate(planned(picture(slope, grain), reading(), 1, **sides).body)
+        body = ExtendPlan.model_validate(planned(picture(slope, grain), reading(), 1, **sides).body).extension
+        assert body is not None
         grid = LightGrid(body.light.array(), body.light_y0, body.light_x0, body.cell_px)
         miss = (grid.at(WHOLE, 1.0) - light.to_tone(slope(WHOLE)))[reading().zones == Zone.BACKDROP]
         assert np.sqrt(np.mean(np.square(miss))) < 0.0011
@@ -352,7 +354,7 @@ class TestPatch:
         patch = EXTEND_BACKGROUND.render(plan, base, CANVAS)
         np.testing.assert_array_equal(patch.mask, new_area(CANVAS))
         assert patch.linear.dtype == np.float32 and np.isfinite(patch.linear).all()
-        assert EXTEND_BACKGROUND.writes == (Zone.NEW,)
+        assert plan.writes == (Zone.NEW,)
 
     def test_inside_the_base_there_is_nothing_to_do(self, base: Frame, plan: Plan) -> None:
         assert not EXTEND_BACKGROUND.render(plan, base, Roi(10, 10, 50, 70)).mask.any()

@@ -88,11 +88,7 @@ class Drawing:
 
     def _carried(self, side: str, octaves: list[Tone], part: Roi) -> Tone:
         rows, away = _turned_places(side, self.base.roi, part)
-        last = len(octaves[0]) - 1
-        parts = [octave[np.clip(rows, 0, last)] for octave in octaves]
-        # A place past the corner has less to do with this border the farther it is from it.
-        past = np.maximum(0, np.maximum(-rows, rows - last)).astype(np.float32)
-        return turn_back(border.carried(parts, away, past), side)
+        return turn_back(border.carried(octaves, rows, away)[:, ::-1], side)
 
 
 def _grain_gain(body: Extension, base: Frame) -> NDArray[np.float32]:
@@ -143,15 +139,16 @@ def _border_line(side: str, base: Roi) -> Roi:
     }[side]
 
 
-def _turned_places(side: str, base: Roi, part: Roi) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Of ``part``, turned: each row's place along the border, each column's distance from it (1 = beside)."""
-    if side in ("left", "right"):
-        rows, columns = np.arange(part.y0, part.y1) - base.y0, np.arange(part.x0, part.x1)
-        away = base.x0 - columns if side == "left" else columns - base.x1 + 1
-    else:
-        rows, columns = np.arange(part.x0, part.x1) - base.x0, np.arange(part.y0, part.y1)
-        away = base.y0 - columns if side == "top" else columns - base.y1 + 1
-    return rows, (away[::-1] if side in ("right", "bottom") else away).astype(np.float32)
+def _turned_places(side: str, base: Roi, part: Roi) -> tuple[range, range]:
+    """Of ``part``, turned: its places along the border, and its distances from it, 1 = beside it."""
+    along = range(part.y0 - base.y0, part.y1 - base.y0)
+    across = range(part.x0 - base.x0, part.x1 - base.x0)
+    return {
+        "left": (along, range(base.x0 - part.x1 + 1, base.x0 - part.x0 + 1)),
+        "right": (along, range(part.x0 - base.x1 + 1, part.x1 - base.x1 + 1)),
+        "top": (across, range(base.y0 - part.y1 + 1, base.y0 - part.y0 + 1)),
+        "bottom": (across, range(part.y0 - base.y1 + 1, part.y1 - base.y1 + 1)),
+    }[side]
 
 
 def _spread(weights: NDArray[np.float32], count: int) -> NDArray[np.float32]:
