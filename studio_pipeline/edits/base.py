@@ -41,6 +41,12 @@ def nothing(roi: Roi) -> Patch:
     return Patch(np.zeros((*shape, 3), np.float32), np.zeros(shape, np.bool_))
 
 
+EMPTY_SET = "empty set"
+"""Role: the same set with nobody in it, from the same place."""
+REFERENCE = "reference"
+"""Role: the frame that a person named, for others to be matched to."""
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """Another frame of the same set, at the scale of the frame beside it, and the key of its base."""
@@ -61,7 +67,7 @@ class Source:
 class Given:
     """What a plan may look at beside its own frame: a person's hand, and frames by their role.
 
-    Roles: ``empty set`` (the same set with nobody in it), ``reference`` (a frame to match).
+    Roles: ``EMPTY_SET``, ``REFERENCE``. A role that nobody fills is missing.
     """
 
     hand: Hand = NOTHING
@@ -79,6 +85,8 @@ class Edit(Protocol):
     and re-estimates nothing: same plan, same base, same pixels, whatever the tiling. Plan geometry is in
     master pixels, canvas coordinates. Edits read the base, never each other's results, so that each has a
     switch of its own.
+
+    ``roles``: the roles of other frames that ``plan`` can make use of; empty for most.
     """
 
     name: str
@@ -87,6 +95,7 @@ class Edit(Protocol):
     tier: Tier
     engine: str
     writes: tuple[Zone, ...]
+    roles: tuple[str, ...]
     params: type[Record]
 
     def plan(

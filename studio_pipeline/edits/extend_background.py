@@ -66,6 +66,7 @@ class ExtendBackground:
     tier = Tier.BACKDROP_ONLY
     engine = "classical"
     writes: tuple[Zone, ...] = (Zone.NEW,)
+    roles: tuple[str, ...] = ()
     params: type[Record] = ExtendParams
 
     def plan(

@@ -89,6 +89,11 @@ def plan_all(
     return tuple(plans)
 
 
+def roles(specs: Sequence[EditSpec]) -> frozenset[str]:
+    """The roles of other frames that these edits can make use of."""
+    return frozenset(role for spec in specs if spec.name in EDITS for role in EDITS[spec.name].roles)
+
+
 def canvas_of(plans: Sequence[Plan], base: Roi) -> Roi:
     """The canvas in master pixels after ``plans``."""
     for plan in plans:

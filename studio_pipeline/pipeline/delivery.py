@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from studio_pipeline.deliver.naming import candidates
 from studio_pipeline.errors import GuardFailed, Refused
 from studio_pipeline.guards.base import Rendered
 from studio_pipeline.pipeline import proof, stages
-from studio_pipeline.pipeline.stages import Source
+from studio_pipeline.pipeline.stages import Beside, Source
 from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import ZoneMap
@@ -50,6 +51,7 @@ class Order:
     output: Path
     records: Path
     delivered_at: datetime
+    beside: Mapping[str, Beside]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,7 @@ def fulfil(order: Order) -> tuple[Delivered, ...]:
 
     Raises:
         GuardFailed: the master is out of a guard's limits; nothing was left in the output folder.
-        Refused: the base or the zones are not those that were approved any more.
+        Refused: the base, the zones or a frame beside it are not those that were approved any more.
     """
     if order.source.base_key != order.proposal.base_key:
         raise Refused("the base is not the one that was approved; look at it and approve again")
@@ -99,7 +101,8 @@ def _render(
     proposal, canvas = order.proposal, order.proposal.canvas
     shape = (canvas.extent.height, canvas.extent.width, 3)
     after = np.memmap(scratch, mode="w+", dtype=frame.codes.dtype, shape=shape)
-    _, finished = stages.rendered(proposal.active, frame, reading, into=after)
+    sources = stages.sources_of(proposal.active, order.beside, False, proposal.turn)
+    _, finished = stages.rendered(proposal.active, frame, reading, after, sources)
     guards = check_master(finished, order.limits)
     changes = proof.changes_between(finished.before, after, canvas, frame.roi)
     changes_file = proof.keep_changes(order.records, changes)
