@@ -24,11 +24,15 @@ class Patch:
     """An edit's pixels for one region: linear Rec.2020 ``(h, w, 3)`` float32, and where they apply.
 
     ``dither``: whether the gate should break up steps. Pixels that carry a photograph's own grain need none.
+    ``gain``: ``linear`` is not new light but a factor, on what earlier edits left there. Such an edit comes
+    after those that write light, and its mask is cut to the zones it may write. Nothing of ``linear`` is
+    read on the edge zone: what becomes of its pixels, the plan's ``exchange`` says.
     """
 
     linear: Linear
     mask: Mask
     dither: bool = True
+    gain: bool = False
 
 
 Painter = Callable[[Roi], Patch]
@@ -125,8 +129,12 @@ class Turns(Protocol):
 
 
 def writable_zones(edit: Edit, plan: Plan) -> tuple[Zone, ...]:
-    """The zones this plan may write: the edit's own, or fewer where the plan says so."""
-    return tuple(zone for zone in edit.writes if not plan.writes or zone in plan.writes)
+    """The zones this plan may write: the edit's own, or fewer where the plan says so.
+
+    Edge pixels never without an exchange: there is no other legal change of them.
+    """
+    zones = (zone for zone in edit.writes if not plan.writes or zone in plan.writes)
+    return tuple(zone for zone in zones if zone is not Zone.EDGE or plan.exchange is not None)
 
 
 @runtime_checkable

@@ -63,6 +63,7 @@ class _Master:
     base: BaseRecord
     guards: tuple[GuardResult, ...]
     zones_file: str
+    matte_file: str
     changes_file: str
 
 
@@ -84,6 +85,8 @@ def fulfil(order: Order) -> tuple[Delivered, ...]:
         or reading.record.extent != order.proposal.base_extent
     ):
         raise Refused("the picture's zones are not those that were approved; look at it and approve again")
+    if order.proposal.matte_sha256 not in ("", proof.zones_sha256(reading.matte)):
+        raise Refused("the picture's matte is not the one that was approved; look at it and approve again")
     scratch = order.source.products.scratch()
     try:
         master = _render(order, frame, record, reading, zones, scratch)
@@ -107,7 +110,8 @@ def _render(
     changes = proof.changes_between(finished.before, after, canvas, frame.roi)
     changes_file = proof.keep_changes(order.records, changes)
     zones_file = proof.keep_zones(order.records, zones)
-    return _Master(after, frame.encoding, record, guards, zones_file, changes_file)
+    matte_file = proof.keep_matte(order.records, reading.matte) if proposal.matte_sha256 else ""
+    return _Master(after, frame.encoding, record, guards, zones_file, matte_file, changes_file)
 
 
 def check_master(rendered: Rendered, limits: GuardLimits) -> tuple[GuardResult, ...]:
@@ -164,6 +168,7 @@ def _publish(order: Order, master: _Master, recipe: OutputRecipe) -> Delivered:
             door=order.door,
             guards=master.guards,
             zones_file=master.zones_file,
+            matte_file=master.matte_file,
             changes_file=master.changes_file,
             versions=deciding_versions(),
             platform=f"{platform.system()} {platform.machine()}",

@@ -10,6 +10,7 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from studio_pipeline.edits.base import Source as Other
 from studio_pipeline.errors import Refused, StudioError
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.guards.base import Rendered
+from studio_pipeline.pipeline import proof
 from studio_pipeline.pipeline.keys import base_key, reading_key, turn_key
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.color import Codes, RgbEncoding
@@ -247,6 +249,7 @@ def propose(
         capture_id=source.capture_id,
         base_key=source.base_key,
         zones_sha256=reading.record.zones_sha256,
+        matte_sha256=proof.zones_sha256(reading.matte) if any(p.exchange for p in plans) else "",
         base_extent=reading.record.extent,
         plans=plans,
         enabled=enabled,
@@ -323,6 +326,7 @@ def rendered(
         scale=frame.scale,
         encoding=frame.encoding,
         plans=changing,
+        edge_law=partial(stack.edge_of, frame, reading),
     )
 
 
