@@ -131,10 +131,13 @@ class Turns(Protocol):
 def writable_zones(edit: Edit, plan: Plan) -> tuple[Zone, ...]:
     """The zones this plan may write: the edit's own, or fewer where the plan says so.
 
-    Edge pixels never without an exchange: there is no other legal change of them.
+    Edge pixels never without an exchange: there is no other legal change of them. With one, new area too:
+    what another edit laid there goes with the backdrop beside it.
     """
-    zones = (zone for zone in edit.writes if not plan.writes or zone in plan.writes)
-    return tuple(zone for zone in zones if zone is not Zone.EDGE or plan.exchange is not None)
+    zones = tuple(zone for zone in edit.writes if not plan.writes or zone in plan.writes)
+    if plan.exchange is None:
+        return tuple(zone for zone in zones if zone is not Zone.EDGE)
+    return (*zones, Zone.NEW)
 
 
 @runtime_checkable

@@ -73,7 +73,7 @@ class MatchBackdrop:
     version = 1
     tier = Tier.EDGE
     engine = "classical"
-    writes: tuple[Zone, ...] = (Zone.BACKDROP, Zone.EDGE, Zone.NEW)
+    writes: tuple[Zone, ...] = (Zone.BACKDROP, Zone.EDGE)
     roles: tuple[str, ...] = (EMPTY_SET, REFERENCE)
     params: type[Record] = MatchParams
 

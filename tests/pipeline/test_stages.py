@@ -92,7 +92,7 @@ class TestBeside:
         lost = replace(source, path=os.fsencode(tmp_path / "lost.DNG"), capture_id="cd34", base_key="l" * 64)
         beside = {"empty set": stages.Beside("LOST", lost, None, None)}
         somebody = Door(kind="somebody", user="t", host="h", said_at=datetime(2026, 5, 4, tzinfo=UTC))
-        made = stages.propose(source, None, somebody, (), GuardLimits(), {}, beside)
+        made = stages.propose(source, None, somebody, (), GuardLimits(), {}, {}, beside)
         assert made.proposal is not None and made.proposal.plans == ()
         (said,) = made.missing
         assert said.startswith("proposed without its empty set LOST: ")
