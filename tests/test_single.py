@@ -415,3 +415,43 @@ def test_a_png_carries_its_profile_where_the_standard_wants_it() -> None:
     with Image.open(BytesIO(data)) as image:
         image.load()
         assert image.info["icc_profile"] == color.named("P3").icc_profile
+
+
+class TestBesideAnotherFrame:
+    """`--empty-set` and `--reference`: files of other frames, for the edits that make use of them."""
+
+    @pytest.fixture()
+    def empty(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        path = tmp_path_factory.mktemp("empty") / "empty.dng"
+        path.write_bytes(shoots.frames()[1].dng)
+        return path
+
+    def test_the_backdrop_is_matched_to_the_file_that_is_named(
+        self, pictures: dict[str, Picture], tmp_path: Path, empty: Path
+    ) -> None:
+        given, out = pictures["dng"], tmp_path / "out.tif"
+        matched = ("--edit", "match_backdrop", "--set", "to=empty set", "--empty-set", empty)
+        answer = done("edit", given.path, "-o", out, *matched, "--json").json
+        (edit,) = answer["edits"]
+        assert edit["changes"] and edit["refusals"] == []
+        assert {g["name"]: g["value"] for g in answer["guards"]}["locked_pixels"] == 0
+        assert (read(out)[0] != given.codes).any(axis=2).mean() > 0.2
+
+    @pytest.mark.parametrize(
+        ("arguments", "line"),
+        [
+            (
+                ("--edit", "heal_spots", "--empty-set"),
+                "none of these edits makes use of a frame as empty set",
+            ),
+            (("--edit", "match_backdrop", "--empty-set"), "a.tif is no empty set: somebody is in it"),
+            (("--edit", "match_backdrop"), "no reference is named"),
+        ],
+    )
+    def test_what_does_not_fit_is_one_line(
+        self, pictures: dict[str, Picture], tmp_path: Path, arguments: tuple[str, ...], line: str
+    ) -> None:
+        other = (pictures["tiff"].path,) if arguments[-1] == "--empty-set" else ()
+        ran = studio("edit", pictures["dng"].path, "-o", tmp_path / "out.tif", *arguments, *other)
+        assert ran.code == 1 and line in ran.err and ran.err.count("\n") == 1
+        assert not list(tmp_path.iterdir())

@@ -28,7 +28,7 @@ app = typer.Typer(
 _COMMANDS: tuple[Callable[..., None], ...] = (
     *(session.init, session.shoot, session.run, session.status, session.retry),
     *(bringing.reconcile, bringing.merge),
-    *(decide.approve, decide.reject, decide.revoke, decide.hand, decide.deliver, decide.verify),
+    *(decide.approve, decide.reject, decide.revoke, decide.mark, decide.hand, decide.deliver, decide.verify),
     *(pictures.edit, pictures.mask),
     *(setup.demo, setup.doctor),
 )

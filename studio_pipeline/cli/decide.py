@@ -126,6 +126,21 @@ def _show_hand(entry: Any, edit: str | None, as_json: bool, planned_anew: bool) 
         terminal.show(f"{entry.name} is planned anew by `studio run`, or at once where `studio shoot` runs")
 
 
+def mark(
+    folder: Folder,
+    captures: Captures = None,
+    reference: Annotated[
+        bool,
+        typer.Option("--reference/--no-reference", help="A frame to match others to, or one no more."),
+    ] = True,
+) -> None:
+    """Name captures as references: `match_backdrop` brings each frame to the nearest one in time."""
+    with decisions_about(folder) as (catalog, decisions):
+        for entry in named(catalog, captures):
+            decisions.mark_reference(entry.id, reference)
+            terminal.show(f"{entry.name} is {'a reference' if reference else 'no reference'}")
+
+
 def deliver(
     folder: Folder,
     recipe: Annotated[

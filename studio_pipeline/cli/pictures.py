@@ -35,14 +35,24 @@ def edit(
     again: Annotated[
         int, typer.Option("--again", metavar="N", min=0, help="Another try: added to the seeds.")
     ] = 0,
+    empty_set: Annotated[
+        Path | None,
+        typer.Option("--empty-set", metavar="FILE", help="The same set, from the same place, with nobody."),
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", metavar="FILE", help="A frame to match the backdrop to.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Edit one picture, without a session. Edits of skin are refused."""
+    from studio_pipeline.edits.base import EMPTY_SET, REFERENCE
     from studio_pipeline.pipeline import hands, settings, single
     from studio_pipeline.records.preset import load
 
     chosen = load(preset)
     specs = settings.specs(chosen, edits or [], values or [])
+    given = {EMPTY_SET: empty_set, REFERENCE: reference}
+    beside = {role: path for role, path in given.items() if path is not None}
     by_hand = hands.asked([spec.name for spec in specs], areas or [], spares or [], again)
     with terminal.progress("editing") as tell:
         answer = single.edit(
@@ -52,6 +62,7 @@ def edit(
             specs,
             asked=bool(edits or values or areas or spares),
             by_hand=by_hand,
+            beside=beside,
             tell=tell,
         )
     if as_json:

@@ -39,6 +39,7 @@ def describe(path: source.AnyPath) -> Exposure:
         camera=_text(tags, "Image Model"),
         serial=_text(tags, *_SERIALS),
         lens=_text(tags, *_LENSES),
+        focal_length_mm=_positive(tags, "EXIF FocalLength", "Image FocalLength"),
         iso=_iso(tags),
         exposure_s=_positive(tags, "EXIF ExposureTime", "Image ExposureTime"),
         f_number=_positive(tags, "EXIF FNumber", "Image FNumber"),

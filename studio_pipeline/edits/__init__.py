@@ -6,12 +6,14 @@ from studio_pipeline.edits.base import Edit
 from studio_pipeline.edits.extend_background import EXTEND_BACKGROUND
 from studio_pipeline.edits.frame_portrait import FRAME_PORTRAIT
 from studio_pipeline.edits.heal_spots import HEAL_SPOTS
+from studio_pipeline.edits.match_backdrop import MATCH_BACKDROP
 
 # A new edit is one file and one line here; the order is the order of `presets check`.
 _EDITS: tuple[Edit, ...] = (
     HEAL_SPOTS,
     EXTEND_BACKGROUND,
     FRAME_PORTRAIT,
+    MATCH_BACKDROP,
 )
 EDITS: dict[str, Edit] = {edit.name: edit for edit in _EDITS}
 if len(EDITS) != len(_EDITS):

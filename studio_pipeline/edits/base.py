@@ -24,11 +24,15 @@ class Patch:
     """An edit's pixels for one region: linear Rec.2020 ``(h, w, 3)`` float32, and where they apply.
 
     ``dither``: whether the gate should break up steps. Pixels that carry a photograph's own grain need none.
+    ``gain``: ``linear`` is not new light but a factor, on what earlier edits left there. Such an edit comes
+    after those that write light, and its mask is cut to the zones it may write. Nothing of ``linear`` is
+    read on the edge zone: what becomes of its pixels, the plan's ``exchange`` says.
     """
 
     linear: Linear
     mask: Mask
     dither: bool = True
+    gain: bool = False
 
 
 Painter = Callable[[Roi], Patch]
@@ -39,6 +43,12 @@ def nothing(roi: Roi) -> Patch:
     """No pixel of a region."""
     shape = (roi.extent.height, roi.extent.width)
     return Patch(np.zeros((*shape, 3), np.float32), np.zeros(shape, np.bool_))
+
+
+EMPTY_SET = "empty set"
+"""Role: the same set with nobody in it, from the same place."""
+REFERENCE = "reference"
+"""Role: the frame that a person named, for others to be matched to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +71,7 @@ class Source:
 class Given:
     """What a plan may look at beside its own frame: a person's hand, and frames by their role.
 
-    Roles: ``empty set`` (the same set with nobody in it), ``reference`` (a frame to match).
+    Roles: ``EMPTY_SET``, ``REFERENCE``. A role that nobody fills is missing.
     """
 
     hand: Hand = NOTHING
@@ -79,6 +89,8 @@ class Edit(Protocol):
     and re-estimates nothing: same plan, same base, same pixels, whatever the tiling. Plan geometry is in
     master pixels, canvas coordinates. Edits read the base, never each other's results, so that each has a
     switch of its own.
+
+    ``roles``: the roles of other frames that ``plan`` can make use of; empty for most.
     """
 
     name: str
@@ -87,6 +99,7 @@ class Edit(Protocol):
     tier: Tier
     engine: str
     writes: tuple[Zone, ...]
+    roles: tuple[str, ...]
     params: type[Record]
 
     def plan(
@@ -116,8 +129,15 @@ class Turns(Protocol):
 
 
 def writable_zones(edit: Edit, plan: Plan) -> tuple[Zone, ...]:
-    """The zones this plan may write: the edit's own, or fewer where the plan says so."""
-    return tuple(zone for zone in edit.writes if not plan.writes or zone in plan.writes)
+    """The zones this plan may write: the edit's own, or fewer where the plan says so.
+
+    Edge pixels never without an exchange: there is no other legal change of them. With one, new area too:
+    what another edit laid there goes with the backdrop beside it.
+    """
+    zones = tuple(zone for zone in edit.writes if not plan.writes or zone in plan.writes)
+    if plan.exchange is None:
+        return tuple(zone for zone in zones if zone is not Zone.EDGE)
+    return (*zones, Zone.NEW)
 
 
 @runtime_checkable

@@ -8,28 +8,34 @@ person is refused.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any, Literal
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from studio_pipeline.edits import extension, sides
-from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Painter, Patch, Source, nothing
-from studio_pipeline.edits.extension import Extension, papers
+from studio_pipeline.edits.base import (
+    EMPTY_SET,
+    NO_SOURCES,
+    NOTHING_GIVEN,
+    Given,
+    Painter,
+    Patch,
+    Source,
+    nothing,
+)
+from studio_pipeline.edits.extension import Extension, Seen, papers
+from studio_pipeline.edits.sides import Wanted
 from studio_pipeline.geometry import Extent, Insets, Roi
+from studio_pipeline.pixels import register
+from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.masks import Mask, Zone, grow
+from studio_pipeline.pixels.masks import Mask, Zone
 from studio_pipeline.records.base import Record
-from studio_pipeline.records.hand import Hand, drawn
 from studio_pipeline.records.plan import Item, Plan, Tier
 from studio_pipeline.subject.reading import Reading
 
-_MARGIN = 0.006  # kept clear of the person when reading light, as a share of the long edge
-_FAR = 0.7  # face heights from what the detectors see of a person
 PAPER_EDGE = "paper-edge"  # the item's id
 _MOST_PX = 32768  # to add on one side; twice the width of the largest sensors
 
@@ -83,47 +89,27 @@ class ExtendBackground:
     tier = Tier.BACKDROP_ONLY
     engine = "classical"
     writes: tuple[Zone, ...] = (Zone.NEW, Zone.BACKDROP)
+    roles: tuple[str, ...] = (EMPTY_SET,)
     params: type[Record] = ExtendParams
 
     def plan(
         self, frame: Frame, reading: Reading, params: ExtendParams, seed: int, given: Given = NOTHING_GIVEN
     ) -> Plan:
-        master = reading.record.extent
-        readable = reading.backdrop_at(frame.extent.height, frame.extent.width)
-        readable |= _far_things(reading, readable.shape)
-        away = ~grow(~readable, round(_MARGIN * frame.extent.long_edge)) & _by_hand(frame, given.hand)
-        reasons = sides.blocked(reading, readable)
-        if not away.any():
+        seen = extension.see(frame, reading, given)
+        reasons = sides.blocked(reading, seen.readable)
+        if not seen.away.any():
             reasons = (
                 dict.fromkeys(sides.SIDES, "no backdrop is visible far enough from the person") | reasons
             )
         if params.ratio is not None:
-            wanted = sides.by_aspect(master, params.ratio, params.side, reasons)
+            wanted = sides.by_aspect(seen.master, params.ratio, params.side, reasons)
         else:
             asked = Insets(params.top, params.left, params.bottom, params.right)
             wanted = sides.by_pixels(asked, reasons)
-        outcome: dict[str, Any] = {"refusals": wanted.refusals, "notes": wanted.notes}
-        if not away.any() or not (wanted.insets.any or params.paper_edge):
-            return self._planned(params, seed, given, outcome | {"changes": False})
-        readable_from = _Readable(frame, away, _surely_nobody(reading, readable.shape), master)
-        body = ExtendPlan(extension=readable_from.extended(Roi.of(master), wanted.insets, seed))
-        inside, edges = papers.inside_paper(frame, away, reading)
-        if edges:
-            body = body.model_copy(
-                update={"inside": inside, "from_paper": readable_from.extended(inside, wanted.insets, seed)}
-            )
-            item = Item(id=PAPER_EDGE, kind="paper edge", roi=inside, said=_said(edges))
-            outcome |= {"items": (item,), "writes": (Zone.NEW, Zone.BACKDROP)}
-            outcome["off"] = () if params.paper_edge else (PAPER_EDGE,)
-        else:
-            outcome["writes"] = (Zone.NEW,)
-        used = body.from_paper if body.from_paper and params.paper_edge else body.extension
-        kinds = tuple(f"{side.name}: {side.kind.value}" for side in used.sides) if used else ()
-        outcome["notes"] += kinds + _large(wanted.insets, master, params.most)
-        if wanted.insets.any:
-            outcome["canvas"] = Roi.of(master).grown(wanted.insets)
-        outcome["changes"] = used is not None
-        return self._planned(params, seed, given, outcome | {"body": body.model_dump(mode="json")})
+        outcome: dict[str, Any] = {"changes": False, "refusals": wanted.refusals, "notes": wanted.notes}
+        if seen.away.any() and (wanted.insets.any or params.paper_edge):
+            outcome |= _decided(seen, reading, wanted, params, seed)
+        return self._planned(params, seed, given, outcome)
 
     def _planned(self, params: ExtendParams, seed: int, given: Given, outcome: dict[str, Any]) -> Plan:
         return Plan(
@@ -146,9 +132,16 @@ class ExtendBackground:
             return nothing
         dither = not len(chosen.pieces.array())
 
+        read_empty: Callable[[Roi], tuple[Linear, Mask]] | None = None
+        if (found := chosen.empty_set) is not None:
+            empty = sources[EMPTY_SET].frame
+
+            def read_empty(roi: Roi) -> tuple[Linear, Mask]:
+                return register.sample(found, empty, roi.shifted(inside.y0, inside.x0))
+
         @functools.cache
         def drawing() -> extension.Drawing:
-            return extension.Drawing(chosen, papers.cropped(base, inside))
+            return extension.Drawing(chosen, papers.cropped(base, inside), read_empty)
 
         def paint(roi: Roi) -> Patch:
             if inside.contains(roi):
@@ -171,29 +164,24 @@ def _positive(text: str) -> bool:
         return False
 
 
-@dataclass(frozen=True, eq=False)
-class _Readable:
-    """What an extension is decided from, at plan scale; ``nobody`` as ``extension.decide`` has it."""
-
-    frame: Frame
-    away: Mask
-    nobody: NDArray[np.float32]
-    master: Extent
-
-    def extended(self, inside: Roi, added: Insets, seed: int) -> Extension | None:
-        """From the part ``inside`` (master pixels) to ``added`` around the whole picture."""
-        whole = Roi.of(self.master)
-        added = Insets(
-            added.top + inside.y0,
-            added.left + inside.x0,
-            added.bottom + whole.y1 - inside.y1,
-            added.right + whole.x1 - inside.x1,
-        )
-        if not added.any:
-            return None
-        region = inside.scaled(self.frame.scale) & self.frame.roi
-        frame, part = papers.cropped(self.frame, region), region.within(self.frame.roi)
-        return extension.decide(frame, self.away[part], self.nobody[part], inside.extent, added, seed)
+def _decided(seen: Seen, reading: Reading, wanted: Wanted, params: ExtendParams, seed: int) -> dict[str, Any]:
+    """What the plan says when there is something to do."""
+    whole, added = Roi.of(seen.master), wanted.insets
+    body = ExtendPlan(extension=seen.extended(whole, added, seed))
+    outcome: dict[str, Any] = {"writes": (Zone.NEW,), "canvas": whole.grown(added) if added.any else None}
+    inside, edges = papers.inside_paper(seen.frame, seen.away, reading)
+    if edges:
+        body = body.model_copy(update={"inside": inside, "from_paper": seen.extended(inside, added, seed)})
+        item = Item(id=PAPER_EDGE, kind="paper edge", roi=inside, said=_said(edges))
+        outcome |= {"items": (item,), "writes": (Zone.NEW, Zone.BACKDROP)}
+        outcome["off"] = () if params.paper_edge else (PAPER_EDGE,)
+    used = body.from_paper if params.paper_edge and edges else body.extension
+    notes = wanted.notes + tuple(f"{s.name}: {s.kind.value}" for s in (used.sides if used else ()))
+    notes += _large(added, seen.master, params.most)
+    if seen.empty is not None:
+        outcome["sources"] = {EMPTY_SET: seen.empty[0].key}
+        notes += ("light and texture are read from the empty set",)
+    return outcome | {"notes": notes, "changes": used is not None, "body": body.model_dump(mode="json")}
 
 
 def _said(edges: tuple[str, ...]) -> str:
@@ -208,30 +196,3 @@ def _large(added: Insets, master: Extent, most: float) -> tuple[str, ...]:
         for side, px in asdict(added).items()
         if px > most * size[side]
     )
-
-
-def _by_hand(frame: Frame, hand: Hand) -> Mask:
-    """Where a person lets backdrop be copied from: in what is drawn, and not in what is spared."""
-    allowed = np.ones((frame.extent.height, frame.extent.width), np.bool_)
-    if hand.area:
-        allowed = drawn(hand.area, frame.roi, frame.scale)
-    return np.asarray(allowed & ~drawn(hand.spare, frame.roi, frame.scale), np.bool_)
-
-
-def _surely_nobody(reading: Reading, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    return np.where(_far_things(reading, shape), np.float32(1), _uncovered(reading, shape))
-
-
-def _far_things(reading: Reading, shape: tuple[int, ...]) -> Mask:
-    """What counts as held and stays locked, but is no part of anybody: a screen behind them, a bench."""
-    matte = cv2.resize(reading.matte, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
-    if not reading.record.sure or reading.body is None:
-        return np.zeros(matte.shape, np.bool_)
-    return np.asarray((matte > 127) & ~sides.near_body(reading, shape, _FAR), np.bool_)
-
-
-def _uncovered(reading: Reading, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """How surely nobody is seen at each pixel, however near somebody is: ``(h, w)``, 0..1."""
-    size = (shape[1], shape[0])
-    alpha = cv2.resize(reading.matte, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    return np.where(alpha < 0.5, np.square(1 - alpha), np.float32(0)).astype(np.float32)

@@ -92,6 +92,7 @@ class FramePortrait:
     tier = Tier.BACKDROP_ONLY
     engine = "classical"
     writes: tuple[Zone, ...] = (Zone.NEW,)
+    roles: tuple[str, ...] = ()
     params: type[Record] = FrameParams
 
     def turn(self, reading: Reading, params: FrameParams) -> Turn | None:

@@ -61,6 +61,7 @@ class HealSpots:
     tier = Tier.BACKDROP_ONLY
     engine = "classical"
     writes: tuple[Zone, ...] = (Zone.BACKDROP,)
+    roles: tuple[str, ...] = ()
     params: type[Record] = HealSpotsParams
 
     def plan(

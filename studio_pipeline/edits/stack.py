@@ -22,8 +22,9 @@ from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.composite import composite
+from studio_pipeline.pixels.exchange import EdgeLaw, Lights, edge_law
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.masks import Zone, inside
+from studio_pipeline.pixels.masks import Mask, Zone, inside
 from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import NOTHING, Hand
@@ -89,6 +90,11 @@ def plan_all(
     return tuple(plans)
 
 
+def roles(specs: Sequence[EditSpec]) -> frozenset[str]:
+    """The roles of other frames that these edits can make use of."""
+    return frozenset(role for spec in specs if spec.name in EDITS for role in EDITS[spec.name].roles)
+
+
 def canvas_of(plans: Sequence[Plan], base: Roi) -> Roi:
     """The canvas in master pixels after ``plans``."""
     for plan in plans:
@@ -125,7 +131,8 @@ def _painters(
     plans: Sequence[Plan], base: Frame, sources: Mapping[str, Source]
 ) -> list[tuple[Edit, Plan, Painter]]:
     out = []
-    for plan in plans:
+    # Exchanges last: they are factors on what the others wrote, new area and healed spots too.
+    for plan in sorted(plans, key=lambda plan: plan.exchange is not None):
         edit = _edit(plan.edit)
         if edit.version != plan.version:
             raise Refused(f"{plan.edit} is now version {edit.version}, the plan is of version {plan.version}")
@@ -139,17 +146,34 @@ def _paint(painters: Sequence[tuple[Edit, Plan, Painter]], base: Frame, reading:
     zones = reading.canvas_zones(roi, base.scale)
     for edit, plan, paint in painters:
         patch = paint(roi)
+        writable = inside(zones, *writable_zones(edit, plan))
+        mask, linear = patch.mask, patch.linear
+        if patch.gain:  # a plan of light alone does not know where the person is
+            mask, linear = mask & writable, base.encoding.decode(codes) * linear
         codes = composite(
             codes,
-            patch.linear,
-            patch.mask,
-            inside(zones, *writable_zones(edit, plan)),
+            linear,
+            mask,
+            writable,
             encoding=base.encoding,
             roi=roi,
             edit=plan.edit,
             dither_seed=plan.seed if patch.dither else None,
+            edge=_edge(plan, base, reading, roi, mask & inside(zones, Zone.EDGE)),
         )
     return codes
+
+
+def _edge(plan: Plan, base: Frame, reading: Reading, roi: Roi, mask: Mask) -> EdgeLaw | None:
+    """What the plan may do to the edge pixels it asks for; None where that is nothing."""
+    if plan.exchange is None or not mask.any():
+        return None
+    return edge_of(base, reading, plan.exchange.lights(), roi, mask)
+
+
+def edge_of(base: Frame, reading: Reading, lights: Lights, roi: Roi, mask: Mask) -> EdgeLaw:
+    """The law for the edge pixels ``mask`` of a region of a base, whoever asks."""
+    return edge_law(lights, reading.matte, base.linear, base.roi, roi, base.scale, mask)
 
 
 def render_into(

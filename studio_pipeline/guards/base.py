@@ -8,6 +8,7 @@ from typing import Protocol
 
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Codes, RgbEncoding
+from studio_pipeline.pixels.exchange import EdgeLaw, Lights
 from studio_pipeline.pixels.masks import Mask, ZoneMap
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import GuardLimits
@@ -32,6 +33,8 @@ class Rendered:
     scale: float
     encoding: RgbEncoding
     plans: Sequence[Plan]
+    edge_law: Callable[[Lights, Roi, Mask], EdgeLaw] | None = None
+    """What an exchange may make of the edge pixels of a region; None: nothing."""
 
     @property
     def kept(self) -> Roi:

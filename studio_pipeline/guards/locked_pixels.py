@@ -1,11 +1,17 @@
-"""The promise itself: no pixel of the base differs outside the zones that the plans may write."""
+"""The promise itself: no pixel of the base differs outside the zones that the plans may write.
+
+And on the edge zone, where a pixel is part person, none but by the one law (``pixels.exchange``).
+"""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 
 from studio_pipeline.geometry import Roi
 from studio_pipeline.guards.base import FaceCounter, Rendered
+from studio_pipeline.pixels.exchange import unlawful
 from studio_pipeline.pixels.masks import Mask, Zone, inside
 from studio_pipeline.records.plan import Tier
 from studio_pipeline.records.preset import GuardLimits
@@ -16,9 +22,11 @@ WRITABLE: dict[Tier, tuple[Zone, ...]] = {
     Tier.EDGE: (Zone.BACKDROP, Zone.EDGE),
     Tier.BOUNDED_RETOUCH: (Zone.BACKDROP, Zone.EDGE, Zone.HEALABLE),
 }
-"""The zones of the base that each tier may write at most. ``Zone.NEW`` is never one: the base has none."""
+"""The zones of the base that each tier may write at most. ``Zone.NEW`` is never one: the base has none.
+``Zone.EDGE`` is one only where a plan has an exchange, and by its law."""
 
 _STRIP_ROWS = 512
+_TILE_PX = 512
 
 
 class LockedPixels:
@@ -31,9 +39,28 @@ class LockedPixels:
         changed = 0
         for strip in strips(rendered.kept):
             differs = changed_pixels(rendered, strip)
+            if not differs.any():
+                continue
             zones = rendered.zones[strip.within(rendered.canvas)]
             changed += int(np.count_nonzero(differs & ~inside(zones, *allowed)))
+            if Zone.EDGE in allowed:
+                changed += _outside_the_law(rendered, strip)
         return [GuardResult(name=self.name, value=changed, limit=0, passed=changed == 0, unit="px")]
+
+
+def _outside_the_law(rendered: Rendered, strip: Roi) -> int:
+    """How many edge pixels hold what no exchange of the plans leads to."""
+    found = 0
+    exchanges = [plan.exchange.lights() for plan in rendered.plans if plan.exchange is not None]
+    for tile in strip.tiles(_TILE_PX):
+        where = tile.within(rendered.canvas)
+        edge = inside(rendered.zones[where], Zone.EDGE)
+        if not edge.any():
+            continue
+        laws = [partial(rendered.edge_law, lights, tile) for lights in exchanges] if rendered.edge_law else []
+        left = unlawful(rendered.before[where], rendered.after[where], edge, laws, rendered.encoding)
+        found += int(np.count_nonzero(left))
+    return found
 
 
 def strips(roi: Roi) -> list[Roi]:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from studio_pipeline.edits import stack
 from studio_pipeline.errors import TryAgain
-from studio_pipeline.pipeline import schedule
+from studio_pipeline.pipeline import schedule, sets, stages
 from studio_pipeline.pipeline.accession import NOTHING_MADE, Accession, switches_of
 from studio_pipeline.pipeline.decide import PLANNED_ANEW
 from studio_pipeline.pipeline.delivery import Order
 from studio_pipeline.pipeline.schedule import Stage
-from studio_pipeline.pipeline.stages import Proposed, Source, absolute, source_of
+from studio_pipeline.pipeline.stages import Beside, Proposed, Source, absolute, source_of
 from studio_pipeline.pipeline.supervisor import Job, Lane, Outcome, Supervisor
 from studio_pipeline.records.capture import State
 from studio_pipeline.records.develop import BaseRecord
 from studio_pipeline.records.entry import Delivered, Entry
 from studio_pipeline.records.preset import OutputRecipe
-from studio_pipeline.records.proposal import Verb
+from studio_pipeline.records.proposal import Proposal, Verb
 from studio_pipeline.session import cache
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session
@@ -79,6 +80,7 @@ class _Memory:
     revision: int = 0
     retries: dict[str, _Retry] = field(default_factory=dict)
     without_room: set[str] = field(default_factory=set)
+    serving: list[Entry] = field(default_factory=list)
 
 
 class Conductor:
@@ -102,6 +104,7 @@ class Conductor:
         self._now, self._monotonic_s = now, monotonic_s
         self._has_room, self._only, self._recipe = has_room, only, recipe
         self._versions = deciding_versions()
+        self._roles = stack.roles(session.preset.edits)
         self._memory = _Memory()
         self._masters: set[str] = set()
         self._masters_lock = threading.Lock()
@@ -146,6 +149,17 @@ class Conductor:
     def source(self, entry: Entry) -> Source:
         return source_of(self._session, entry, self._versions)
 
+    def beside_of(self, proposal: Proposal) -> dict[str, Beside]:
+        """The captures that the proposal's plans name, as far as they are still what they were."""
+        return self._as_beside(sets.named(proposal, list(self._memory.entries.values())))
+
+    def _beside(self, entry: Entry) -> dict[str, Beside]:
+        """The captures that a proposal of this one is to be made beside, as of now."""
+        return self._as_beside(sets.beside(entry, self._memory.serving, self._roles))
+
+    def _as_beside(self, others: dict[str, Entry]) -> dict[str, Beside]:
+        return {role: stages.beside_of(self._session, e, self._versions) for role, e in others.items()}
+
     def _changed_ids(self) -> list[str]:
         return self._catalog.changed_since(self._memory.revision)[1]
 
@@ -155,12 +169,12 @@ class Conductor:
         ripe = [i for i, retry in self._memory.retries.items() if retry.at_s <= now_s]
         has_room = self._has_room()
         again = self._memory.without_room if has_room else ()
-        for capture_id in dict.fromkeys([*changed, *ripe, *again]):
-            entry = self._catalog.entry(capture_id)
+        self._remember(changed)
+        everybody = self._memory.entries if self._others_serve() else ()
+        for capture_id in dict.fromkeys([*changed, *ripe, *again, *everybody]):
+            entry = self._memory.entries.get(capture_id)
             if entry is None:
-                self._memory.entries.pop(capture_id, None)
                 continue
-            self._memory.entries[capture_id] = entry
             retry = self._memory.retries.get(capture_id)
             if retry is None or retry.at_s <= now_s:
                 self._submit(entry, has_room)
@@ -171,11 +185,28 @@ class Conductor:
             if entry is not None and entry.base is not None:
                 self._supervisor.submit(self._job(entry, Stage.MASTER))
 
+    def _remember(self, changed: list[str]) -> None:
+        for capture_id in changed:
+            entry = self._catalog.entry(capture_id)
+            if entry is None:
+                self._memory.entries.pop(capture_id, None)
+            else:
+                self._memory.entries[capture_id] = entry
+
+    def _others_serve(self) -> bool:
+        """Whether an empty set or a reference came, went or changed since this was last asked."""
+        if not self._roles:
+            return False
+        before = {(e.id, e.revision) for e in self._memory.serving}
+        self._memory.serving = [e for e in self._memory.entries.values() if sets.may_serve(e)]
+        return {(e.id, e.revision) for e in self._memory.serving} != before
+
     def _submit(self, entry: Entry, has_room: bool) -> None:
         self._memory.without_room.discard(entry.id)
         if not entry.members or entry.state is State.QUARANTINED:
             return
-        for stage in schedule.due(entry, self._session.preset, self.source(entry).base_key):
+        sources = _keys(self._beside(entry)) if entry.proposal is not None else {}
+        for stage in schedule.due(entry, self._session.preset, self.source(entry).base_key, sources):
             if stage not in self._only or (stage is Stage.DELIVER and not self._recipes(entry)):
                 continue
             if has_room or stage is Stage.PREVIEW:  # a preview is small, and shows that the frame came
@@ -218,6 +249,7 @@ class Conductor:
                     "limits": preset.guards,
                     "switches": entry.switches,
                     "hands": entry.hands,
+                    "beside": self._beside(entry),
                 }
             case Stage.DELIVER:
                 return {"order": self.order(entry)}
@@ -229,6 +261,7 @@ class Conductor:
         decisions = self._catalog.decisions(entry.id)
         approval = next(d for d in reversed(decisions) if d.verb is Verb.APPROVE)
         assert entry.base is not None and entry.approved_hash is not None
+        proposal = self._catalog.proposal(entry.approved_hash)
         return Order(
             source=source,
             name=entry.name,
@@ -236,7 +269,7 @@ class Conductor:
             primary_file=absolute(session.root, primary.path),
             base=entry.base,
             door=entry.door,
-            proposal=self._catalog.proposal(entry.approved_hash),
+            proposal=proposal,
             decision=approval,
             limits=session.preset.guards,
             recipes=self._recipes(entry),
@@ -244,6 +277,7 @@ class Conductor:
             output=session.output,
             records=session.records,
             delivered_at=self._now(),
+            beside=self.beside_of(proposal),
         )
 
     def _settle(self, outcome: Outcome) -> None:
@@ -290,7 +324,7 @@ class Conductor:
         asked = outcome.job.arguments
         if (source.base_key, asked["door"], asked["hands"]) != (entry.base_key, entry.door, entry.hands):
             return {}
-        return self._proposed(entry, outcome.value)
+        return self._proposed(entry, outcome.value) | {"sources": _keys(asked["beside"])}
 
     def _developed_anew(self, entry: Entry, base: BaseRecord, base_key: str) -> dict[str, Any]:
         """Other library versions made another base: what was proposed and approved on the old one is void."""
@@ -303,14 +337,15 @@ class Conductor:
         return changes | {"state": State.DEVELOPED, "approved_hash": None, "stale": stale, "reason": reason}
 
     def _proposed(self, entry: Entry, value: Proposed) -> dict[str, Any]:
-        changes: dict[str, Any] = {"subject": value.subject, "reason": value.subject.reason}
+        reasons = (value.subject.reason, *value.missing)
+        changes: dict[str, Any] = {"subject": value.subject, "reason": "; ".join(filter(None, reasons))}
         if value.proposal is None:
             return changes | {"state": State.DEVELOPED}
         changes["proposal_hash"] = self._catalog.keep_proposal(value.proposal)
         changes["proposal"] = value.proposal.outline()
         if entry.stale:
             why = PLANNED_ANEW if entry.reason == PLANNED_ANEW else "approved on another base"
-            changes["reason"] = "; ".join(filter(None, [why, value.subject.reason]))
+            changes["reason"] = "; ".join(filter(None, [why, *reasons]))
         return changes | {"state": State.PROPOSED if value.subject.sure else State.NEEDS_A_PERSON}
 
     def _delivered(self, entry: Entry, outcome: Outcome) -> dict[str, Any]:
@@ -332,6 +367,10 @@ class Conductor:
         wait_s = _RETRY_S[min(tries, len(_RETRY_S) - 1)]
         self._memory.retries[capture_id] = _Retry(self._monotonic_s() + wait_s, tries)
         return {"reason": f"{stage.value}: {text}; trying again"}
+
+
+def _keys(beside: Mapping[str, Beside]) -> dict[str, str]:
+    return {role: one.source.base_key for role, one in beside.items()}
 
 
 def _failed(entry: Entry, stage: Stage, outcome: Outcome) -> dict[str, Any]:

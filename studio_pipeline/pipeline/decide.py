@@ -104,6 +104,13 @@ class Decisions:
         self._entry(capture_id)
         return self._catalog.update(capture_id, picked=picked)
 
+    def mark_reference(self, capture_id: str, reference: bool) -> Entry:
+        """Name a capture as one that others are matched to; `pipeline.sets` says which takes which."""
+        entry = self._entry(capture_id)
+        if reference and entry.state in (State.WITHDRAWN, State.QUARANTINED):
+            raise Refused(f"{entry.name} is {entry.state.value}: it cannot be a reference")
+        return self._catalog.update(capture_id, reference=reference)
+
     def nobody_here(self, capture_id: str, user: str, now: datetime) -> Entry:
         return self._open_door(capture_id, Door(kind="nobody", user=user, host=self._host, said_at=now))
 

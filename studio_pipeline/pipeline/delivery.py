@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from studio_pipeline.deliver.naming import candidates
 from studio_pipeline.errors import GuardFailed, Refused
 from studio_pipeline.guards.base import Rendered
 from studio_pipeline.pipeline import proof, stages
-from studio_pipeline.pipeline.stages import Source
+from studio_pipeline.pipeline.stages import Beside, Source
 from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import ZoneMap
@@ -50,6 +51,7 @@ class Order:
     output: Path
     records: Path
     delivered_at: datetime
+    beside: Mapping[str, Beside]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,7 @@ class _Master:
     base: BaseRecord
     guards: tuple[GuardResult, ...]
     zones_file: str
+    matte_file: str
     changes_file: str
 
 
@@ -69,7 +72,7 @@ def fulfil(order: Order) -> tuple[Delivered, ...]:
 
     Raises:
         GuardFailed: the master is out of a guard's limits; nothing was left in the output folder.
-        Refused: the base or the zones are not those that were approved any more.
+        Refused: the base, the zones or a frame beside it are not those that were approved any more.
     """
     if order.source.base_key != order.proposal.base_key:
         raise Refused("the base is not the one that was approved; look at it and approve again")
@@ -82,6 +85,8 @@ def fulfil(order: Order) -> tuple[Delivered, ...]:
         or reading.record.extent != order.proposal.base_extent
     ):
         raise Refused("the picture's zones are not those that were approved; look at it and approve again")
+    if order.proposal.matte_sha256 not in ("", proof.zones_sha256(reading.matte)):
+        raise Refused("the picture's matte is not the one that was approved; look at it and approve again")
     scratch = order.source.products.scratch()
     try:
         master = _render(order, frame, record, reading, zones, scratch)
@@ -99,12 +104,14 @@ def _render(
     proposal, canvas = order.proposal, order.proposal.canvas
     shape = (canvas.extent.height, canvas.extent.width, 3)
     after = np.memmap(scratch, mode="w+", dtype=frame.codes.dtype, shape=shape)
-    _, finished = stages.rendered(proposal.active, frame, reading, into=after)
+    sources = stages.sources_of(proposal.active, order.beside, False, proposal.turn)
+    _, finished = stages.rendered(proposal.active, frame, reading, after, sources)
     guards = check_master(finished, order.limits)
     changes = proof.changes_between(finished.before, after, canvas, frame.roi)
     changes_file = proof.keep_changes(order.records, changes)
     zones_file = proof.keep_zones(order.records, zones)
-    return _Master(after, frame.encoding, record, guards, zones_file, changes_file)
+    matte_file = proof.keep_matte(order.records, reading.matte) if proposal.matte_sha256 else ""
+    return _Master(after, frame.encoding, record, guards, zones_file, matte_file, changes_file)
 
 
 def check_master(rendered: Rendered, limits: GuardLimits) -> tuple[GuardResult, ...]:
@@ -161,6 +168,7 @@ def _publish(order: Order, master: _Master, recipe: OutputRecipe) -> Delivered:
             door=order.door,
             guards=master.guards,
             zones_file=master.zones_file,
+            matte_file=master.matte_file,
             changes_file=master.changes_file,
             versions=deciding_versions(),
             platform=f"{platform.system()} {platform.machine()}",

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from studio_pipeline.edits import stack
+from studio_pipeline.edits.base import Source
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.guards.base import Rendered
@@ -184,7 +185,8 @@ class Desk:
         if layer == "before":
             codes = stack.null_render(frame, full)
         else:
-            codes = stack.render(proposal.active, frame, reading, full)
+            sources = self._sources(proposal, half=False)
+            codes = stack.render(proposal.active, frame, reading, full, sources)
         return stages.to_jpeg(codes, frame.encoding, max(1, full.extent.long_edge // shrink), quality=93)
 
     def _proxy(self, entry: Entry, proposal: Proposal) -> Rendered:
@@ -194,7 +196,8 @@ class Desk:
             look = entry.base.look if entry.base else None
             base = stages.load_base(self._conductor.source(entry), True, look)
             frame, reading = self._in_geometry(entry, proposal, base)
-            return stages.rendered(proposal.active, frame, reading)[1]
+            sources = self._sources(proposal, half=True)
+            return stages.rendered(proposal.active, frame, reading, sources=sources)[1]
 
         return self._proxies.get((entry.id, proposal.shown_hash()), render)
 
@@ -209,6 +212,15 @@ class Desk:
         with self._turning if proposal.turn else contextlib.nullcontext():
             source = self._conductor.source(entry)
             return stages.turned(source, *base, self._reading(entry), proposal.turn)
+
+    def _sources(self, proposal: Proposal, half: bool) -> dict[str, Source]:
+        """The frames of the set that its plans name; waits for full-size ones as for the picture's own."""
+        beside = self._conductor.beside_of(proposal)
+        if not half:
+            for one in beside.values():
+                self._master(self._entry(one.source.capture_id))
+        with self._turning if beside and proposal.turn else contextlib.nullcontext():
+            return stages.sources_of(proposal.active, beside, half, proposal.turn)
 
     def _master(self, entry: Entry) -> tuple[Frame, BaseRecord]:
         """The full-size base, developed by a worker if it is not there; waits for it."""

@@ -14,7 +14,8 @@ from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Extent, Point
-from studio_pipeline.pipeline import report, stages
+from studio_pipeline.guards.base import Rendered
+from studio_pipeline.pipeline import report, sets, stages
 from studio_pipeline.pipeline.choice import measured
 from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.records.entry import Entry
@@ -163,10 +164,15 @@ def switched(
     look = entry.base.look if entry.base else None
     base = stages.load_base(source, True, look)
     frame, reading = stages.turned(source, *base, stages.read(source, look, entry.door), current.turn)
-    chosen = measured(
-        current, choice, lambda it: stages.rendered(it.active, frame, reading)[1], session.preset.guards
-    )
-    stages.picture(source, chosen, frame, reading)
+    named = sets.named(current, catalog.entries())
+    beside = {role: stages.beside_of(session, other, deciding_versions()) for role, other in named.items()}
+    sources = stages.sources_of(current.active, beside, True, current.turn)
+
+    def render(it: Proposal) -> Rendered:
+        return stages.rendered(it.active, frame, reading, sources=sources)[1]
+
+    chosen = measured(current, choice, render, session.preset.guards)
+    stages.picture(source, chosen, frame, reading, sources=sources)
     return chosen
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Roi
@@ -84,21 +85,39 @@ def load_changes(records: Path, name: str) -> Changes:
 
 def keep_zones(records: Path, zones: ZoneMap) -> str:
     """The zone map as a PNG (0 backdrop, 1 edge, 2 healable, 3 locked); returns the name."""
-    done, png = cv2.imencode(".png", np.asarray(zones))
-    if not done:
-        raise Refused("the zone map could not be encoded")
-    return _keep(records, png.tobytes(), ".zones.png")
+    return _keep(records, _png(zones), ".zones.png")
+
+
+def keep_matte(records: Path, matte: NDArray[np.uint8]) -> str:
+    """The matte at plan scale as a PNG (255 = person); returns the name."""
+    return _keep(records, _png(matte), ".matte.png")
 
 
 def load_zones(records: Path, name: str) -> ZoneMap:
+    return _grey(records, name, "zone map")
+
+
+def load_matte(records: Path, name: str) -> NDArray[np.uint8]:
+    return _grey(records, name, "matte")
+
+
+def _png(values: NDArray[np.uint8]) -> bytes:
+    done, png = cv2.imencode(".png", np.asarray(values))
+    if not done:
+        raise Refused("the zone map could not be encoded")
+    return png.tobytes()
+
+
+def _grey(records: Path, name: str, what: str) -> NDArray[np.uint8]:
     data = np.frombuffer(_checked(records, name), np.uint8)
     zones = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if zones is None or zones.ndim != 2:  # type: ignore[redundant-expr]
-        raise Refused(f"{name} is not a zone map")
+        raise Refused(f"{name} is not a {what}")
     return np.asarray(zones, np.uint8)
 
 
-def zones_sha256(zones: ZoneMap) -> str:
+def zones_sha256(zones: NDArray[np.uint8]) -> str:
+    """Of a zone map, or of a matte."""
     return hashlib.sha256(np.ascontiguousarray(zones).tobytes()).hexdigest()
 
 

@@ -66,6 +66,7 @@ def row(entry: Entry) -> Json:
         "kind": subject.kind if subject else None,
         "rating": entry.rating,
         "picked": entry.picked,
+        "reference": entry.reference,
         "label": entry.label,
         "arrived_at": entry.arrived_at.isoformat(),
         "captured_at": exposure.captured_at.isoformat() if exposure.captured_at else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from studio_pipeline.records.capture import State
@@ -21,11 +22,16 @@ class Stage(StrEnum):
 PRIORITY = {Stage.PREVIEW: 0, Stage.MASTER: 5, Stage.BASE: 20, Stage.PROPOSE: 20, Stage.DELIVER: 30}
 _PICKED_FIRST = 10
 _RESTING = (State.WITHDRAWN, State.QUARANTINED, State.WAITING_FOR_TIFF)
+_UNDECIDED = (State.PROPOSED, State.NEEDS_A_PERSON)
 MOST_TRIES = 2
+NO_SOURCES: Mapping[str, str] = {}
 
 
-def due(entry: Entry, preset: Preset, base_key: str) -> list[Stage]:
-    """The stages that can run now, at most one of each lane."""
+def due(entry: Entry, preset: Preset, base_key: str, sources: Mapping[str, str] = NO_SOURCES) -> list[Stage]:
+    """The stages that can run now, at most one of each lane.
+
+    ``sources``: role to base key of the captures that its proposal should be made beside, as of now.
+    """
     if entry.state in _RESTING:
         return []
     stages = []
@@ -35,6 +41,8 @@ def due(entry: Entry, preset: Preset, base_key: str) -> list[Stage]:
         stages.append(Stage.BASE)
     elif entry.subject is None and entry.state is not State.REJECTED and wanted(entry, preset):
         stages.append(Stage.PROPOSE)
+    elif entry.state in _UNDECIDED and entry.proposal is not None and entry.sources != sources:
+        stages.append(Stage.PROPOSE)  # an empty set or a reference came, went, or was developed anew
     elif entry.state is State.APPROVED:
         stages.append(Stage.DELIVER)
     return [stage for stage in stages if not exhausted(entry, stage)]

@@ -8,7 +8,7 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 
 from studio_pipeline.deliver import publish
 from studio_pipeline.edits import EDITS, stack
+from studio_pipeline.edits.base import EMPTY_SET, Source
 from studio_pipeline.errors import GuardFailed, Refused, StudioError
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.guards.base import Rendered
@@ -26,6 +27,7 @@ from studio_pipeline.pipeline.hands import ByHand
 from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame, plan_scale
 from studio_pipeline.pixels.masks import Mask, Zone, inside
+from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.capture import Role, shown
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.records.preset import EditSpec, GuardLimits, Preset
@@ -36,6 +38,7 @@ ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 ABSOLUTE = ("locked_pixels", "new_faces")  # guards that no preset and no person can loosen
 MASKS = ("protect", "face", "skin", "matte")
 LARGEST_CANVAS_PX = 500_000_000
+NOTHING_BESIDE: Mapping[str, Path] = {}
 LONGEST_JPEG_EDGE_PX = 65_500  # libjpeg's own bound
 
 
@@ -62,14 +65,15 @@ def edit(
     *,
     asked: bool = False,
     by_hand: ByHand = lambda extent: {},
+    beside: Mapping[str, Path] = NOTHING_BESIDE,
     tell: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
     """Edit one picture and write it as the ending of ``out`` says. Returns `studio edit --json`.
 
     ``asked``: the edits and their parameters are the person's own words for this picture, not a preset's for
     any. Then a seam or grain out of its limits is a warning, and the preset's limit on new area does not
-    bind; what protects people does. ``by_hand``: what they drew on a picture of that size, by edit. ``tell``
-    hears of each stage as it starts.
+    bind; what protects people does. ``by_hand``: what they drew on a picture of that size, by edit.
+    ``beside``: files of other frames by their role. ``tell`` hears of each stage as it starts.
 
     Raises:
         Refused: an edit touches skin, every change is refused, or ``out`` cannot be written.
@@ -90,8 +94,10 @@ def edit(
         small, reading = read(frame)
         if (turn := stack.turn(reading, specs)) is not None:
             frame, small, reading = turn.frame(frame), turn.frame(small), reading.turned(turn)
+        others = {role: _other(path, preset, role, specs, turn) for role, path in beside.items()}
     with watch.stage("plan"):
-        plans = stack.plan_all(small, reading, specs, hands)
+        at_plan = {role: other.at_plan for role, other in others.items()}
+        plans = stack.plan_all(small, reading, specs, hands, at_plan)
         refused = [f"{p.edit}, {r.where}: {r.reason}" for p in plans for r in p.refusals]
         if specs and refused and not any(p.changes for p in plans):
             raise Refused("; ".join(refused))
@@ -99,7 +105,9 @@ def edit(
     with watch.stage("render"):
         from studio_pipeline.pipeline import stages
 
-        after, rendered = stages.rendered(plans, frame, reading)
+        needed = {role for plan in plans if plan.changes for role in plan.sources}
+        sources = {role: other.in_full for role, other in others.items() if role in needed}
+        after, rendered = stages.rendered(plans, frame, reading, sources=sources)
     with watch.stage("guards"):
         guards = _check(rendered, limits, asked)
     with watch.stage("write"):
@@ -158,6 +166,32 @@ def read(frame: Frame) -> tuple[Frame, Reading]:
 
     small = frame.at_scale(plan_scale(frame.extent))
     return small, subject.read_subject(small, frame.extent)
+
+
+@dataclass(frozen=True, eq=False)
+class _Other:
+    """Another frame beside the one that is edited, at both scales."""
+
+    at_plan: Source
+    in_full: Source
+
+
+def _other(path: Path, preset: Preset, role: str, specs: tuple[EditSpec, ...], turn: Turn | None) -> _Other:
+    """Raises Refused where no edit asks for such a frame, or an empty set has somebody in it."""
+    from studio_pipeline import develop, subject
+
+    if role not in stack.roles(specs):
+        raise Refused(f"none of these edits makes use of a frame as {role}: {path.name}")
+    frame, record = develop.develop(path, role_of(path), preset.develop, half=False)
+    small, reading = read(frame)
+    if role == EMPTY_SET:
+        if reading.record.kind == "portrait":
+            raise Refused(f"{path.name} is no empty set: somebody is in it")
+        reading = subject.nobody_here(reading, "--empty-set")  # the person's word for it
+        if turn is not None:  # from the same place, so it lies as the frame does
+            frame, small, reading = turn.frame(frame), turn.frame(small), reading.turned(turn)
+    key = record.digest()
+    return _Other(Source(key, small, reading), Source(key, frame, reading))
 
 
 def role_of(source: Path) -> Role:

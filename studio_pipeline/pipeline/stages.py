@@ -8,14 +8,20 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from studio_pipeline.edits import stack
+from studio_pipeline.edits.base import EMPTY_SET, NO_SOURCES
+from studio_pipeline.edits.base import Source as Other
+from studio_pipeline.errors import Refused, StudioError
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.guards.base import Rendered
+from studio_pipeline.pipeline import proof
 from studio_pipeline.pipeline.keys import base_key, reading_key, turn_key
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.color import Codes, RgbEncoding
@@ -55,11 +61,28 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Another capture of the session that edits may be given, as a worker can load it."""
+
+    name: str
+    source: Source
+    look: Look | None
+    door: Door | None
+
+
+NOTHING_BESIDE: Mapping[str, Beside] = {}
+
+
+@dataclass(frozen=True)
 class Proposed:
-    """What the proposing stage hands back; ``proposal`` is None where there is nobody to retouch for."""
+    """What the proposing stage hands back; ``proposal`` is None where there is nobody to retouch for.
+
+    ``missing``: why a capture that should have stood beside it could not be read.
+    """
 
     subject: SubjectRecord
     proposal: Proposal | None
+    missing: tuple[str, ...] = ()
 
 
 def source_of(session: Session, entry: Entry, versions: dict[str, str]) -> Source:
@@ -73,6 +96,12 @@ def source_of(session: Session, entry: Entry, versions: dict[str, str]) -> Sourc
         settings=settings,
         cache_root=session.cache,
     )
+
+
+def beside_of(session: Session, entry: Entry, versions: dict[str, str]) -> Beside:
+    """A capture as others are given it."""
+    look = entry.base.look if entry.base else None
+    return Beside(entry.name, source_of(session, entry, versions), look, entry.door)
 
 
 def preview(source: Source) -> Exposure:
@@ -137,6 +166,31 @@ def turned(
     return frame, replace(cache.load_reading(beside), turn=turn)
 
 
+def load_beside(role: str, one: Beside, half: bool, turn: Turn | None) -> Other:
+    """A capture as edits are given it, at plan scale or in full.
+
+    An empty set is turned as the frame beside it is: it was taken from the same place.
+    """
+    frame, record = load_base(one.source, half, one.look)
+    reading = read(one.source, one.look, one.door)
+    frame, reading = turned(one.source, frame, record, reading, turn if role == EMPTY_SET else None)
+    return Other(one.source.base_key, frame, reading)
+
+
+def sources_of(
+    plans: Sequence[Plan], beside: Mapping[str, Beside], half: bool, turn: Turn | None = None
+) -> dict[str, Other]:
+    """What rendering ``plans`` needs. Raises Refused where a base is not to be had as it was."""
+    wanted = {role: key for plan in plans if plan.changes for role, key in plan.sources.items()}
+    for role, key in wanted.items():
+        if role not in beside or beside[role].source.base_key != key:
+            raise Refused(
+                f"the {role} that was used is not in the session any more, or was developed anew; "
+                "bring its file back, or switch off the edits that need it"
+            )
+    return {role: load_beside(role, beside[role], half, turn) for role in wanted}
+
+
 def look_at(frame: Frame, master: Extent, door: Door | None) -> Reading:
     """Read the subject of a plan-scale frame, then apply what a person said."""
     from studio_pipeline import subject
@@ -169,11 +223,13 @@ def propose(
     limits: GuardLimits,
     switches: dict[str, bool],
     hands: dict[str, Handed],
+    beside: Mapping[str, Beside] = NOTHING_BESIDE,
 ) -> Proposed:
     """Plan every edit, render the proposal at plan scale, run the guards on it.
 
     An edit whose guard fails is proposed with its switch off. ``switches`` carries over what a person had
     chosen before a new base arrived, ``hands`` what they asked of single edits, and the items they left off.
+    Without a capture of ``beside`` that cannot be read it goes on.
     """
     frame, record = load_base(source, True, look)
     reading = read(source, look, door)
@@ -181,9 +237,11 @@ def propose(
         return Proposed(reading.record, None)
     subject, turn = reading.record, stack.turn(reading, edits)
     frame, reading = turned(source, frame, record, reading, turn)
-    plans = stack.plan_all(frame, reading, edits, {name: handed.hand for name, handed in hands.items()})
+    sources, missing = _readable(beside, turn)
+    asked = {name: handed.hand for name, handed in hands.items()}
+    plans = stack.plan_all(frame, reading, edits, asked, sources)
     plans = tuple(p.without(p.found(hands[p.edit].off)) if p.edit in hands else p for p in plans)
-    after, guards = check(plans, frame, reading, limits)
+    after, guards = check(plans, frame, reading, limits, sources)
     failed = {g.edit for g in guards if not g.passed}
     on = {spec.name: switches.get(spec.name, spec.enabled) for spec in edits}
     enabled = tuple(p.edit for p in plans if p.changes and on[p.edit] and p.edit not in failed)
@@ -191,6 +249,7 @@ def propose(
         capture_id=source.capture_id,
         base_key=source.base_key,
         zones_sha256=reading.record.zones_sha256,
+        matte_sha256=proof.zones_sha256(reading.matte) if any(p.exchange for p in plans) else "",
         base_extent=reading.record.extent,
         plans=plans,
         enabled=enabled,
@@ -199,32 +258,56 @@ def propose(
         turn=turn,
     )
     whole = proposal.active == tuple(p for p in plans if p.changes)
-    picture(source, proposal, frame, reading, after if whole else None)
-    return Proposed(subject, proposal)
+    picture(source, proposal, frame, reading, after if whole else None, sources)
+    return Proposed(subject, proposal, missing)
+
+
+def _readable(beside: Mapping[str, Beside], turn: Turn | None) -> tuple[dict[str, Other], tuple[str, ...]]:
+    """What can be loaded at plan scale, and why the rest cannot."""
+    sources, missing = {}, []
+    for role, one in beside.items():
+        try:
+            sources[role] = load_beside(role, one, True, turn)
+        except (StudioError, OSError) as error:
+            missing.append(f"proposed without its {role} {one.name}: {error}")
+    return sources, tuple(missing)
 
 
 def picture(
-    source: Source, proposal: Proposal, frame: Frame, reading: Reading, after: Codes | None = None
+    source: Source,
+    proposal: Proposal,
+    frame: Frame,
+    reading: Reading,
+    after: Codes | None = None,
+    sources: Mapping[str, Other] = NO_SOURCES,
 ) -> None:
     """Keep the small picture of a proposal, from its canvas at plan scale where that is there already."""
     if after is None:
-        after = stack.render(proposal.active, frame, reading, proposal.canvas.scaled(frame.scale))
+        after = stack.render(proposal.active, frame, reading, proposal.canvas.scaled(frame.scale), sources)
     small = to_jpeg(after, frame.encoding, THUMB_LONG_EDGE_PX)
     cache.write_file(source.products.proposed(proposal.shown_hash()), small)
 
 
 def check(
-    plans: tuple[Plan, ...], frame: Frame, reading: Reading, limits: GuardLimits
+    plans: tuple[Plan, ...],
+    frame: Frame,
+    reading: Reading,
+    limits: GuardLimits,
+    sources: Mapping[str, Other] = NO_SOURCES,
 ) -> tuple[Codes, tuple[GuardResult, ...]]:
     """Render ``plans`` over the whole canvas at the frame's scale, and every guard's figures for it."""
     from studio_pipeline import guards, subject
 
-    after, finished = rendered(plans, frame, reading)
+    after, finished = rendered(plans, frame, reading, sources=sources)
     return after, guards.check_all(finished, limits, subject.count_faces)
 
 
 def rendered(
-    plans: tuple[Plan, ...], frame: Frame, reading: Reading, into: Codes | None = None
+    plans: tuple[Plan, ...],
+    frame: Frame,
+    reading: Reading,
+    into: Codes | None = None,
+    sources: Mapping[str, Other] = NO_SOURCES,
 ) -> tuple[Codes, Rendered]:
     """The finished canvas at the frame's scale, in ``into`` where given (a memory map), as guards read it."""
     changing = tuple(p for p in plans if p.changes)
@@ -233,7 +316,7 @@ def rendered(
     after = (
         np.empty((canvas.extent.height, canvas.extent.width, 3), frame.codes.dtype) if into is None else into
     )
-    stack.render_into(after, changing, frame, reading, canvas)
+    stack.render_into(after, changing, frame, reading, canvas, sources=sources)
     return after, Rendered(
         before=stack.null_render(frame, canvas),
         after=after,
@@ -243,6 +326,7 @@ def rendered(
         scale=frame.scale,
         encoding=frame.encoding,
         plans=changing,
+        edge_law=partial(stack.edge_of, frame, reading),
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from studio_pipeline import deliver
 from studio_pipeline.edits import EDITS, stack
@@ -16,12 +18,15 @@ from studio_pipeline.geometry import Roi
 from studio_pipeline.pipeline import proof
 from studio_pipeline.pipeline.stages import absolute
 from studio_pipeline.pixels.color import Codes
+from studio_pipeline.pixels.exchange import EdgeLaw, Lights, edge_law, unlawful
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, inside
 from studio_pipeline.records.capture import Role
 from studio_pipeline.records.deliverable import DeliveryRecord
 from studio_pipeline.session.folder import Session
 from studio_pipeline.versions import deciding_versions
+
+_TILE_PX = 512
 
 
 @dataclass
@@ -115,6 +120,11 @@ def _check_pixels(
         verdict.reasons.append(
             f"the record itself changes {_where(strayed, changes.canvas)} outside its zones"
         )
+    beyond = _unlawful(session, record, zones, base, kept, master[kept.within(changes.canvas)])
+    if beyond.any():
+        verdict.reasons.append(
+            f"at the person's edge more than backdrop was exchanged: {_where(beyond, kept)}"
+        )
     changed = (null_render != master).any(axis=2)[kept.within(changes.canvas)]
     verdict.changed_area_fraction = float(changed.mean())
     verdict.locked_pixels_changed = int(np.count_nonzero(changed & locked))
@@ -201,6 +211,30 @@ def _strayed(record: DeliveryRecord, zones: ZoneMap, canvas: Roi, before: Codes,
     whole = Roi(0, 0, *zones.shape)
     on_canvas[(whole & canvas).within(canvas)] = zones[(whole & canvas).within(whole)]
     return np.asarray((before != after).any(axis=2) & ~inside(on_canvas, *allowed), np.bool_)
+
+
+def _unlawful(
+    session: Session, record: DeliveryRecord, zones: ZoneMap, base: Frame, kept: Roi, after: Codes
+) -> Mask:
+    """Edge pixels of what is ``kept`` of the base that hold what no exchange of the plans leads to."""
+    exchanges = [plan.exchange.lights() for plan in record.proposal.active if plan.exchange is not None]
+    found = np.zeros(after.shape[:2], np.bool_)
+    if not exchanges:
+        return found
+    matte = proof.load_matte(session.records, record.matte_file)
+    if proof.zones_sha256(matte) != record.proposal.matte_sha256:
+        raise Refused("the matte is not the one that was approved")
+    for tile in kept.tiles(_TILE_PX):
+        where, here = tile.within(base.roi), tile.within(kept)
+        edge = inside(zones[where], Zone.EDGE)
+        if edge.any():
+            laws = [_law(lights, matte, base, tile) for lights in exchanges]
+            found[here] = unlawful(base.codes[where], after[here], edge, laws, base.encoding)
+    return found
+
+
+def _law(lights: Lights, matte: NDArray[np.uint8], base: Frame, tile: Roi) -> Callable[[Mask], EdgeLaw]:
+    return lambda mask: edge_law(lights, matte, base.linear, base.roi, tile, base.scale, mask)
 
 
 def _where(mask: Mask, canvas: Roi) -> str:

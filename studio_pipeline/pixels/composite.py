@@ -8,6 +8,7 @@ from studio_pipeline.errors import LockedPixelsChanged
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels import noise
 from studio_pipeline.pixels.color import Codes, Linear, RgbEncoding
+from studio_pipeline.pixels.exchange import EdgeLaw
 from studio_pipeline.pixels.masks import Mask
 
 
@@ -21,6 +22,7 @@ def composite(
     roi: Roi,
     edit: str,
     dither_seed: int | None,
+    edge: EdgeLaw | None = None,
 ) -> Codes:
     """Write ``edited`` into a copy of ``before`` where ``edit_mask`` is set, and prove it stayed in bounds.
 
@@ -30,6 +32,7 @@ def composite(
         edit_mask: ``(h, w)``, True where the edit wants to write.
         writable: ``(h, w)``, True where the zones and the reviewer allow it.
         dither_seed: written pixels get half a code of dither, addressed by canvas place; None for none.
+        edge: pixels that are part person. They are written by their law, whatever ``edited`` holds there.
 
     Returns:
         New codes, same type. Pixels outside ``edit_mask`` are the same code values, never converted.
@@ -38,14 +41,17 @@ def composite(
         LockedPixelsChanged: a pixel outside ``writable`` would differ; nothing is returned.
     """
     bits, dither = 8 * before.dtype.itemsize, None
-    if dither_seed is not None and edit_mask.any():
+    free = edit_mask if edge is None else edit_mask & ~edge.mask
+    if dither_seed is not None and free.any():
         dither = noise.uniform(roi, dither_seed)
-    if edit_mask.all():
+    if free.all():
         after = encoding.encode(edited, bits, dither)
     else:
         after = before.copy()
-        some = None if dither is None else dither[edit_mask]
-        after[edit_mask] = encoding.encode(edited[edit_mask], bits, some)
+        some = None if dither is None else dither[free]
+        after[free] = encoding.encode(edited[free], bits, some)
+    if edge is not None:
+        after[edge.mask] = edge.applied(before[edge.mask], encoding)
     if writable.all():
         return after
     strayed = (after != before).any(axis=2) & ~writable

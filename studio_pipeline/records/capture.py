@@ -59,6 +59,7 @@ class Exposure(Record):
     camera: str | None = None
     serial: str | None = None
     lens: str | None = None
+    focal_length_mm: float | None = None
     iso: int | None = None
     exposure_s: float | None = None
     f_number: float | None = None

@@ -15,7 +15,8 @@ class DeliveryRecord(Record):
     """The proof beside one deliverable, kept in ``.studio/records`` and signed with the session's key.
 
     ``zones_file`` and ``changes_file`` are content-addressed (SHA-256) in the same folder: the zone map,
-    and every pixel the edits wrote. The master is the null render with those changes laid in.
+    and every pixel the edits wrote. The master is the null render with those changes laid in. So is
+    ``matte_file``, where an edit exchanged the backdrop's share of edge pixels.
     ``door`` is a person's word on who is in the frame, where detection was unsure.
     ``pixels_sha256`` covers the deliverable's decoded code values, ``file_sha256`` its bytes.
     """
@@ -32,6 +33,7 @@ class DeliveryRecord(Record):
     door: Door | None = None
     guards: tuple[GuardResult, ...]
     zones_file: str
+    matte_file: str = ""
     changes_file: str
     versions: dict[str, str]
     platform: str

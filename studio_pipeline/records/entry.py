@@ -72,6 +72,9 @@ class Entry(Record):
     arrived_at: datetime
     rating: int | None = None
     picked: bool = False
+    reference: bool = Field(
+        False, description="Named by a person: frames of the session may be matched to it."
+    )
     label: str | None = None
     exposure: Exposure = Exposure()
     previewed: bool = False
@@ -81,6 +84,7 @@ class Entry(Record):
     proposal: Proposal | None = None
     proposal_hash: str | None = None
     door: Door | None = None
+    sources: dict[str, str] = Field({}, description="Role to base key: what its proposal was made beside.")
     switches: dict[str, bool] = Field({}, description="As a person left them, for when a new base arrives.")
     hands: dict[str, Handed] = Field({}, description="By edit; planned with, whatever the base.")
     unusable: tuple[str, ...] = Field((), description="SHA-256 of exports that could not be read.")

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels.exchange import Lights
+from studio_pipeline.pixels.light import LightGrid
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import NOTHING, Hand
@@ -40,6 +42,37 @@ class Grid(Record):
     def array(self) -> NDArray[np.float32]:
         raw = zlib.decompress(base64.b64decode(self.data))
         return np.frombuffer(raw, "<f4").reshape(self.shape).astype(np.float32)
+
+
+class StoredLight(Record):
+    """A ``LightGrid`` inside a record; places are master pixels."""
+
+    values: Grid
+    y0: float
+    x0: float
+    cell_px: float
+
+    @classmethod
+    def of(cls, grid: LightGrid) -> StoredLight:
+        return cls(values=Grid.of(grid.values), y0=grid.y0, x0=grid.x0, cell_px=grid.cell_px)
+
+    def grid(self) -> LightGrid:
+        return LightGrid(self.values.array(), self.y0, self.x0, self.cell_px)
+
+
+class Exchange(Record):
+    """One backdrop's light for another's: all that may be done to pixels which are part person.
+
+    ``front``: the person's own tone where both meet, to tell strands from gaps. An edit of the tier *edge*
+    says this in its plan; the gate writes edge pixels by it, guard and ``verify`` hold them against it.
+    """
+
+    old: StoredLight
+    new: StoredLight
+    front: StoredLight
+
+    def lights(self) -> Lights:
+        return Lights(self.old.grid(), self.new.grid(), self.front.grid())
 
 
 class Refusal(Record):
@@ -70,7 +103,7 @@ class Item(Record):
         return self.kind == other.kind and (self.id == other.id or common > _SAME_PLACE * either)
 
 
-_LATER = ("items", "off", "hand", "sources", "writes")
+_LATER = ("items", "off", "hand", "sources", "writes", "exchange")
 
 
 class Plan(Record):
@@ -97,6 +130,7 @@ class Plan(Record):
     hand: Hand = NOTHING
     sources: dict[str, str] = Field({}, description="Role to base key.")
     writes: tuple[Zone, ...] = Field((), description="Fewer zones than the edit's own; empty: those.")
+    exchange: Exchange | None = Field(None, description="Without it no pixel of the edge zone is written.")
     body: dict[str, JsonValue] = Field({}, description="The edit's own frozen model.")
 
     @model_serializer(mode="wrap")

@@ -52,6 +52,7 @@ class Proposal(Record):
     capture_id: str
     base_key: str
     zones_sha256: str
+    matte_sha256: str = Field("", description="Of the matte, where an exchange reads it; else empty.")
     base_extent: Extent
     plans: tuple[Plan, ...]
     enabled: tuple[str, ...]
@@ -96,13 +97,13 @@ class Proposal(Record):
 
     def outline(self) -> Proposal:
         """The same without the plans' bodies: what lists show. Its hash means nothing."""
-        plans = tuple(plan.model_copy(update={"body": {}}) for plan in self.plans)
+        plans = tuple(plan.model_copy(update={"body": {}, "exchange": None}) for plan in self.plans)
         return self.model_copy(update={"plans": plans})
 
     def shown_hash(self) -> str:
         """What an approval is bound to: every input of every pixel shown (guards' figures are outcomes)."""
-        unsaid = {"guards"} if self.turn else {"guards", "turn"}
-        return digest(self.model_dump(mode="json", exclude=unsaid))
+        later = {name for name in ("turn", "matte_sha256") if not getattr(self, name)}
+        return digest(self.model_dump(mode="json", exclude={"guards", *later}))
 
 
 class Verb(StrEnum):

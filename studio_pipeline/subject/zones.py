@@ -51,7 +51,11 @@ def _held(soft: Mask, locked: Mask, unit_px: float) -> Mask:
 
 
 def at_master(zones: ZoneMap, master: Extent) -> ZoneMap:
-    """Enlarge smoothly, every doubt to the more protected side: a zone ends where the next is certain."""
+    """Enlarge smoothly: backdrop and healable skin end where they are not certain, the lock where it ends.
+
+    Around the lock lies edge, as at plan scale. Were the lock to grow instead, it would hold a rim of the old
+    backdrop that no edit may exchange: a halo.
+    """
     if zones.shape == (master.height, master.width):
         return zones.copy()
     size = (master.width, master.height)
@@ -62,7 +66,9 @@ def at_master(zones: ZoneMap, master: Extent) -> ZoneMap:
 
     out = np.full((master.height, master.width), int(Zone.BACKDROP), np.uint8)
     out[reaches(zones != Zone.BACKDROP, 1)] = Zone.EDGE
-    out[reaches((zones == Zone.LOCKED) | (zones == Zone.HEALABLE), 1)] = Zone.LOCKED
+    person = (zones == Zone.LOCKED) | (zones == Zone.HEALABLE)
+    cells = cv2.resize(person.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    out[reaches(person, 128) | cells] = Zone.LOCKED
     if (zones == Zone.HEALABLE).any():
         out[reaches(zones == Zone.HEALABLE, 255)] = Zone.HEALABLE
     return out

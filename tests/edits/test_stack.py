@@ -31,6 +31,7 @@ class Painter:
     tier, engine = Tier.BACKDROP_ONLY, "classical"
     params: type[Record] = Nothing
     writes: tuple[Zone, ...] = (Zone.BACKDROP,)
+    roles: tuple[str, ...] = ()
 
     def __init__(self, where: Roi) -> None:
         self.where = where

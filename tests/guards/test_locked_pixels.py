@@ -5,13 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from studio_pipeline.edits import stack
 from studio_pipeline.geometry import Insets, Roi
 from studio_pipeline.guards.base import Rendered
 from studio_pipeline.guards.locked_pixels import LockedPixels
+from studio_pipeline.pipeline import stages
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.plan import Tier
-from studio_pipeline.records.preset import GuardLimits
+from studio_pipeline.records.preset import EditSpec, GuardLimits
 from studio_pipeline.records.proposal import GuardResult
+from tests.support import backdrops, hair
 from tests.support.canvases import BASE, EVERY_SIDE, PERSON, no_faces, plan, rendered
 
 
@@ -44,7 +47,7 @@ def test_one_low_bit_of_a_locked_pixel_is_found(added: Insets) -> None:
     [
         (Tier.BACKDROP_ONLY, Zone.BACKDROP, True),
         (Tier.BACKDROP_ONLY, Zone.EDGE, False),
-        (Tier.EDGE, Zone.EDGE, True),
+        (Tier.EDGE, Zone.EDGE, False),  # none without an exchange; see below
         (Tier.EDGE, Zone.HEALABLE, False),
         (Tier.BOUNDED_RETOUCH, Zone.HEALABLE, True),
         (Tier.BOUNDED_RETOUCH, Zone.LOCKED, False),
@@ -81,3 +84,32 @@ def test_a_tall_canvas_is_compared_to_its_last_row() -> None:
     zones = np.full((1300, 8), Zone.LOCKED, np.uint8)
     canvas = Rendered(codes, codes, zones, roi, roi, 1.0, CANVAS.encoding, [plan("any")])
     assert check(flipped(canvas, 1299, 7)).value == 1
+
+
+class TestTheEdge:
+    """What may become of a pixel that is part person is one value, and the guard computes it anew."""
+
+    @staticmethod
+    def matched() -> Rendered:
+        frame = backdrops.frame(backdrops.with_grain(hair.before(hair.falling("#8c8c8c")), 5e-5))
+        spec = EditSpec(name="match_backdrop", params={"to": "colour", "colour": "#3060a0"})
+        plans = stack.plan_all(frame.at_scale(0.5), hair.reading(), [spec])
+        return stages.rendered(plans, frame, hair.reading())[1]
+
+    def test_the_law_is_kept(self) -> None:
+        canvas = self.matched()
+        edge = canvas.zones == Zone.EDGE
+        assert (canvas.before != canvas.after).any(axis=2)[edge].mean() > 0.5
+        assert check(canvas).value == 0
+
+    def test_one_low_bit_beside_the_law_is_found(self) -> None:
+        canvas = self.matched()
+        changed = (canvas.before != canvas.after).any(axis=2) & (canvas.zones == Zone.EDGE)
+        y, x = np.argwhere(changed)[40]
+        assert check(flipped(canvas, int(y), int(x))).value == 1
+
+    def test_without_an_exchange_no_edge_pixel_may_differ(self) -> None:
+        canvas = self.matched()
+        bare = replace(canvas, plans=[p.model_copy(update={"exchange": None}) for p in canvas.plans])
+        assert check(bare).value > 1000
+        assert check(replace(canvas, edge_law=None)).value > 1000

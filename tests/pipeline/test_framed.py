@@ -26,7 +26,7 @@ from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.capture import Role
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.preset import EditSpec, load
-from studio_pipeline.records.proposal import Proposal
+from studio_pipeline.records.proposal import Choice, Proposal
 from studio_pipeline.session.cache import CaptureCache, load_reading
 from studio_pipeline.session.folder import Session, open_session
 from studio_pipeline.subject.reading import Reading
@@ -78,11 +78,13 @@ def framed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         proposal = studio.catalog.proposal(entry.proposal_hash)
         top = int(np.ceil(np.log2(proposal.canvas.extent.long_edge)))
         tiles = {
-            layer: _picture(desk.tile(entry.id, layer, proposal.enabled, top, 1, 0))
+            layer: _picture(desk.tile(entry.id, layer, Choice(enabled=proposal.enabled), top, 1, 0))
             for layer in ("before", "after")
         }
         tiles |= {
-            f"small {layer}": _picture(desk.tile(entry.id, layer, proposal.enabled, top - 1, 0, 0))
+            f"small {layer}": _picture(
+                desk.tile(entry.id, layer, Choice(enabled=proposal.enabled), top - 1, 0, 0)
+            )
             for layer in ("before", "after", "mask")
         }
     products = CaptureCache(session.cache, entry.id)

@@ -5,5 +5,6 @@ from __future__ import annotations
 from studio_pipeline.edits.extension.body import Extension
 from studio_pipeline.edits.extension.drawing import Drawing
 from studio_pipeline.edits.extension.planning import decide
+from studio_pipeline.edits.extension.seeing import Seen, see
 
-__all__ = ["Drawing", "Extension", "decide"]
+__all__ = ["Drawing", "Extension", "Seen", "decide", "see"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio_pipeline.pixels.kinds import Kind
+from studio_pipeline.pixels.register import Registered
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.plan import Grid
 
@@ -33,7 +34,8 @@ class Side(Record):
 
 class Extension(Record):
     """Light as a coarse grid, texture as pieces (rows of ``texture.Piece``) and, where a side has structure,
-    as copies, which lie over the pieces.
+    as copies, which lie over the pieces. ``empty_set``: how one lies to the picture, where texture is read
+    from that.
     """
 
     light: Grid
@@ -42,3 +44,4 @@ class Extension(Record):
     cell_px: float
     pieces: Grid
     sides: tuple[Side, ...]
+    empty_set: Registered | None = None

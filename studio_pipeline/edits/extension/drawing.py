@@ -25,13 +25,15 @@ from studio_pipeline.pixels.masks import Mask
 _BESIDE_PX = 12
 _LEAST_KEPT = 0.2
 Residual = Callable[[Roi], Tone]
+EmptyReader = Callable[[Roi], tuple[Linear, Mask]]
 
 
 class Drawing:
     """One body at one scale. What all regions need is read from the picture once."""
 
-    def __init__(self, body: Extension, base: Frame) -> None:
-        self.base = base
+    def __init__(self, body: Extension, base: Frame, empty: EmptyReader | None = None) -> None:
+        """``empty`` reads the empty set in the picture's place and exposure, where the body names one."""
+        self.base, self.empty = base, empty
         self.light = LightGrid(body.light.array(), body.light_y0, body.light_x0, body.cell_px)
         rows = body.pieces.array()
         self.pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in rows]
@@ -43,8 +45,13 @@ class Drawing:
         return light.to_tone(self.base.linear(part)) - self.light.at(part, self.base.scale)
 
     def grain(self, part: Roi) -> Tone:
-        """What is copied of the residual."""
-        return self.residual(part) * self.gain
+        """What is copied: the residual, of the empty set where there is one and it reaches."""
+        residual = self.residual(part)
+        if self.empty is not None:
+            linear, reaches = self.empty(part)
+            theirs = light.to_tone(linear) - self.light.at(part, self.base.scale)
+            residual = np.where(reaches[..., None], theirs, residual)
+        return residual * self.gain
 
     def texture(self, roi: Roi) -> Tone:
         """``(h, w, 3)``: copies where a side has some, pieces elsewhere."""

@@ -16,18 +16,35 @@ from studio_pipeline.edits.extension.flaws import flaws
 from studio_pipeline.edits.extension.turns import SIDES, turn, turn_back
 from studio_pipeline.geometry import Extent, Insets, Roi
 from studio_pipeline.pixels import kinds, light, texture
+from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.kinds import Kind
 from studio_pipeline.pixels.light import LightGrid, Tone
 from studio_pipeline.pixels.masks import Mask
+from studio_pipeline.pixels.register import Registered
 from studio_pipeline.records.plan import Grid
 
 _WINDOW = 0.1  # a texture piece, as a share of the long edge
 COPIED = (Kind.TEXTURED, Kind.STRUCTURED, Kind.ENVIRONMENT)
 
 
+@dataclass(frozen=True, eq=False)
+class EmptySet:
+    """One that lies to a picture as ``found`` says, at plan scale: linear light, and where it reaches."""
+
+    found: Registered
+    linear: Linear
+    reaches: Mask
+
+
 def decide(
-    frame: Frame, away: Mask, nobody: NDArray[np.float32], master: Extent, added: Insets, seed: int
+    frame: Frame,
+    away: Mask,
+    nobody: NDArray[np.float32],
+    master: Extent,
+    added: Insets,
+    seed: int,
+    empty: EmptySet | None = None,
 ) -> Extension:
     """How to fill the new area ``added`` (master pixels) around a picture of the size ``master``.
 
@@ -36,8 +53,12 @@ def decide(
         away: ``(h, w)`` at its scale: backdrop that may be read and copied, a margin away from the person.
         nobody: 0..1, how surely nobody is seen, however near: what may be carried over the border.
         seed: for the choice among texture pieces that fit alike.
+        empty: where there is one, light and texture are read from it, behind the person, too.
     """
     tone = light.to_tone(frame.linear())
+    if empty is not None:
+        tone = np.where(empty.reaches[..., None], light.to_tone(empty.linear), tone)
+        away = away | empty.reaches
     usable = away & ~frame.clipped
     if np.count_nonzero(usable) < 0.5 * np.count_nonzero(away):
         usable = away  # a clipped white set: there is no other light to read
@@ -66,6 +87,7 @@ def decide(
         cell_px=grid.cell_px,
         pieces=Grid.of(_pieces(frame, residual, usable & clean, master, added, seed)),
         sides=sides,
+        empty_set=empty.found if empty else None,
     )
 
 

@@ -1,0 +1,100 @@
+"""What an extension may read of a picture, and from where it is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.edits.base import EMPTY_SET, Given, Source
+from studio_pipeline.edits.extension import papers
+from studio_pipeline.edits.extension.body import Extension
+from studio_pipeline.edits.extension.planning import EmptySet, decide
+from studio_pipeline.edits.sides import near_body
+from studio_pipeline.geometry import Extent, Insets, Roi
+from studio_pipeline.pixels import register
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.masks import Mask, grow
+from studio_pipeline.pixels.register import Registered
+from studio_pipeline.records.hand import Hand, drawn
+from studio_pipeline.subject.reading import Reading
+
+_MARGIN = 0.006  # kept clear of the person, as a share of the long edge
+_FAR = 0.7  # face heights from what the detectors see of a person
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """At plan scale: ``readable`` backdrop; ``away``: that, a margin away from anybody and allowed by hand,
+    where light and texture are read; ``nobody`` as ``decide`` has it; an empty set and how it lies.
+    """
+
+    frame: Frame
+    readable: Mask
+    away: Mask
+    nobody: NDArray[np.float32]
+    master: Extent
+    empty: tuple[Source, Registered] | None
+
+    def extended(self, inside: Roi, added: Insets, seed: int) -> Extension | None:
+        """From the part ``inside`` (master pixels) to ``added`` around the whole picture."""
+        whole = Roi.of(self.master)
+        added = Insets(
+            added.top + inside.y0,
+            added.left + inside.x0,
+            added.bottom + whole.y1 - inside.y1,
+            added.right + whole.x1 - inside.x1,
+        )
+        if not added.any:
+            return None
+        region = inside.scaled(self.frame.scale) & self.frame.roi
+        frame, part = papers.cropped(self.frame, region), region.within(self.frame.roi)
+        empty = None
+        if self.empty is not None:
+            source, found = self.empty
+            empty = EmptySet(found, *register.sample(found, source.frame, region))
+        return decide(frame, self.away[part], self.nobody[part], inside.extent, added, seed, empty)
+
+
+def see(frame: Frame, reading: Reading, given: Given) -> Seen:
+    """Read a picture, with what a person drew and the empty set that was given."""
+    readable = reading.backdrop_at(frame.extent.height, frame.extent.width)
+    things = _far_things(reading, readable.shape)
+    readable |= things
+    away = ~grow(~readable, round(_MARGIN * frame.extent.long_edge)) & _by_hand(frame, given.hand)
+    nobody = np.where(things, np.float32(1), _uncovered(reading, readable.shape))
+    return Seen(frame, readable, away, nobody, reading.record.extent, _empty_set(frame, away, given))
+
+
+def _empty_set(frame: Frame, away: Mask, given: Given) -> tuple[Source, Registered] | None:
+    """The empty set that was given, and how it lies to the frame; None where it is not like enough."""
+    source = given.sources.get(EMPTY_SET)
+    if source is None:
+        return None
+    found = register.register(frame, away, source.frame, source.reading.backdrop if source.reading else None)
+    return None if found is None else (source, found)
+
+
+def _by_hand(frame: Frame, hand: Hand) -> Mask:
+    """Where a person lets backdrop be copied from: in what is drawn, and not in what is spared."""
+    allowed = np.ones((frame.extent.height, frame.extent.width), np.bool_)
+    if hand.area:
+        allowed = drawn(hand.area, frame.roi, frame.scale)
+    return np.asarray(allowed & ~drawn(hand.spare, frame.roi, frame.scale), np.bool_)
+
+
+def _far_things(reading: Reading, shape: tuple[int, ...]) -> Mask:
+    """What counts as held and stays locked, but is no part of anybody: a screen behind them, a bench."""
+    matte = cv2.resize(reading.matte, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    if not reading.record.sure or reading.body is None:
+        return np.zeros(matte.shape, np.bool_)
+    return np.asarray((matte > 127) & ~near_body(reading, shape, _FAR), np.bool_)
+
+
+def _uncovered(reading: Reading, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """How surely nobody is seen at each pixel, however near somebody is: ``(h, w)``, 0..1."""
+    size = (shape[1], shape[0])
+    alpha = cv2.resize(reading.matte, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    return np.where(alpha < 0.5, np.square(1 - alpha), np.float32(0)).astype(np.float32)

@@ -1,0 +1,100 @@
+"""Which other captures of a session stand beside one: the empty set of its set, and the reference.
+
+Pure: entries in, entries out. Whether an empty set really shows the same backdrop is found from its pixels
+(``pixels.register``); this only names the capture that is worth asking.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from studio_pipeline.edits.base import EMPTY_SET, REFERENCE
+from studio_pipeline.records.capture import Exposure, State
+from studio_pipeline.records.entry import Entry
+from studio_pipeline.records.proposal import Proposal
+
+LONGEST_APART_S = 2 * 3600.0
+MOST_STOPS_APART = 1.0
+"""Of the light that was let in, and of the sensitivity: grain beyond that is another grain."""
+_FOCAL_TOLERANCE = 0.01
+_AWAY = (State.WITHDRAWN, State.QUARANTINED)
+
+
+def beside(entry: Entry, entries: Iterable[Entry], roles: Collection[str]) -> dict[str, Entry]:
+    """The capture that fills each of ``roles`` for ``entry``; a role that none fills is missing."""
+    usable = [other for other in entries if other.base is not None and other.state not in _AWAY]
+    chosen = {EMPTY_SET: empty_set(entry, usable), REFERENCE: reference(entry, usable)}
+    return {role: other for role, other in chosen.items() if role in roles and other is not None}
+
+
+def named(proposal: Proposal, entries: Iterable[Entry]) -> dict[str, Entry]:
+    """The captures whose bases the proposal's plans name, as far as they are still what they were."""
+    wanted = {role: key for plan in proposal.active for role, key in plan.sources.items()}
+    by_key = {entry.base_key: entry for entry in entries if entry.members} if wanted else {}
+    return {role: by_key[key] for role, key in wanted.items() if key in by_key}
+
+
+def may_serve(entry: Entry) -> bool:
+    """Whether other captures may want this one beside them."""
+    return entry.reference or _is_empty_set(entry)
+
+
+def empty_set(entry: Entry, entries: Iterable[Entry]) -> Entry | None:
+    """The frame with nobody in it, nearest in capture time, that the same camera took of the same set.
+
+    Same body, lens, focal length and size (upright), taken within ``LONGEST_APART_S``, its exposure and its
+    sensitivity within ``MOST_STOPS_APART`` each. Where the files do not say when they were taken, none.
+    """
+    if _is_empty_set(entry):
+        return None  # it has no person to be looked behind
+    fitting = [other for other in entries if _is_empty_set(other) and _one_set(entry, other)]
+    return _nearest(entry, fitting)
+
+
+def reference(entry: Entry, entries: Iterable[Entry]) -> Entry | None:
+    """The frame that a person marked; of several the nearest in capture time. A reference is its own."""
+    return _nearest(entry, [other for other in entries if other.reference])
+
+
+def _is_empty_set(entry: Entry) -> bool:
+    return entry.subject is not None and entry.subject.kind == "empty-set" and entry.subject.sure
+
+
+def _one_set(entry: Entry, other: Entry) -> bool:
+    one, two = entry.exposure, other.exposure
+    if other.id == entry.id or entry.base is None or other.base is None:
+        return False
+    return (
+        entry.base.extent == other.base.extent
+        and (one.make, one.camera, one.serial, one.lens) == (two.make, two.camera, two.serial, two.lens)
+        and _alike(one.focal_length_mm, two.focal_length_mm)
+        and _apart_s(one.captured_at, two.captured_at) <= LONGEST_APART_S
+        and abs(_stops(one) - _stops(two)) <= MOST_STOPS_APART
+        and abs(math.log2((one.iso or 1) / (two.iso or 1))) <= MOST_STOPS_APART
+    )
+
+
+def _alike(one: float | None, two: float | None) -> bool:
+    if one is None or two is None:
+        return one is two
+    return abs(one - two) <= _FOCAL_TOLERANCE * one
+
+
+def _stops(exposure: Exposure) -> float:
+    """How bright the same scene comes out, log2; what a file does not say counts as the same for all."""
+    return math.log2((exposure.exposure_s or 1) * (exposure.iso or 1) / (exposure.f_number or 1) ** 2)
+
+
+def _apart_s(one: datetime | None, two: datetime | None) -> float:
+    if one is None or two is None:
+        return math.inf
+    if one.tzinfo is None or two.tzinfo is None:  # one body, one clock: its zone may be said in one file only
+        one, two = one.replace(tzinfo=None), two.replace(tzinfo=None)
+    return abs((one - two).total_seconds())
+
+
+def _nearest(entry: Entry, others: list[Entry]) -> Entry | None:
+    at = entry.exposure.captured_at
+    return min(others, key=lambda o: (_apart_s(at, o.exposure.captured_at), o.group), default=None)
