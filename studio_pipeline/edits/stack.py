@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from pydantic import ValidationError
@@ -32,7 +34,8 @@ from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import EditSpec
 from studio_pipeline.subject.reading import Reading
 
-TILE_PX = 768
+TILE_PX = 512
+_MOST_THREADS = 4  # each holds a tile: some 60 MB
 NO_HANDS: Mapping[str, Hand] = {}
 
 
@@ -143,9 +146,11 @@ def _painters(
 
 def _paint(painters: Sequence[tuple[Edit, Plan, Painter]], base: Frame, reading: Reading, roi: Roi) -> Codes:
     codes = null_render(base, roi)
+    patches = [(edit, plan, paint(roi)) for edit, plan, paint in painters]
+    if not any(patch.mask.any() for _, _, patch in patches):
+        return codes
     zones = reading.canvas_zones(roi, base.scale)
-    for edit, plan, paint in painters:
-        patch = paint(roi)
+    for edit, plan, patch in patches:
         writable = inside(zones, *writable_zones(edit, plan))
         mask, linear = patch.mask, patch.linear
         if patch.gain:  # a plan of light alone does not know where the person is
@@ -185,12 +190,22 @@ def render_into(
     progress: Callable[[float], None] | None = None,
     sources: Mapping[str, Source] = NO_SOURCES,
 ) -> None:
-    """Fill ``out`` (an array or memory map of ``canvas``) by tiles; memory does not grow with the picture."""
-    done, painters = 0, _painters(plans, base, sources)
+    """Fill ``out`` (an array or memory map of ``canvas``) by tiles; memory does not grow with the picture.
+
+    On as many threads as there are cores, four at most: nearly all of a tile is done outside the interpreter.
+    """
+    painters = _painters(plans, base, sources)
     # A tile lies wholly inside or outside the base, so no edit works on pixels that are not its own.
-    for region in (canvas & base.roi, *canvas.minus(base.roi)):
-        for tile in region.tiles(TILE_PX):
-            out[tile.within(canvas)] = _paint(painters, base, reading, tile)
-            done += tile.extent.area
+    regions = (*canvas.minus(base.roi), canvas & base.roi)
+    first, *rest = [tile for region in regions for tile in region.tiles(TILE_PX)]
+
+    def paint(tile: Roi) -> int:
+        out[tile.within(canvas)] = _paint(painters, base, reading, tile)
+        return tile.extent.area
+
+    done = paint(first)  # alone: what painters read once is read here
+    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as threads:
+        for area in threads.map(paint, rest):
+            done += area
             if progress:
                 progress(done / canvas.extent.area)

@@ -7,6 +7,7 @@ squared back.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import cv2
@@ -49,9 +50,10 @@ class LightGrid:
         sizes, and a block's never changes.
         """
         out = np.empty((roi.extent.height, roi.extent.width, 3), np.float32)
-        columns = [(x, self._weights(x, scale, axis=1)) for x in _blocks(roi.x0, roi.x1)]
+        height, width = self.values.shape[:2]
+        columns = [(x, _shares(x, scale, self.x0, self.cell_px, width)) for x in _blocks(roi.x0, roi.x1)]
         for y in _blocks(roi.y0, roi.y1):
-            rows, down = self._weights(y, scale, axis=0)
+            rows, down = _shares(y, scale, self.y0, self.cell_px, height)
             for x, (cells, across) in columns:
                 block = Roi(y, x, y + _BLOCK_PX, x + _BLOCK_PX)
                 part = block & roi
@@ -59,28 +61,26 @@ class LightGrid:
                 out[part.within(roi)] = made[part.within(block)]
         return out
 
-    def _weights(self, start: int, scale: float, axis: int) -> tuple[slice, Floats]:
-        """The cells that a block's rows or columns are made of, and their shares ``(_BLOCK_PX, cells)``."""
-        first_px = (self.y0, self.x0)[axis]
-        places = ((np.arange(start, start + _BLOCK_PX) + 0.5) / scale - first_px) / self.cell_px
-        before = np.floor(places).astype(np.intp)
-        t = (places - before).astype(np.float32)
-        last = self.values.shape[axis] - 1
-        cells = slice(int(np.clip(before[0] - 1, 0, last)), int(np.clip(before[-1] + 2, 0, last)) + 1)
-        shares = np.zeros((_BLOCK_PX, cells.stop - cells.start), np.float32)
-        each = np.arange(_BLOCK_PX)
-        for step, share in zip(
-            (-1, 0, 1, 2),
-            (
-                ((-0.5 * t + 1.0) * t - 0.5) * t,
-                (1.5 * t - 2.5) * t * t + 1.0,
-                ((-1.5 * t + 2.0) * t + 0.5) * t,
-                (0.5 * t - 0.5) * t * t,
-            ),
-            strict=True,
-        ):
-            shares[each, np.clip(before + step, 0, last) - cells.start] += share
-        return cells, shares
+
+@functools.lru_cache(maxsize=1024)
+def _shares(start: int, scale: float, first_px: float, cell_px: float, count: int) -> tuple[slice, Floats]:
+    """The cells that a block's rows or columns are made of, and their shares ``(_BLOCK_PX, cells)``."""
+    places = ((np.arange(start, start + _BLOCK_PX) + 0.5) / scale - first_px) / cell_px
+    before = np.floor(places).astype(np.intp)
+    t = (places - before).astype(np.float32)
+    last = count - 1
+    cells = slice(int(np.clip(before[0] - 1, 0, last)), int(np.clip(before[-1] + 2, 0, last)) + 1)
+    shares = np.zeros((_BLOCK_PX, cells.stop - cells.start), np.float32)
+    each = np.arange(_BLOCK_PX)
+    catmull_rom = (
+        ((-0.5 * t + 1.0) * t - 0.5) * t,
+        (1.5 * t - 2.5) * t * t + 1.0,
+        ((-1.5 * t + 2.0) * t + 0.5) * t,
+        (0.5 * t - 0.5) * t * t,
+    )
+    for step, share in zip((-1, 0, 1, 2), catmull_rom, strict=True):
+        shares[each, np.clip(before + step, 0, last) - cells.start] += share
+    return cells, shares
 
 
 def _blocks(first: int, stop: int) -> range:

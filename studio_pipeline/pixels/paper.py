@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from studio_pipeline.pixels.masks import Mask
 
 _OUTER_SHARE = 0.35  # of the width: paper that is narrower than the rest is no paper
-_SLANTS = np.linspace(-0.08, 0.08, 17)  # columns a row: a camera held askew, a roll that hangs askew
+_SLANTS = sorted(
+    np.linspace(-0.08, 0.08, 17).tolist(), key=abs
+)  # columns a row: a camera held askew, a roll that hangs askew
 _STEP = 0.012  # tone a pixel
 _UPRIGHT = 3.0  # how many times steeper across than down
 _LEAST_SEEN, _LEAST_HIT = 0.35, 0.75  # of the side's length; of what is seen of it
@@ -28,21 +30,34 @@ def edge_at_left(steep: NDArray[np.float32], tensor: NDArray[np.float32], known:
     reach = int(_OUTER_SHARE * width)
     if reach < 8 or height < 16:
         return None
-    across, down = tensor[..., 0], tensor[..., 2]
-    upright = (steep > _STEP) & (across > _UPRIGHT * down) & known
-    rows = np.arange(height)
+    upright = (steep > _STEP) & (tensor[..., 0] > _UPRIGHT * tensor[..., 2]) & known
+    near = upright.copy()
+    near[:, 1:] |= upright[:, :-1]
+    near[:, :-1] |= upright[:, 1:]
+    lines = [_line_sums(near, known, slant, reach) for slant in _SLANTS]
     for column in range(reach - 1, 2, -1):
-        for slant in _SLANTS[np.argsort(np.abs(_SLANTS))]:
-            line = np.rint(column + slant * (rows - height / 2)).astype(np.intp)
-            inside = (line >= 1) & (line < reach)
-            at = np.clip(line, 1, width - 2)
-            seen = known[rows, at] & inside
-            if seen.sum() < _LEAST_SEEN * height:
+        for slant, (hits, seen) in zip(_SLANTS, lines, strict=True):
+            if seen[column] < _LEAST_SEEN * height or hits[column] < _LEAST_HIT * seen[column]:
                 continue
-            hit = (upright[rows, at - 1] | upright[rows, at] | upright[rows, at + 1]) & seen
-            if hit.sum() >= _LEAST_HIT * seen.sum() and _calm(steep, known, line):
-                return int(min(reach, np.ceil(line[inside].max()) + 1 + _MARGIN_PX))
+            line = _line(column, slant, height)
+            if _calm(steep, known, line):
+                return int(min(reach, np.ceil(line.max()) + 1 + _MARGIN_PX))
     return None
+
+
+def _line(column: int, slant: float, height: int) -> NDArray[np.intp]:
+    return np.asarray(np.rint(column + slant * (np.arange(height) - height / 2)), np.intp)
+
+
+def _line_sums(
+    near: Mask, known: Mask, slant: float, reach: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Of each line of one slant, by its middle column: pixels that are upright edges, and that are seen."""
+    height = len(known)
+    at = _line(0, slant, height)[:, None] + np.arange(reach)[None, :]
+    seen = (at >= 0) & (at < reach) & np.take_along_axis(known, np.clip(at, 0, reach), axis=1)
+    hits = seen & np.take_along_axis(near, np.clip(at, 0, reach), axis=1)
+    return hits.sum(axis=0), seen.sum(axis=0)
 
 
 def _calm(steep: NDArray[np.float32], known: Mask, line: NDArray[np.intp]) -> bool:

@@ -133,7 +133,7 @@ def choose_pieces(
         size //= 2
     else:
         return []
-    overlap = max(2, size // 4)
+    overlap = max(2, size // 6)
     step = size - overlap
     drawn = np.zeros((canvas.extent.height, canvas.extent.width, 3), np.float32)
     known = np.zeros(drawn.shape[:2], bool)
