@@ -1,0 +1,461 @@
+"""The two halves of ``clean_backdrop``: what is found once, and what any region then looks like."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from studio_pipeline.edits import healing
+from studio_pipeline.geometry import Extent, Point, Roi
+from studio_pipeline.pixels import (
+    creases,
+    evenness,
+    fills,
+    light,
+    lines,
+    scuffs,
+    sources,
+    spots,
+    texture,
+    things,
+)
+from studio_pipeline.pixels.color import Linear, to_lab
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.light import LightGrid, Tone
+from studio_pipeline.pixels.masks import Mask, grow
+from studio_pipeline.pixels.strokes import Points, Stroke, along
+from studio_pipeline.records.flaws import EVEN, CleanPlan, Fill, Fold, Mark, Placed, Smudge
+from studio_pipeline.records.hand import Hand, drawn
+from studio_pipeline.records.plan import Grid, Item, Refusal
+from studio_pipeline.subject.reading import Reading
+
+if TYPE_CHECKING:
+    from studio_pipeline.edits.clean_backdrop import CleanBackdropParams
+
+# Over the strongest percent of what lies around, and in L*: what stands out enough to be a flaw.
+_DUST_OUTLIER, _DUST_CONTRAST = 3.5, 2.0
+_LINT_OUTLIER, _LINT_CONTRAST = 1.1, (2.0, 30.0)
+_SCUFF_OUTLIER, _SCUFF_CONTRAST = 2.2, (1.0, 9.0)
+_CREASE_CONTRAST = (0.6, 5.0)
+_DUST_RADIUS, _LEAST_RADIUS_PX = 0.006, 3.0
+_MOST_DUST = 300
+_SCUFF_RADIUS = 0.05
+_SMALL_PX = 512  # a long edge on which grain is gone and a scuff is some pixels large
+_RUN_POINTS = 10  # of a thread, healed at once: its window stays small
+_FADE, _RAMP = 0.05, 0.006  # of the long edge: of even light towards the person; of a fill at its rim
+_LEAST_STOPS = 0.05
+_GAIN_STEP = 2.0**-12
+
+
+@dataclass
+class Found:
+    """A plan in the making; ``off``: items whose switch starts off."""
+
+    body: CleanPlan = field(default_factory=CleanPlan)
+    items: tuple[Item, ...] = ()
+    off: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def add(self, part: str, *rows: object, item: Item, off: bool = False) -> None:
+        self.body = self.body.model_copy(update={part: (*getattr(self.body, part), *rows)})
+        self.items = (*self.items, item)
+        self.off = (*self.off, item.id) if off else self.off
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """What is searched, at plan scale. ``free`` may be written, ``plain`` has a margin and nothing in it."""
+
+    frame: Frame
+    linear: Linear
+    free: Mask
+    plain: Mask
+    params: CleanBackdropParams
+
+    @property
+    def long_edge(self) -> int:
+        return self.frame.extent.long_edge
+
+    def master(self, px: float) -> float:
+        return px / self.frame.scale
+
+
+def find(frame: Frame, reading: Reading, params: CleanBackdropParams, seed: int, hand: Hand) -> Found:
+    """All flaws of a frame at plan scale."""
+    found = Found()
+    plain = healing.plain(frame, reading, params.person_margin, hand)
+    scene = _Scene(frame, frame.linear(), healing.free(frame, reading, hand), plain, params)
+    taken = _find_things(found, scene, hand, seed)
+    plain = plain & ~grow(taken, math.ceil(0.01 * scene.long_edge))
+    scene = _Scene(frame, scene.linear, scene.free, plain, params)
+    if plain.any():
+        _find_marks(found, scene)
+        # Dust and threads out of the way, larger flaws are judged.
+        healed = scene.linear.copy()
+        healing.heal_into(healed, _flaws(found.body, frame.scale), frame, frame.roi)
+        scene = _Scene(frame, healed, scene.free, plain, params)
+        _find_creases(found, scene)
+        _find_scuffs(found, scene)
+        _find_uneven(found, scene)
+    body = found.body
+    if body.smudges or body.folds or body.fills or body.even is not None:
+        margin_px, fade_px = (
+            scene.master(params.person_margin * scene.long_edge),
+            scene.master(_FADE * scene.long_edge),
+        )
+        far = evenness.clearance(scene.free, frame.scale, margin_px + fade_px)
+        clear = Placed.of(far, far.cell_px / 16)
+        found.body = body.model_copy(update={"clear": clear, "margin_px": margin_px, "fade_px": fade_px})
+    return found
+
+
+def _item(kind: str, centre: tuple[float, float], roi: Roi, said: str) -> Item:
+    return Item(id=f"{kind}-{round(centre[0])}-{round(centre[1])}", kind=kind, roi=roi, said=said)
+
+
+# --- finding
+
+
+def _find_marks(found: Found, scene: _Scene) -> None:
+    """Dust and threads. Each becomes marks that know where they are healed from."""
+    lab, s = to_lab(scene.linear), scene.params.sensitivity
+    blobs = []
+    if scene.params.dust:
+        blobs = spots.find(
+            lab,
+            scene.plain,
+            max_radius_px=max(_LEAST_RADIUS_PX, _DUST_RADIUS * scene.long_edge),
+            min_outlier=_DUST_OUTLIER / s,
+            min_contrast=_DUST_CONTRAST / s,
+        )[:_MOST_DUST]
+    threads = _threads(lab[..., 0], scene) if scene.params.lint else []
+    blobs = [b for b in blobs if not any(_within(b, t) for t in threads)]
+    discs = [(np.array([[b.y, b.x]]), b.radius_px) for b in blobs]
+    flaws = [
+        (y, x, r) for points, r in [*discs, *((t.points, t.radius_px) for t in threads)] for y, x in points
+    ]
+    near = sources.Near.of(lab[..., 0], scene.plain, flaws)
+    left = 0
+    for blob, (points, radius_px) in zip(blobs, discs, strict=True):
+        left += not _mark(found, scene, near, "dust", points, radius_px, blob.contrast)
+    for thread in threads:
+        left += not _mark(found, scene, near, "lint", thread.points, thread.radius_px, thread.contrast)
+    if left:
+        found.notes = (*found.notes, f"specks left, with no clean backdrop beside: {left}")
+
+
+def _threads(lightness: np.ndarray[tuple[int, ...], np.dtype[np.float32]], scene: _Scene) -> list[lines.Line]:
+    look = lines.Look(
+        sigma_px=1.2,
+        length_px=9,
+        least_px=8,
+        most_px=0.15 * scene.long_edge,
+        straightness=0.3,
+        inside=True,
+        contrast=(_LINT_CONTRAST[0] / scene.params.sensitivity, _LINT_CONTRAST[1]),
+        most_radius_px=6,
+        outlier=_LINT_OUTLIER / scene.params.sensitivity,
+    )
+    return lines.find(lightness, scene.plain, look)
+
+
+def _within(blob: spots.Blob, thread: lines.Line) -> bool:
+    away = np.hypot(*(thread.points - (blob.y, blob.x)).T).min()
+    return bool(away < blob.radius_px + thread.radius_px + 4)
+
+
+def _mark(
+    found: Found,
+    scene: _Scene,
+    near: sources.Near,
+    kind: str,
+    points: Points,
+    radius_px: float,
+    contrast: float,
+) -> bool:
+    """Add one speck or thread, in runs; False where a run has no source beside it."""
+    scale = scene.frame.scale
+    runs = [points[i : i + _RUN_POINTS] for i in range(0, max(1, len(points) - 1), _RUN_POINTS - 1)]
+    offsets = [near.offset(run, radius_px) for run in runs]
+    if any(offset is None for offset in offsets):
+        return False
+    places = (points + 0.5) / scale - 0.5
+    width_px = round(2 * radius_px / scale)
+    said = f"{width_px} px wide, {abs(contrast):.0f} L* off"
+    item = _item(kind, tuple(places.mean(axis=0)), Stroke(places, radius_px / scale).roi, said)
+    marks = [
+        Mark(
+            item=item.id,
+            points=tuple((round(float(y), 1), round(float(x), 1)) for y, x in (run + 0.5) / scale - 0.5),
+            radius_px=round(radius_px / scale, 1),
+            offset=Point(round(offset[0] / scale), round(offset[1] / scale)),
+        )
+        for run, offset in zip(runs, offsets, strict=True)
+        if offset is not None
+    ]
+    found.add("marks", *marks, item=item)
+    return True
+
+
+def _find_creases(found: Found, scene: _Scene) -> None:
+    if not scene.params.creases:
+        return
+    lab = to_lab(scene.linear)[..., 0]
+    least = _CREASE_CONTRAST[0] / scene.params.sensitivity
+    scale = scene.frame.scale
+    for crease in creases.find(
+        np.ascontiguousarray(lab), light.to_tone(scene.linear), scene.plain, (least, _CREASE_CONTRAST[1])
+    ):
+        points = (crease.points + 0.5) / scale - 0.5
+        reach = scene.master(crease.gain.shape[1] // 2)
+        said = f"{abs(crease.contrast):.1f} L* off"
+        item = _item("crease", tuple(points.mean(axis=0)), Stroke(points, reach).roi, said)
+        gain = np.rint(crease.gain / _GAIN_STEP) * _GAIN_STEP
+        fold = Fold(item=item.id, points=Grid.of(points), gain=Grid.of(gain), step_px=scene.master(1))
+        found.add("folds", fold, item=item)
+
+
+def _find_scuffs(found: Found, scene: _Scene) -> None:
+    if not scene.params.scuffs:
+        return
+    factor = max(1, round(scene.long_edge / _SMALL_PX))
+    plain = scene.plain.copy()
+    whole = Roi.of(scene.frame.extent)
+    for fold in found.body.folds:  # a crease is no row of scuffs
+        points = (fold.points.array().astype(np.float64) + 0.5) * scene.frame.scale - 0.5
+        plain &= ~Stroke(points, fold.gain.shape[1] // 2).mask(whole)
+    small, clean = _reduced(scene.linear, plain, factor)
+    cell_px = scene.master(factor)
+    for scuff in scuffs.find(
+        to_lab(scene.linear),
+        small,
+        clean,
+        max_radius_px=_SCUFF_RADIUS * scene.long_edge / factor,
+        min_outlier=_SCUFF_OUTLIER / scene.params.sensitivity,
+        contrast=(_SCUFF_CONTRAST[0] / scene.params.sensitivity, _SCUFF_CONTRAST[1]),
+    ):
+        y0, x0 = ((scuff.roi.y0 + 0.5) * cell_px, (scuff.roi.x0 + 0.5) * cell_px)
+        placed = Placed.of(LightGrid(scuff.gain, y0, x0, cell_px), _GAIN_STEP)
+        centre = (y0 + scuff.gain.shape[0] / 2 * cell_px, x0 + scuff.gain.shape[1] / 2 * cell_px)
+        item = _item("scuff", centre, placed.roi, f"{scuff.contrast:.1f} L* off")
+        found.add("smudges", Smudge(item=item.id, gain=placed), item=item)
+
+
+def _reduced(linear: Linear, plain: Mask, factor: int) -> tuple[Linear, Mask]:
+    """Area means; a small pixel is plain when all of it is. What does not fill one is left out."""
+    height, width = (v // factor for v in plain.shape)
+    whole = np.s_[: height * factor, : width * factor]
+    small = cv2.resize(np.ascontiguousarray(linear[whole]), (width, height), interpolation=cv2.INTER_AREA)
+    share = cv2.resize(plain[whole].astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32), np.asarray(share > 0.999, np.bool_)
+
+
+def _find_uneven(found: Found, scene: _Scene) -> None:
+    if not scene.params.even_light:
+        return
+    even = evenness.even(
+        light.to_tone(scene.linear),
+        scene.free,
+        scene.plain,
+        scene.frame.clipped,
+        scene.frame.scale,
+        scene.params.even_light,
+    )
+    if even is None:
+        refusal = Refusal(where="even light", reason="too little light, or too little backdrop, to be evened")
+        found.refusals = (*found.refusals, refusal)
+    elif even.stops < _LEAST_STOPS:
+        found.notes = (*found.notes, "the light is even already")
+    else:
+        towards = "white" if even.white else "the light beside the person"
+        said = f"{even.stops:.1f} stops from dark to bright, brought to {towards}"
+        roi = Roi.of(scene.frame.extent).scaled(1 / scene.frame.scale)
+        found.items = (*found.items, Item(id=EVEN, kind="uneven light", roi=roi, said=said))
+        found.body = found.body.model_copy(update={"even": Placed.of(even.gain, _GAIN_STEP)})
+
+
+def _find_things(found: Found, scene: _Scene, hand: Hand, seed: int) -> Mask:
+    """Fills for things at the border, or for what a person drew; returns what is no backdrop to be read."""
+    taken = np.zeros_like(scene.plain)
+    wanted: list[tuple[Mask, bool, str]] = []
+    whole = Roi.of(scene.frame.extent)
+    margin_px = math.ceil(scene.params.person_margin * scene.long_edge)
+    allowed = grow(scene.free, -margin_px)
+    if hand.area:
+        for polygon in hand.area:
+            wanted.append((drawn((polygon,), whole, scene.frame.scale), True, "drawn by hand"))
+    elif scene.params.things:
+        factor = max(1, round(scene.long_edge / _SMALL_PX))
+        small, free = _reduced(scene.linear, scene.free, factor)
+        for thing in things.find(light.to_tone(small), free):
+            mask = cv2.resize(
+                thing.mask.astype(np.uint8), (whole.x1, whole.y1), interpolation=cv2.INTER_NEAREST
+            )
+            wanted.append((np.asarray(mask > 0, np.bool_), thing.sure, _said_of(thing)))
+    for area, _, _ in wanted:
+        taken |= area
+    readable = scene.plain & ~grow(taken, 2)
+    grid = fills.light_under(light.to_tone(scene.linear), readable, scene.frame.scale) if wanted else None
+    if grid is None:
+        return taken
+    found.body = found.body.model_copy(update={"light": Placed.of(grid)})
+    # What is rounded in the plan is what rendering sees.
+    residual = light.to_tone(scene.linear) - grid.at(whole, scene.frame.scale)
+    rng = np.random.default_rng(seed)
+    for drawn_area, sure, said in wanted:
+        area = drawn_area & allowed
+        if not area.any():
+            reason = "the area lies on the person, or too near" if hand.area else "too near the person"
+            found.refusals = (*found.refusals, Refusal(where="fill", reason=reason))
+            continue
+        _fill(found, scene, residual, readable, area, sure, said, rng)
+    return taken
+
+
+def _said_of(thing: things.Thing) -> str:
+    return (
+        f"at the {thing.side}"
+        if thing.sure
+        else f"at the {thing.side}; not surely equipment, so left as it is"
+    )
+
+
+def _fill(
+    found: Found,
+    scene: _Scene,
+    residual: Tone,
+    readable: Mask,
+    area: Mask,
+    sure: bool,
+    said: str,
+    rng: np.random.Generator,
+) -> None:
+    scale = scene.frame.scale
+    pieces = fills.pieces_for(residual, readable, area, rng)
+    master = Roi.of(Extent(*(round(v / scale) for v in area.shape)))
+    rows = np.array([p.scaled(1 / scale, master).row() for p in pieces], np.float32).reshape(-1, 11)
+    ys, xs = np.nonzero(area)
+    box = Roi(int(ys.min()), int(xs.min()), int(ys.max()) + 1, int(xs.max()) + 1).scaled(1 / scale)
+    item = _item("thing", ((box.y0 + box.y1) / 2, (box.x0 + box.x1) / 2), box, said)
+    fill = Fill(
+        item=item.id,
+        area=fills.outlines(area, scale),
+        ramp_px=max(4.0, scene.master(_RAMP * scene.long_edge)),
+        pieces=Grid.of(rows),
+    )
+    found.add("fills", fill, item=item, off=not sure)
+
+
+# --- rendering
+
+
+def _flaws(body: CleanPlan, scale: float) -> list[tuple[healing.Shape, Point]]:
+    return [(mark.stroke(scale), mark.offset) for mark in body.marks]
+
+
+def cleaned(body: CleanPlan, base: Frame, roi: Roi, hand: Hand) -> tuple[Linear, Mask]:
+    """A region of the base, cleaned, and where it differs; linear Rec.2020 ``(h, w, 3)``."""
+    linear = base.linear(roi)
+    far = _far(body, roi, base.scale)
+    replaced = _fill_into(linear, body, base, roi, far)
+    replaced |= healing.heal_into(linear, _flaws(body, base.scale), base, roi)
+    gain = _gain(body, roi, base.scale, far)
+    if gain is not None:
+        linear *= gain
+        # What is white stays white: evening must not make it grey.
+        scaled = (gain != 1).any(axis=2) & ~base.clipped[roi.within(base.roi)]
+        replaced |= scaled
+    if hand.spare:
+        replaced &= ~drawn(hand.spare, roi, base.scale)
+    return linear, replaced
+
+
+def _far(body: CleanPlan, roi: Roi, scale: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None:
+    """How far each pixel is from the nearest that may not change, less the doubt of cells and pixels."""
+    if body.clear is None:
+        return None
+    doubt = 1.5 * (body.clear.cell_px + 1 / scale)
+    return np.asarray(body.clear.grid().at(roi, scale)[..., 0] - np.float32(doubt), np.float32)
+
+
+def _fill_into(linear: Linear, body: CleanPlan, base: Frame, roi: Roi, far: object) -> Mask:
+    mask = np.zeros(linear.shape[:2], np.bool_)
+    if body.light is None or not isinstance(far, np.ndarray):
+        return mask
+    grid = body.light.grid()
+
+    def residual(part: Roi) -> Tone:
+        return light.to_tone(base.linear(part)) - grid.at(part, base.scale)
+
+    for fill in body.fills:
+        part = fill.roi(base.scale) & roi
+        if part.empty:
+            continue
+        at = part.within(roi)
+        cover = fill.cover(part, base.scale) * (far[at] > 0)
+        pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in fill.pieces.array()]
+        # At equal power, so that grain is neither doubled nor lost where one fades into the other.
+        new = np.sin(cover * np.float32(np.pi / 2))[..., None]
+        old = np.cos(cover * np.float32(np.pi / 2))[..., None]
+        beyond = texture.lay(pieces, part, residual) * new + residual(part) * old
+        written = cover > 0
+        linear[at][written] = light.from_tone(grid.at(part, base.scale) + beyond)[written]
+        mask[at] |= written
+    return mask
+
+
+def _gain(body: CleanPlan, roi: Roi, scale: float, far: object) -> Linear | None:
+    """All gains together; None where there are none."""
+    if not isinstance(far, np.ndarray) or not (body.even or body.folds or body.smudges):
+        return None
+    gain = np.ones((*far.shape, 3), np.float32)
+    near = _smooth(far / np.float32(max(body.clear.cell_px, 1) if body.clear else 1))[..., None]
+    for smudge in body.smudges:
+        part = smudge.gain.roi.scaled(scale) & roi
+        if not part.empty:
+            at = part.within(roi)
+            gain[at] *= 1 + near[at] * (smudge.gain.grid().at(part, scale) - 1)
+    for fold in body.folds:
+        part = _fold_roi(fold, scale) & roi
+        if not part.empty:
+            at = part.within(roi)
+            gain[at] *= 1 + near[at] * (_fold_gain(fold, part, scale) - 1)
+    if body.even is not None:
+        fade = _smooth((far - np.float32(body.margin_px)) / np.float32(body.fade_px))[..., None]
+        gain *= 1 + fade * (body.even.grid().at(roi, scale) - 1)
+    return gain
+
+
+def _smooth(
+    share: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """0 below 0, 1 above 1, and no corner in between."""
+    t = np.clip(share, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def _fold_roi(fold: Fold, scale: float) -> Roi:
+    points = fold.points.array().astype(np.float64)
+    return Stroke((points + 0.5) * scale - 0.5, fold.reach_px * scale).roi
+
+
+def _fold_gain(fold: Fold, roi: Roi, scale: float) -> Linear:
+    """The gain of a crease over a region, linear between its values; 1 beside it."""
+    points = (fold.points.array().astype(np.float64) + 0.5) * scale - 0.5
+    values = fold.gain.array()
+    place, side = along(points, roi, fold.reach_px * scale)
+    out = np.ones((*place.shape, 3), np.float32)
+    beside = np.isfinite(place)
+    rows, columns = place[beside], side[beside] / (fold.step_px * scale) + values.shape[1] // 2
+    y, x = np.floor(rows).astype(int), np.floor(columns).astype(int)
+    y, x = np.clip(y, 0, values.shape[0] - 2), np.clip(x, 0, values.shape[1] - 2)
+    v, u = (rows - y).astype(np.float32)[:, None], (columns - x).astype(np.float32)[:, None]
+    upper = values[y, x] * (1 - u) + values[y, x + 1] * u
+    lower = values[y + 1, x] * (1 - u) + values[y + 1, x + 1] * u
+    out[beside] = upper * (1 - v) + lower * v
+    return out

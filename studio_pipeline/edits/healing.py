@@ -1,0 +1,64 @@
+"""What the healing edits share: where they may heal, and how small flaws are healed in any tile alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from studio_pipeline.geometry import Point, Roi
+from studio_pipeline.pixels.color import Linear
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
+from studio_pipeline.pixels.poisson import heal
+from studio_pipeline.records.hand import NOTHING, Hand, drawn
+from studio_pipeline.subject.reading import Reading
+
+
+class Shape(Protocol):
+    """A flaw at one scale: its bounds with a rim of one pixel, and its pixels in any region."""
+
+    @property
+    def roi(self) -> Roi: ...
+
+    def mask(self, roi: Roi, grown_px: float = 0) -> Mask: ...
+
+
+def free(frame: Frame, reading: Reading, hand: Hand = NOTHING) -> Mask:
+    """Backdrop that may be written, at the frame's scale: not where a person said to spare it."""
+    zones = reading.canvas_zones(frame.roi, frame.scale)
+    return inside(zones, Zone.BACKDROP) & ~drawn(hand.spare, frame.roi, frame.scale)
+
+
+def plain(frame: Frame, reading: Reading, person_margin: float, hand: Hand = NOTHING) -> Mask:
+    """Backdrop that may be read *and* written, with a margin around everything else, at the frame's scale."""
+    may = free(frame, reading, hand)
+    readable = reading.backdrop_at(*may.shape) & may
+    return grow(readable, -math.ceil(person_margin * frame.extent.long_edge))
+
+
+def heal_into(linear: Linear, flaws: Sequence[tuple[Shape, Point]], base: Frame, roi: Roi) -> Mask:
+    """Write healed flaws into ``linear``, which holds ``roi``, and say where, ``(h, w)``.
+
+    Each flaw comes with the offset of its source, in master pixels, and is solved over its own small window
+    whatever ``roi`` is, so tiles agree to the last bit. The source is copied pixel for pixel at the base's
+    own scale: its texture is not resampled.
+    """
+    mask = np.zeros(linear.shape[:2], np.bool_)
+    windows = [shape.roi for shape, _ in flaws]
+    for (shape, offset), window in zip(flaws, windows, strict=True):
+        part = window & roi
+        source = window.shifted(round(offset.y * base.scale), round(offset.x * base.scale))
+        # A proxy so small that a spot is less than a pixel may have no room for its rim.
+        if part.empty or not (base.roi.contains(window) and base.roi.contains(source)):
+            continue
+        # Flaws beside this one must not hold up its membrane.
+        beside = [s for (s, _), w in zip(flaws, windows, strict=True) if not (w & window).empty]
+        flawed = np.logical_or.reduce([s.mask(window) for s in beside])
+        healed = heal(base.linear(window), base.linear(source), flawed)
+        written = shape.mask(part)
+        linear[part.within(roi)][written] = healed[part.within(window)][written]
+        mask[part.within(roi)] |= written
+    return mask
