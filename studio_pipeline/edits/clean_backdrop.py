@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from studio_pipeline.edits import cleaning, healing
+from studio_pipeline.edits import cleaned, flaws, healing
 from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels import light
@@ -48,7 +48,7 @@ class CleanBackdropParams(Record):
 
 
 class CleanBackdrop:
-    """The edit. Finding is ``edits.cleaning`` over ``pixels``; the body is a ``CleanPlan``."""
+    """The edit. ``edits.flaws`` finds, ``edits.cleaned`` renders; the body is a ``CleanPlan``."""
 
     name = CleanPlan.EDIT
     title = "Clean the backdrop"
@@ -75,7 +75,7 @@ class CleanBackdrop:
         if reason:
             outcome["refusals"] = (Refusal(where="whole edit", reason=reason),)
         else:
-            found = cleaning.find(frame, reading, params, seed, given.hand)
+            found = flaws.find(frame, reading, params, seed, given.hand)
             outcome = {
                 "changes": any(item.id not in found.off for item in found.items),
                 "refusals": found.refusals,
@@ -103,7 +103,7 @@ class CleanBackdrop:
         part = roi & base.roi
         if not part.empty:
             at = part.within(roi)
-            linear[at], mask[at] = cleaning.cleaned(body, base, part, plan.hand)
+            linear[at], mask[at] = cleaned.cleaned(body, base, part, plan.hand)
         return Patch(linear, mask)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -13,17 +12,9 @@ from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
 from studio_pipeline.pixels.poisson import heal
+from studio_pipeline.records.flaws import Shape, covered
 from studio_pipeline.records.hand import NOTHING, Hand, drawn
 from studio_pipeline.subject.reading import Reading
-
-
-class Shape(Protocol):
-    """A flaw at one scale: its bounds with a rim of one pixel, and its pixels in any region."""
-
-    @property
-    def roi(self) -> Roi: ...
-
-    def mask(self, roi: Roi, grown_px: float = 0) -> Mask: ...
 
 
 def free(frame: Frame, reading: Reading, hand: Hand = NOTHING) -> Mask:
@@ -55,8 +46,7 @@ def heal_into(linear: Linear, flaws: Sequence[tuple[Shape, Point]], base: Frame,
         if part.empty or not (base.roi.contains(window) and base.roi.contains(source)):
             continue
         # Flaws beside this one must not hold up its membrane.
-        beside = [s for (s, _), w in zip(flaws, windows, strict=True) if not (w & window).empty]
-        flawed = np.logical_or.reduce([s.mask(window) for s in beside])
+        flawed = covered([s for s, _ in flaws], window)
         healed = heal(base.linear(window), base.linear(source), flawed)
         written = shape.mask(part)
         linear[part.within(roi)][written] = healed[part.within(window)][written]

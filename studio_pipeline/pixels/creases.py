@@ -28,6 +28,7 @@ _STEP_PX = 4
 _ALONG = 6.0  # of these steps: over what length the profile is averaged
 _FLANK_PX = 6
 _MOST_SHIFT_PX = 4
+_ROUGHER = 1.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,12 +107,24 @@ def _measured(tone: Tone, plain: Mask, line: Line) -> Crease | None:
         return None
     level, deviation = _flattened(np.nan_to_num(band), seen)
     mean = _averaged(deviation, seen, _ALONG * _STEP_PX)
+    if not _taken_out(deviation - mean, seen):
+        return None
     rows = np.linspace(0, len(band) - 1, len(dense)).round().astype(int)
     mean, level = mean[rows], _averaged(level, np.ones_like(seen), _ALONG * _STEP_PX)[rows]
     mean = _shrunk(mean)
     mean *= _ramp(len(dense), 3)[:, None, None] * _ramp(2 * reach + 1, _FLANK_PX // 2)[None, :, None]
     gain = np.square(1 - mean / np.maximum(level, 1e-3))
     return Crease(dense, np.clip(gain, 0.5, 2.0).astype(np.float32), line.contrast)
+
+
+def _taken_out(left: Tone, seen: Mask) -> bool:
+    """Whether what is left of a line is no rougher than its flanks; a hair that winds is, and is no fold."""
+    middle = np.s_[:, left.shape[1] // 3 : -(left.shape[1] // 3)]
+    flanks = np.concatenate(
+        [left[:, :_FLANK_PX][seen[:, :_FLANK_PX]], left[:, -_FLANK_PX:][seen[:, -_FLANK_PX:]]]
+    )
+    inner = left[middle][seen[middle]]
+    return bool(inner.size and flanks.size and inner.std() < _ROUGHER * flanks.std())
 
 
 def _centred(known: Tone, points: Points, reach: int) -> Points:

@@ -58,11 +58,17 @@ def even(
         return None
     target = np.ones(3, np.float32) if white else _beside(linear, weights, backdrop, cell)
     gain = (target + _FLOOR) / (linear + _FLOOR)
-    gain = np.clip(gain, 1 if white else _GAINS[0], _GAINS[1]) ** strength
+    gain = _bounded(np.maximum(gain, 1) if white else gain) ** strength
     low, high = np.quantile(linear[seen].mean(axis=-1) + _FLOOR, (0.05, 0.95))
     cell_px = cell / scale
     grid = LightGrid(np.asarray(gain, np.float32), 0.5 * cell_px, 0.5 * cell_px, cell_px)
     return Even(grid, float(np.log2(high / low)), white)
+
+
+def _bounded(gain: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Within ``_GAINS``, all channels together: what is too dark to be evened keeps the right hue."""
+    gain = gain * np.minimum(1, _GAINS[1] / gain.max(axis=-1, keepdims=True))
+    return np.asarray(gain * np.maximum(1, _GAINS[0] / gain.min(axis=-1, keepdims=True)), np.float32)
 
 
 def _smoothed(light: Tone, weights: NDArray[np.float32], surface: Tone) -> Tone:

@@ -13,7 +13,7 @@ from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.pixels.texture import Piece, clean_windows
 
 _CELLS = 112  # along the long edge
-_SMOOTH_CELLS = 1.2
+_SMOOTH_CELLS = 0.6
 _PIECE = 0.05  # of the long edge
 _TRIES = 48
 _OUTSIDE = 0.02  # of the long edge: how far an area that touches the border is drawn beyond it

@@ -24,6 +24,7 @@ Light = NDArray[np.float32]
 _DIRECTIONS = 12
 _LEAST_TYPICAL = 0.03  # L*: smoother surroundings than this are all alike
 _LOW, _HIGH = 1.0, 1.7  # over the strongest percent: where a line ends, and what begins one
+_TAIL = 1.5  # of noise and of most textures: the strongest percent over the strongest twentieth
 _GHOST = 1.25  # how much stronger a line is than its own ghosts
 _MOST = 60  # more lines than this in one picture are its texture
 _POINT_STEP = 6  # of a path, in the pixels it was found in
@@ -73,7 +74,7 @@ def find(light: Light, plain: Mask, look: Look) -> list[Line]:
     seen, whole = strength[inner], Roi.of(Extent(*plain.shape))
     if not seen.size:
         return []
-    typical = max(float(np.quantile(seen[:: max(1, seen.size // 200_000)], 0.99)), 1.0)
+    typical = max(_strongest(seen[:: max(1, seen.size // 200_000)]), 1.0)
     lines: list[Line] = []
     for sign in (-1, 1):  # beside a dark line its filter sees bright ones
         strong = ((strength > _LOW * typical) & (response * sign > 0) & inner).astype(np.uint8)
@@ -185,7 +186,13 @@ def _judge(near: _Near, typical: float, look: Look) -> Line | None:
 def _strongest_around(near: _Near, look: Look) -> float:
     """The strongest percent of what lies around a line, itself left out."""
     others = near.plain & ~grow(near.part, round(look.length_px))
-    return float(np.quantile(near.strength[others], 0.99)) if np.count_nonzero(others) > 200 else math.inf
+    return _strongest(near.strength[others]) if np.count_nonzero(others) > 200 else math.inf
+
+
+def _strongest(strength: Light) -> float:
+    """The strongest percent; less where that is other flaws, by what the strongest twentieth tells."""
+    twentieth, percent = np.quantile(strength, (0.95, 0.99))
+    return float(min(percent, _TAIL * twentieth))
 
 
 def _ends_inside(path: Points, plain: Mask, margin_px: float) -> bool:

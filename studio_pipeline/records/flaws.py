@@ -5,8 +5,8 @@ All places are master pixels. Every part names the ``item`` whose switch it hang
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import ClassVar
+from collections.abc import Collection, Sequence
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pixels.light import LightGrid
 from studio_pipeline.pixels.masks import Mask
-from studio_pipeline.pixels.strokes import Stroke, at_scale
+from studio_pipeline.pixels.strokes import Points, Stroke, at_scale
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import Polygon, drawn
 from studio_pipeline.records.plan import Grid
@@ -78,6 +78,9 @@ class Fold(Record):
     gain: Grid
     step_px: float
 
+    def line(self, scale: float) -> Points:
+        return at_scale(self.points.array().astype(np.float64), scale)
+
     @property
     def reach_px(self) -> float:
         return (self.gain.shape[1] // 2) * self.step_px
@@ -108,6 +111,25 @@ class Fill(Record):
         share = counts[2 * ramp : -2 * ramp, 2 * ramp : -2 * ramp] / np.float32(size[0] * size[1])
         # Half of the ramp would lie outside the area: only the inner half counts.
         return np.clip(2 * share - 1, 0, 1).astype(np.float32)
+
+
+class Shape(Protocol):
+    """A flaw at one scale: its bounds, and its pixels in any region."""
+
+    @property
+    def roi(self) -> Roi: ...
+
+    def mask(self, roi: Roi, grown_px: float = 0) -> Mask: ...
+
+
+def covered(shapes: Sequence[Shape], roi: Roi) -> Mask:
+    """``(h, w)`` of ``roi``, True in any of the shapes."""
+    out = np.zeros((roi.extent.height, roi.extent.width), np.bool_)
+    for shape in shapes:
+        part = shape.roi & roi
+        if not part.empty:
+            out[part.within(roi)] |= shape.mask(part)
+    return out
 
 
 class CleanPlan(Record):
@@ -142,15 +164,13 @@ class CleanPlan(Record):
             }
         )
 
+    def healings(self, scale: float) -> list[tuple[Stroke, Point]]:
+        """Every healed stroke, with the offset of its source in master pixels."""
+        return [(mark.stroke(scale), mark.offset) for mark in self.marks]
+
     def healed(self, roi: Roi, scale: float) -> Mask:
         """Where dust and threads are, ``(h, w)`` of ``roi``: pixels that others take the place of."""
-        out = np.zeros((roi.extent.height, roi.extent.width), np.bool_)
-        for mark in self.marks:
-            stroke = mark.stroke(scale)
-            part = stroke.roi & roi
-            if not part.empty:
-                out[part.within(roi)] |= stroke.mask(part)
-        return out
+        return covered([mark.stroke(scale) for mark in self.marks], roi)
 
     def filled(self, roi: Roi, scale: float) -> Mask:
         """Where areas are filled, ``(h, w)`` of ``roi``."""

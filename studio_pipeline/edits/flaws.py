@@ -1,4 +1,4 @@
-"""The two halves of ``clean_backdrop``: what is found once, and what any region then looks like."""
+"""What ``clean_backdrop`` finds, once, at plan scale: every flaw an item, with what is done about it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from studio_pipeline.edits import healing
+from studio_pipeline.edits import cleaned, healing
 from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels import (
     creases,
@@ -20,14 +20,13 @@ from studio_pipeline.pixels import (
     scuffs,
     sources,
     spots,
-    texture,
     things,
 )
 from studio_pipeline.pixels.color import Linear, to_lab
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.light import LightGrid, Tone
 from studio_pipeline.pixels.masks import Mask, grow
-from studio_pipeline.pixels.strokes import Points, Stroke, along
+from studio_pipeline.pixels.strokes import Points, Stroke
 from studio_pipeline.records.flaws import EVEN, CleanPlan, Fill, Fold, Mark, Placed, Smudge
 from studio_pipeline.records.hand import Hand, drawn
 from studio_pipeline.records.plan import Grid, Item, Refusal
@@ -46,7 +45,8 @@ _MOST_DUST = 300
 _SCUFF_RADIUS = 0.05
 _SMALL_PX = 512  # a long edge on which grain is gone and a scuff is some pixels large
 _RUN_POINTS = 10  # of a thread, healed at once: its window stays small
-_FADE, _RAMP = 0.05, 0.006  # of the long edge: of even light towards the person; of a fill at its rim
+_FADE, _RAMP = 0.14, 0.006  # of the long edge: of even light towards the person; of a fill at its rim
+_FAINT = 0.6
 _LEAST_STOPS = 0.05
 _GAIN_STEP = 2.0**-12
 
@@ -97,9 +97,11 @@ def find(frame: Frame, reading: Reading, params: CleanBackdropParams, seed: int,
         _find_marks(found, scene)
         # Dust and threads out of the way, larger flaws are judged.
         healed = scene.linear.copy()
-        healing.heal_into(healed, _flaws(found.body, frame.scale), frame, frame.roi)
+        healing.heal_into(healed, found.body.healings(frame.scale), frame, frame.roi)
         scene = _Scene(frame, healed, scene.free, plain, params)
         _find_creases(found, scene)
+        for fold in found.body.folds:  # a crease is no row of scuffs
+            healed *= cleaned.fold_gain(fold, frame.roi, frame.scale)
         _find_scuffs(found, scene)
         _find_uneven(found, scene)
     body = found.body
@@ -118,9 +120,6 @@ def _item(kind: str, centre: tuple[float, float], roi: Roi, said: str) -> Item:
     return Item(id=f"{kind}-{round(centre[0])}-{round(centre[1])}", kind=kind, roi=roi, said=said)
 
 
-# --- finding
-
-
 def _find_marks(found: Found, scene: _Scene) -> None:
     """Dust and threads. Each becomes marks that know where they are healed from."""
     lab, s = to_lab(scene.linear), scene.params.sensitivity
@@ -134,6 +133,10 @@ def _find_marks(found: Found, scene: _Scene) -> None:
             min_contrast=_DUST_CONTRAST / s,
         )[:_MOST_DUST]
     threads = _threads(lab[..., 0], scene) if scene.params.lint else []
+    # Round a strong speck lies a faint ring; a speck that a strong thread runs through is its part.
+    threads = [
+        t for t in threads if not any(_within(b, t) and _FAINT * b.contrast > abs(t.contrast) for b in blobs)
+    ]
     blobs = [b for b in blobs if not any(_within(b, t) for t in threads)]
     discs = [(np.array([[b.y, b.x]]), b.radius_px) for b in blobs]
     flaws = [
@@ -224,12 +227,7 @@ def _find_scuffs(found: Found, scene: _Scene) -> None:
     if not scene.params.scuffs:
         return
     factor = max(1, round(scene.long_edge / _SMALL_PX))
-    plain = scene.plain.copy()
-    whole = Roi.of(scene.frame.extent)
-    for fold in found.body.folds:  # a crease is no row of scuffs
-        points = (fold.points.array().astype(np.float64) + 0.5) * scene.frame.scale - 0.5
-        plain &= ~Stroke(points, fold.gain.shape[1] // 2).mask(whole)
-    small, clean = _reduced(scene.linear, plain, factor)
+    small, clean = _reduced(scene.linear, scene.plain, factor)
     cell_px = scene.master(factor)
     for scuff in scuffs.find(
         to_lab(scene.linear),
@@ -349,113 +347,3 @@ def _fill(
         pieces=Grid.of(rows),
     )
     found.add("fills", fill, item=item, off=not sure)
-
-
-# --- rendering
-
-
-def _flaws(body: CleanPlan, scale: float) -> list[tuple[healing.Shape, Point]]:
-    return [(mark.stroke(scale), mark.offset) for mark in body.marks]
-
-
-def cleaned(body: CleanPlan, base: Frame, roi: Roi, hand: Hand) -> tuple[Linear, Mask]:
-    """A region of the base, cleaned, and where it differs; linear Rec.2020 ``(h, w, 3)``."""
-    linear = base.linear(roi)
-    far = _far(body, roi, base.scale)
-    replaced = _fill_into(linear, body, base, roi, far)
-    replaced |= healing.heal_into(linear, _flaws(body, base.scale), base, roi)
-    gain = _gain(body, roi, base.scale, far)
-    if gain is not None:
-        linear *= gain
-        # What is white stays white: evening must not make it grey.
-        scaled = (gain != 1).any(axis=2) & ~base.clipped[roi.within(base.roi)]
-        replaced |= scaled
-    if hand.spare:
-        replaced &= ~drawn(hand.spare, roi, base.scale)
-    return linear, replaced
-
-
-def _far(body: CleanPlan, roi: Roi, scale: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None:
-    """How far each pixel is from the nearest that may not change, less the doubt of cells and pixels."""
-    if body.clear is None:
-        return None
-    doubt = 1.5 * (body.clear.cell_px + 1 / scale)
-    return np.asarray(body.clear.grid().at(roi, scale)[..., 0] - np.float32(doubt), np.float32)
-
-
-def _fill_into(linear: Linear, body: CleanPlan, base: Frame, roi: Roi, far: object) -> Mask:
-    mask = np.zeros(linear.shape[:2], np.bool_)
-    if body.light is None or not isinstance(far, np.ndarray):
-        return mask
-    grid = body.light.grid()
-
-    def residual(part: Roi) -> Tone:
-        return light.to_tone(base.linear(part)) - grid.at(part, base.scale)
-
-    for fill in body.fills:
-        part = fill.roi(base.scale) & roi
-        if part.empty:
-            continue
-        at = part.within(roi)
-        cover = fill.cover(part, base.scale) * (far[at] > 0)
-        pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in fill.pieces.array()]
-        # At equal power, so that grain is neither doubled nor lost where one fades into the other.
-        new = np.sin(cover * np.float32(np.pi / 2))[..., None]
-        old = np.cos(cover * np.float32(np.pi / 2))[..., None]
-        beyond = texture.lay(pieces, part, residual) * new + residual(part) * old
-        written = cover > 0
-        linear[at][written] = light.from_tone(grid.at(part, base.scale) + beyond)[written]
-        mask[at] |= written
-    return mask
-
-
-def _gain(body: CleanPlan, roi: Roi, scale: float, far: object) -> Linear | None:
-    """All gains together; None where there are none."""
-    if not isinstance(far, np.ndarray) or not (body.even or body.folds or body.smudges):
-        return None
-    gain = np.ones((*far.shape, 3), np.float32)
-    near = _smooth(far / np.float32(max(body.clear.cell_px, 1) if body.clear else 1))[..., None]
-    for smudge in body.smudges:
-        part = smudge.gain.roi.scaled(scale) & roi
-        if not part.empty:
-            at = part.within(roi)
-            gain[at] *= 1 + near[at] * (smudge.gain.grid().at(part, scale) - 1)
-    for fold in body.folds:
-        part = _fold_roi(fold, scale) & roi
-        if not part.empty:
-            at = part.within(roi)
-            gain[at] *= 1 + near[at] * (_fold_gain(fold, part, scale) - 1)
-    if body.even is not None:
-        fade = _smooth((far - np.float32(body.margin_px)) / np.float32(body.fade_px))[..., None]
-        gain *= 1 + fade * (body.even.grid().at(roi, scale) - 1)
-    return gain
-
-
-def _smooth(
-    share: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """0 below 0, 1 above 1, and no corner in between."""
-    t = np.clip(share, 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
-
-
-def _fold_roi(fold: Fold, scale: float) -> Roi:
-    points = fold.points.array().astype(np.float64)
-    return Stroke((points + 0.5) * scale - 0.5, fold.reach_px * scale).roi
-
-
-def _fold_gain(fold: Fold, roi: Roi, scale: float) -> Linear:
-    """The gain of a crease over a region, linear between its values; 1 beside it."""
-    points = (fold.points.array().astype(np.float64) + 0.5) * scale - 0.5
-    values = fold.gain.array()
-    place, side = along(points, roi, fold.reach_px * scale)
-    out = np.ones((*place.shape, 3), np.float32)
-    beside = np.isfinite(place)
-    rows, columns = place[beside], side[beside] / (fold.step_px * scale) + values.shape[1] // 2
-    y, x = np.floor(rows).astype(int), np.floor(columns).astype(int)
-    y, x = np.clip(y, 0, values.shape[0] - 2), np.clip(x, 0, values.shape[1] - 2)
-    v, u = (rows - y).astype(np.float32)[:, None], (columns - x).astype(np.float32)[:, None]
-    upper = values[y, x] * (1 - u) + values[y, x + 1] * u
-    lower = values[y + 1, x] * (1 - u) + values[y + 1, x + 1] * u
-    out[beside] = upper * (1 - v) + lower * v
-    return out
