@@ -27,7 +27,7 @@ from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.light import LightGrid, Tone
 from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.pixels.strokes import Points, Stroke
-from studio_pipeline.records.flaws import EVEN, CleanPlan, Fill, Fold, Mark, Placed, Smudge
+from studio_pipeline.records.flaws import EVEN, CleanPlan, Fill, Fold, Mark, Placed, Smudge, covered
 from studio_pipeline.records.hand import Hand, drawn
 from studio_pipeline.records.plan import Grid, Item, Refusal
 from studio_pipeline.subject.reading import Reading
@@ -38,15 +38,14 @@ if TYPE_CHECKING:
 # Over the strongest percent of what lies around, and in L*: what stands out enough to be a flaw.
 _DUST_OUTLIER, _DUST_CONTRAST = 3.5, 2.0
 _LINT_OUTLIER, _LINT_CONTRAST = 1.1, (2.0, 30.0)
-_SCUFF_OUTLIER, _SCUFF_CONTRAST = 2.2, (1.0, 9.0)
+_SCUFF_OUTLIER, _SCUFF_CONTRAST = 2.2, (1.0, 6.0)
 _CREASE_CONTRAST = (0.6, 5.0)
-_DUST_RADIUS, _LEAST_RADIUS_PX = 0.006, 3.0
+_DUST_RADIUS, _LEAST_RADIUS_PX = 0.008, 3.0
 _MOST_DUST = 300
 _SCUFF_RADIUS = 0.05
 _SMALL_PX = 512  # a long edge on which grain is gone and a scuff is some pixels large
 _RUN_POINTS = 10  # of a thread, healed at once: its window stays small
 _FADE, _RAMP = 0.14, 0.006  # of the long edge: of even light towards the person; of a fill at its rim
-_FAINT = 0.6
 _LEAST_STOPS = 0.05
 _GAIN_STEP = 2.0**-12
 
@@ -123,21 +122,20 @@ def _item(kind: str, centre: tuple[float, float], roi: Roi, said: str) -> Item:
 def _find_marks(found: Found, scene: _Scene) -> None:
     """Dust and threads. Each becomes marks that know where they are healed from."""
     lab, s = to_lab(scene.linear), scene.params.sensitivity
+    threads = _threads(lab[..., 0], scene) if scene.params.lint else []
+    # A thread is no surroundings that a speck could be compared with.
+    plain = scene.plain & ~covered(
+        [Stroke(t.points, t.radius_px + 2) for t in threads], Roi.of(scene.frame.extent)
+    )
     blobs = []
     if scene.params.dust:
         blobs = spots.find(
             lab,
-            scene.plain,
+            plain,
             max_radius_px=max(_LEAST_RADIUS_PX, _DUST_RADIUS * scene.long_edge),
             min_outlier=_DUST_OUTLIER / s,
             min_contrast=_DUST_CONTRAST / s,
         )[:_MOST_DUST]
-    threads = _threads(lab[..., 0], scene) if scene.params.lint else []
-    # Round a strong speck lies a faint ring; a speck that a strong thread runs through is its part.
-    threads = [
-        t for t in threads if not any(_within(b, t) and _FAINT * b.contrast > abs(t.contrast) for b in blobs)
-    ]
-    blobs = [b for b in blobs if not any(_within(b, t) for t in threads)]
     discs = [(np.array([[b.y, b.x]]), b.radius_px) for b in blobs]
     flaws = [
         (y, x, r) for points, r in [*discs, *((t.points, t.radius_px) for t in threads)] for y, x in points
@@ -165,11 +163,6 @@ def _threads(lightness: np.ndarray[tuple[int, ...], np.dtype[np.float32]], scene
         outlier=_LINT_OUTLIER / scene.params.sensitivity,
     )
     return lines.find(lightness, scene.plain, look)
-
-
-def _within(blob: spots.Blob, thread: lines.Line) -> bool:
-    away = np.hypot(*(thread.points - (blob.y, blob.x)).T).min()
-    return bool(away < blob.radius_px + thread.radius_px + 4)
 
 
 def _mark(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pixels.masks import Mask, grow
-from studio_pipeline.pixels.strokes import Points
+from studio_pipeline.pixels.strokes import Points, Stroke
 
 Light = NDArray[np.float32]
 
@@ -25,6 +25,7 @@ _DIRECTIONS = 12
 _LEAST_TYPICAL = 0.03  # L*: smoother surroundings than this are all alike
 _LOW, _HIGH = 1.0, 1.7  # over the strongest percent: where a line ends, and what begins one
 _TAIL = 1.5  # of noise and of most textures: the strongest percent over the strongest twentieth
+_MUCH_STRONGER = 2.0
 _GHOST = 1.25  # how much stronger a line is than its own ghosts
 _MOST = 60  # more lines than this in one picture are its texture
 _POINT_STEP = 6  # of a path, in the pixels it was found in
@@ -180,7 +181,17 @@ def _judge(near: _Near, typical: float, look: Look) -> Line | None:
         return None
     points = smoothed(path, _POINT_STEP, look.length_px / 2)
     measured = _measure(profile_across(near.flat, near.plain, points, math.ceil(6 * look.sigma_px) + 2), look)
-    return Line(points, measured[1], measured[0], outlier) if measured else None
+    if measured is None or _beside_more(near, points, measured[0], look):
+        return None
+    return Line(points, measured[1], measured[0], outlier)
+
+
+def _beside_more(near: _Near, points: Points, contrast: float, look: Look) -> bool:
+    """Whether something much stronger lies right beside a line, of which it is the faint ring."""
+    reach = 4 * look.sigma_px
+    around = Stroke(points, reach).mask(Roi.of(Extent(*near.plain.shape)))
+    strongest = np.abs(cv2.GaussianBlur(near.flat, (0, 0), look.sigma_px))[around].max()
+    return bool(strongest > _MUCH_STRONGER * abs(contrast))
 
 
 def _strongest_around(near: _Near, look: Look) -> float:

@@ -25,7 +25,7 @@ _CORE_SHARE = 0.4  # of the peak: what belongs to a scuff's core
 _SKIRT_PX = 3
 _MOST = 12  # more than this in one picture are its texture
 _ENOUGH_RING = 60
-_BANDS = (1.0, 2.0, 4.0)
+_BANDS = ((1.0, 3.0), (2.0, 2.0), (4.0, 1.5))  # sigma, and how often the texture beside has to be exceeded
 _CALM = 3.0  # its peak over the strongest twentieth of what lies around it
 _HARD = 0.25  # of its contrast from one pixel to the next, along most of its rim: a thing, a letter
 _GAINS = (0.5, 2.0)
@@ -61,7 +61,7 @@ def find(
     """
     weights = np.array([1, CHROMA_WEIGHT, CHROMA_WEIGHT], np.float32)
     small, tone = to_lab(linear) * weights, to_tone(linear)
-    found: list[Scuff] = []
+    found: list[tuple[Scuff, Scale, float]] = []
     taken = np.zeros_like(plain)
     for y, x, scale in candidates(responses(small, plain, max_radius_px)):
         alone = 0.0 if taken[y, x] else outlier_of(scale, plain, y, x)
@@ -74,8 +74,14 @@ def find(
             continue
         if len(found) == _MOST:
             return []
-        found.append(_corrected(tone[at], plain[at], core, alone))
-    return found
+        found.append((_corrected(tone[at], plain[at], core, alone), scale, float(scale.strength[y, x])))
+    others = plain & ~taken
+    return [scuff for scuff, scale, peak in found if not _common(scale.strength[others], peak)]
+
+
+def _common(strength: NDArray[np.float32], peak: float) -> bool:
+    """Whether much else in the picture stands out half as much: then it is the set that looks so."""
+    return bool(strength.size and np.quantile(strength, 0.99) > peak / 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,12 +182,12 @@ def _excess(deviation: Tone, aside: Tone, ring: Mask) -> Tone:
     """What a deviation has more than ``aside``, the texture beside it, octave by octave."""
     out = np.zeros_like(deviation)
     finer, finer_aside = deviation, aside
-    for sigma in _BANDS:
+    for sigma, times in _BANDS:
         coarser = np.asarray(cv2.GaussianBlur(deviation, (0, 0), sigma), np.float32)
         coarser_aside = np.asarray(cv2.GaussianBlur(aside, (0, 0), sigma), np.float32)
         band, own = finer - coarser, (finer_aside - coarser_aside)[ring]
         typical = np.mean(np.square(own), axis=0)
         energy = cv2.GaussianBlur(np.square(band), (0, 0), 2 * sigma)
-        out += band * np.clip(1 - typical / np.maximum(energy, 1e-12), 0, 1)
+        out += band * np.clip(1 - times * typical / np.maximum(energy, 1e-12), 0, 1)
         finer, finer_aside = coarser, coarser_aside
     return np.asarray(out + finer, np.float32)

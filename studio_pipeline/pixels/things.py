@@ -15,7 +15,8 @@ from studio_pipeline.pixels.masks import Mask, grow
 _CELL_PX = 8
 _SMOOTH = 0.05  # of the long edge: light, which is narrower than what lies behind a thing
 _ROUNDS = 4
-_PLAIN_SHARE, _PLAIN_SPREAD = 0.75, 0.014  # of the backdrop, and in tone: a set that one light explains
+_PLAIN_SHARE, _PLAIN_SPREAD = 0.88, 0.014  # of the backdrop, and in tone: a set that one light explains
+_MOST_STRANGE = 0.015  # of the backdrop, apart from what touches the border
 _LEAST, _MOST = 2e-4, 0.08  # of the picture
 _FAR = 0.02  # of the long edge, from the person
 _STEEP = 0.02  # tone, from pixel to pixel: things end in an edge, light and shade do not
@@ -58,11 +59,14 @@ def find(tone: Tone, backdrop: Mask) -> list[Thing]:
     height, width = backdrop.shape
     long_edge, whole = max(height, width), Roi.of(Extent(height, width))
     steep = _steepness(tone)
+    inside = [not _touches(stats[label], height, width) for label in range(count)]
+    if stats[1:, cv2.CC_STAT_AREA][inside[1:]].sum() > _MOST_STRANGE * np.count_nonzero(backdrop):
+        return []
     found = []
     for label in range(1, count):
         x, y, w, h, area = (int(v) for v in stats[label])
         box = Roi(y, x, y + h, x + w)
-        if x > 0 and y > 0 and x + w < width and y + h < height:
+        if inside[label]:
             continue
         mask = labels == label
         if not _LEAST <= area / mask.size <= _MOST or (
@@ -78,6 +82,12 @@ def find(tone: Tone, backdrop: Mask) -> list[Thing]:
             found.append(Thing(_with_shadow(mask, soft, round(_SHADOW * long_edge)), side, sure))
     unsure = [thing.side for thing in found if not thing.sure]
     return [thing for thing in found if thing.sure or unsure.count(thing.side) < _ALIKE]
+
+
+def _touches(stats: NDArray[np.int32], height: int, width: int) -> bool:
+    """Whether a connected part touches the picture's border."""
+    x, y, w, h = (int(v) for v in stats[:4])
+    return x == 0 or y == 0 or x + w == width or y + h == height
 
 
 def _unlike(tone: Tone, backdrop: Mask) -> tuple[NDArray[np.float32], float | None]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from studio_pipeline.geometry import Extent
 from studio_pipeline.pixels.color import Linear
 
-EXTENT = Extent(1080, 1620)
+EXTENT = Extent(800, 1200)
 Field = NDArray[np.float32]
 Backdrop = Callable[[int], Linear]
 
