@@ -77,7 +77,7 @@ class CleanBackdrop:
         else:
             found = flaws.find(frame, reading, params, seed, given.hand)
             outcome = {
-                "changes": any(item.id not in found.off for item in found.items),
+                "changes": bool(found.items),
                 "refusals": found.refusals,
                 "notes": found.notes,
                 "items": found.items,
@@ -97,13 +97,13 @@ class CleanBackdrop:
 
     def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         """Fills, then healed dust and threads, then all gains, in linear Rec.2020, in which light adds up."""
-        body = CleanPlan.model_validate(plan.body).without(plan.off)
+        body = CleanPlan.model_validate(plan.body)
         linear = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
         mask = np.zeros(linear.shape[:2], np.bool_)
         part = roi & base.roi
         if not part.empty:
             at = part.within(roi)
-            linear[at], mask[at] = cleaned.cleaned(body, base, part, plan.hand)
+            linear[at], mask[at] = cleaned.cleaned(body, base, part, plan.hand, plan.off)
         return Patch(linear, mask)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,12 +19,14 @@ from studio_pipeline.records.flaws import CleanPlan, Fold
 from studio_pipeline.records.hand import Hand, drawn
 
 
-def cleaned(body: CleanPlan, base: Frame, roi: Roi, hand: Hand) -> tuple[Linear, Mask]:
+def cleaned(
+    whole: CleanPlan, base: Frame, roi: Roi, hand: Hand, off: Collection[str] = ()
+) -> tuple[Linear, Mask]:
     """A region of the base, cleaned, and where it differs; linear Rec.2020 ``(h, w, 3)``."""
-    linear = base.linear(roi)
+    body, linear = whole.without(off), base.linear(roi)
     far = _far(body, roi, base.scale)
     replaced = _fill_into(linear, body, base, roi, far)
-    replaced |= healing.heal_into(linear, body.healings(base.scale), base, roi)
+    replaced |= healing.heal_into(linear, whole.healings(base.scale, off), base, roi)
     gain = _gain(body, roi, base.scale, far)
     if gain is not None:
         linear *= gain

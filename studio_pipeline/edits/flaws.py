@@ -75,6 +75,7 @@ class _Scene:
     free: Mask
     plain: Mask
     params: CleanBackdropParams
+    hand: Hand
 
     @property
     def long_edge(self) -> int:
@@ -88,16 +89,16 @@ def find(frame: Frame, reading: Reading, params: CleanBackdropParams, seed: int,
     """All flaws of a frame at plan scale."""
     found = Found()
     plain = healing.plain(frame, reading, params.person_margin, hand)
-    scene = _Scene(frame, frame.linear(), healing.free(frame, reading, hand), plain, params)
-    taken = _find_things(found, scene, hand, seed)
+    scene = _Scene(frame, frame.linear(), healing.free(frame, reading, hand), plain, params, hand)
+    taken = _find_things(found, scene, seed)
     plain = plain & ~grow(taken, math.ceil(0.01 * scene.long_edge))
-    scene = _Scene(frame, scene.linear, scene.free, plain, params)
+    scene = _Scene(frame, scene.linear, scene.free, plain, params, hand)
     if plain.any():
         _find_marks(found, scene)
         # Dust and threads out of the way, larger flaws are judged.
         healed = scene.linear.copy()
         healing.heal_into(healed, found.body.healings(frame.scale), frame, frame.roi)
-        scene = _Scene(frame, healed, scene.free, plain, params)
+        scene = _Scene(frame, healed, scene.free, plain, params, hand)
         _find_creases(found, scene)
         for fold in found.body.folds:  # a crease is no row of scuffs
             healed *= cleaned.fold_gain(fold, frame.roi, frame.scale)
@@ -177,7 +178,7 @@ def _mark(
     """Add one speck or thread, in runs; False where a run has no source beside it."""
     scale = scene.frame.scale
     runs = [points[i : i + _RUN_POINTS] for i in range(0, max(1, len(points) - 1), _RUN_POINTS - 1)]
-    offsets = [near.offset(run, radius_px) for run in runs]
+    offsets = [near.offset(run, radius_px, scene.hand.tries) for run in runs]
     if any(offset is None for offset in offsets):
         return False
     places = (points + 0.5) / scale - 0.5
@@ -270,15 +271,15 @@ def _find_uneven(found: Found, scene: _Scene) -> None:
         found.body = found.body.model_copy(update={"even": Placed.of(even.gain, _GAIN_STEP)})
 
 
-def _find_things(found: Found, scene: _Scene, hand: Hand, seed: int) -> Mask:
+def _find_things(found: Found, scene: _Scene, seed: int) -> Mask:
     """Fills for things at the border, or for what a person drew; returns what is no backdrop to be read."""
     taken = np.zeros_like(scene.plain)
     wanted: list[tuple[Mask, bool, str]] = []
     whole = Roi.of(scene.frame.extent)
     margin_px = math.ceil(scene.params.person_margin * scene.long_edge)
     allowed = grow(scene.free, -margin_px)
-    if hand.area:
-        for polygon in hand.area:
+    if scene.hand.area:
+        for polygon in scene.hand.area:
             wanted.append((drawn((polygon,), whole, scene.frame.scale), True, "drawn by hand"))
     elif scene.params.things:
         factor = max(1, round(scene.long_edge / _SMALL_PX))
@@ -301,7 +302,7 @@ def _find_things(found: Found, scene: _Scene, hand: Hand, seed: int) -> Mask:
     for drawn_area, sure, said in wanted:
         area = drawn_area & allowed
         if not area.any():
-            reason = "the area lies on the person, or too near" if hand.area else "too near the person"
+            reason = "the area lies on the person, or too near" if scene.hand.area else "too near the person"
             found.refusals = (*found.refusals, Refusal(where="fill", reason=reason))
             continue
         _fill(found, scene, residual, readable, area, sure, said, rng)
@@ -329,7 +330,7 @@ def _fill(
     scale = scene.frame.scale
     pieces = fills.pieces_for(residual, readable, area, rng)
     master = Roi.of(Extent(*(round(v / scale) for v in area.shape)))
-    rows = np.array([p.scaled(1 / scale, master).row() for p in pieces], np.float32).reshape(-1, 11)
+    rows = np.array([p.scaled(1 / scale, master).row() for p in pieces], np.float32).reshape(-1, 10)
     ys, xs = np.nonzero(area)
     box = Roi(int(ys.min()), int(xs.min()), int(ys.max()) + 1, int(xs.max()) + 1).scaled(1 / scale)
     item = _item("thing", ((box.y0 + box.y1) / 2, (box.x0 + box.x1) / 2), box, said)

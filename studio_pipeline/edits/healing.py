@@ -30,23 +30,26 @@ def plain(frame: Frame, reading: Reading, person_margin: float, hand: Hand = NOT
     return grow(readable, -math.ceil(person_margin * frame.extent.long_edge))
 
 
-def heal_into(linear: Linear, flaws: Sequence[tuple[Shape, Point]], base: Frame, roi: Roi) -> Mask:
+def heal_into(linear: Linear, flaws: Sequence[tuple[Shape, Point, bool]], base: Frame, roi: Roi) -> Mask:
     """Write healed flaws into ``linear``, which holds ``roi``, and say where, ``(h, w)``.
 
-    Each flaw comes with the offset of its source, in master pixels, and is solved over its own small window
-    whatever ``roi`` is, so tiles agree to the last bit. The source is copied pixel for pixel at the base's
-    own scale: its texture is not resampled.
+    Each flaw comes with the offset of its source, in master pixels, and whether it is on. It is solved over
+    its own small window whatever ``roi`` is, so tiles agree to the last bit. The source is copied pixel for
+    pixel at the base's own scale: its texture is not resampled.
     """
     mask = np.zeros(linear.shape[:2], np.bool_)
-    windows = [shape.roi for shape, _ in flaws]
-    for (shape, offset), window in zip(flaws, windows, strict=True):
+    shapes = [shape for shape, _, _ in flaws]
+    for shape, offset, is_on in flaws:
+        window = shape.roi
         part = window & roi
+        if part.empty or not is_on:
+            continue
         source = window.shifted(round(offset.y * base.scale), round(offset.x * base.scale))
         # A proxy so small that a spot is less than a pixel may have no room for its rim.
-        if part.empty or not (base.roi.contains(window) and base.roi.contains(source)):
+        if not (base.roi.contains(window) and base.roi.contains(source)):
             continue
-        # Flaws beside this one must not hold up its membrane.
-        flawed = covered([s for s, _ in flaws], window)
+        # Flaws beside this one must not hold up its membrane, be they healed or not.
+        flawed = covered(shapes, window)
         healed = heal(base.linear(window), base.linear(source), flawed)
         written = shape.mask(part)
         linear[part.within(roi)][written] = healed[part.within(window)][written]

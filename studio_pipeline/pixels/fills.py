@@ -91,7 +91,7 @@ def _piece(
     fresh = ~known[at]
     drawn[at][fresh] = residual[y : y + size, x : x + size][inner][fresh]
     known[at] = True
-    return Piece(roi, Point(y, x), False, False, (overlap,) * 4, False)
+    return Piece(roi, Point(y, x), (overlap,) * 4)
 
 
 def outlines(mask: Mask, scale: float) -> tuple[tuple[Point, ...], ...]:

@@ -42,8 +42,11 @@ class Near:
         texture = light - cv2.GaussianBlur(light, (0, 0), _TEXTURE_SIGMA_PX)
         return cls(light, np.asarray(texture, np.float32), np.asarray(room, np.float32))
 
-    def offset(self, points: Points, radius_px: float) -> tuple[int, int] | None:
-        """(dy, dx) to the stroke nearby whose texture and light are most like those around this one."""
+    def offset(self, points: Points, radius_px: float, tries: int = 0) -> tuple[int, int] | None:
+        """(dy, dx) to the stroke nearby whose texture and light are most like those around this one.
+
+        ``tries``: so many likelier ones were not liked.
+        """
         places, reach = np.rint(points).astype(np.int64), math.ceil(radius_px) + 2
         whole = Roi.of(Extent(*self.room.shape))
         (y0, x0), (y1, x1) = places.min(axis=0), places.max(axis=0)
@@ -55,15 +58,15 @@ class Near:
         if not ring.any():
             return None
         wanted = _look(self.light[around][ring], self.texture[around][ring])
-        best: tuple[float, tuple[int, int]] | None = None
+        found: list[tuple[float, tuple[int, int]]] = []
         for dy, dx in _offsets(radius_px):
             if not whole.contains(box.shifted(dy, dx)) or self._least_room(places, dy, dx) < reach:
                 continue
             there = box.grown(reach - 1).shifted(dy, dx).within(whole)
             unlike = float(np.abs(_look(self.light[there], self.texture[there]) - wanted) @ _LOOK_WEIGHTS)
-            if best is None or unlike < best[0]:
-                best = unlike, (dy, dx)
-        return best[1] if best else None
+            found.append((unlike, (dy, dx)))
+        found.sort(key=lambda one: one[0])
+        return found[tries % len(found)][1] if found else None
 
     def _least_room(self, places: NDArray[np.int64], dy: int, dx: int) -> float:
         return float(self.room[places[:, 0] + dy, places[:, 1] + dx].min())

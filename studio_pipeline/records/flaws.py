@@ -154,19 +154,15 @@ class CleanPlan(Record):
 
     def without(self, off: Collection[str]) -> CleanPlan:
         """The same without the parts whose item is switched off."""
-        return self.model_copy(
-            update={
-                "marks": tuple(m for m in self.marks if m.item not in off),
-                "smudges": tuple(s for s in self.smudges if s.item not in off),
-                "folds": tuple(f for f in self.folds if f.item not in off),
-                "fills": tuple(f for f in self.fills if f.item not in off),
-                "even": None if EVEN in off else self.even,
-            }
-        )
+        parts = {
+            part: tuple(row for row in getattr(self, part) if row.item not in off)
+            for part in ("marks", "smudges", "folds", "fills")
+        }
+        return self.model_copy(update={**parts, "even": None if EVEN in off else self.even})
 
-    def healings(self, scale: float) -> list[tuple[Stroke, Point]]:
-        """Every healed stroke, with the offset of its source in master pixels."""
-        return [(mark.stroke(scale), mark.offset) for mark in self.marks]
+    def healings(self, scale: float, off: Collection[str] = ()) -> list[tuple[Stroke, Point, bool]]:
+        """Every stroke with the offset of its source in master pixels, and whether it is healed."""
+        return [(mark.stroke(scale), mark.offset, mark.item not in off) for mark in self.marks]
 
     def healed(self, roi: Roi, scale: float) -> Mask:
         """Where dust and threads are, ``(h, w)`` of ``roi``: pixels that others take the place of."""
