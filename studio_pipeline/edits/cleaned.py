@@ -15,7 +15,8 @@ from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.pixels.strokes import Stroke, along
-from studio_pipeline.records.flaws import CleanPlan, Fold
+from studio_pipeline.pixels.texture import Residual
+from studio_pipeline.records.flaws import CleanPlan, Fill, Fold
 from studio_pipeline.records.hand import Hand, drawn
 
 
@@ -25,7 +26,7 @@ def cleaned(
     """A region of the base, cleaned, and where it differs; linear Rec.2020 ``(h, w, 3)``."""
     body, linear = whole.without(off), base.linear(roi)
     far = _far(body, roi, base.scale)
-    replaced = _fill_into(linear, body, base, roi, far)
+    replaced = _fill_into(linear, whole, base, roi, far, off)
     replaced |= healing.heal_into(linear, whole.healings(base.scale, off), base, roi)
     gain = _gain(body, roi, base.scale, far)
     if gain is not None:
@@ -47,31 +48,66 @@ def _far(body: CleanPlan, roi: Roi, scale: float) -> NDArray[np.float32] | None:
 
 
 def _fill_into(
-    linear: Linear, body: CleanPlan, base: Frame, roi: Roi, far: NDArray[np.float32] | None
+    linear: Linear,
+    body: CleanPlan,
+    base: Frame,
+    roi: Roi,
+    far: NDArray[np.float32] | None,
+    off: Collection[str],
 ) -> Mask:
     mask = np.zeros(linear.shape[:2], np.bool_)
-    if body.light is None or far is None:
+    if far is None:
         return mask
-    grid = body.light.grid()
 
-    def residual(part: Roi) -> Tone:
-        return light.to_tone(base.linear(part)) - grid.at(part, base.scale)
+    def tone(region: Roi) -> Tone:
+        """Without dust and threads, be they healed where they lie or not: they are not to be copied."""
+        values = base.linear(region)
+        healing.heal_into(values, body.healings(base.scale), base, region)
+        return light.to_tone(values)
 
     for fill in body.fills:
         part = fill.roi(base.scale) & roi
-        if part.empty:
+        if part.empty or fill.item in off:
             continue
         at = part.within(roi)
         cover = fill.cover(part, base.scale) * (far[at] > 0)
-        pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in fill.pieces.array()]
-        # At equal power, so that grain is neither doubled nor lost where one fades into the other.
-        share = _smooth(cover)[..., None]
-        new, old = np.sqrt(share), np.sqrt(1 - share)
-        beyond = texture.lay(pieces, part, residual) * new + residual(part) * old
-        written = cover > 0
-        linear[at][written] = light.from_tone(grid.at(part, base.scale) + beyond)[written]
+        share, written = _smooth(cover)[..., None], cover > 0
+        new = (
+            _moved(fill, base, part, tone, share)
+            if fill.offset
+            else _pieced(fill, body, base, part, tone, share)
+        )
+        linear[at][written] = light.from_tone(new)[written]
         mask[at] |= written
     return mask
+
+
+def _moved(fill: Fill, base: Frame, part: Roi, tone: Residual, share: NDArray[np.float32]) -> Tone:
+    """One moved copy, faded in: what runs through the rim lies in both, and keeps its strength."""
+    old = tone(part)
+    if fill.offset is None or fill.shade is None:
+        return old
+    # Rounded at this scale, the copy may miss the picture by a pixel.
+    whole, bounds = fill.roi(base.scale) & base.roi, base.roi
+    dy, dx = round(fill.offset.y * base.scale), round(fill.offset.x * base.scale)
+    dy = min(max(dy, bounds.y0 - whole.y0), bounds.y1 - whole.y1)
+    dx = min(max(dx, bounds.x0 - whole.x0), bounds.x1 - whole.x1)
+    copied = tone(part.shifted(dy, dx)) + fill.shade.grid().at(part, base.scale)
+    return np.asarray(old + (copied - old) * share, np.float32)
+
+
+def _pieced(
+    fill: Fill, body: CleanPlan, base: Frame, part: Roi, tone: Residual, share: NDArray[np.float32]
+) -> Tone:
+    """Texture in pieces on the light around, at equal power: grain is neither doubled nor lost at the rim."""
+    old = tone(part)
+    if body.light is None or fill.pieces is None:
+        return old
+    grid = body.light.grid()
+    pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in fill.pieces.array()]
+    under = grid.at(part, base.scale)
+    laid = texture.lay(pieces, part, lambda region: tone(region) - grid.at(region, base.scale))
+    return np.asarray(under + laid * np.sqrt(share) + (old - under) * np.sqrt(1 - share), np.float32)
 
 
 def _gain(body: CleanPlan, roi: Roi, scale: float, far: NDArray[np.float32] | None) -> Linear | None:

@@ -12,6 +12,7 @@ import numpy as np
 from studio_pipeline.edits import cleaned, healing
 from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels import (
+    clones,
     creases,
     evenness,
     fills,
@@ -24,7 +25,7 @@ from studio_pipeline.pixels import (
 )
 from studio_pipeline.pixels.color import Linear, to_lab
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.light import LightGrid, Tone
+from studio_pipeline.pixels.light import LightGrid
 from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.pixels.strokes import Points, Stroke
 from studio_pipeline.records.flaws import EVEN, CleanPlan, Fill, Fold, Mark, Placed, Smudge, covered
@@ -45,7 +46,8 @@ _MOST_DUST = 300
 _SCUFF_RADIUS = 0.05
 _SMALL_PX = 512  # a long edge on which grain is gone and a scuff is some pixels large
 _RUN_POINTS = 10  # of a thread, healed at once: its window stays small
-_FADE, _RAMP = 0.14, 0.006  # of the long edge: of even light towards the person; of a fill at its rim
+_FADE = 0.14  # of the long edge: of even light towards the person
+_RAMP = 0.008  # likewise, of a fill at its rim
 _LEAST_STOPS = 0.05
 _GAIN_STEP = 2.0**-12
 
@@ -91,7 +93,7 @@ def find(frame: Frame, reading: Reading, params: CleanBackdropParams, seed: int,
     plain = healing.plain(frame, reading, params.person_margin, hand)
     scene = _Scene(frame, frame.linear(), healing.free(frame, reading, hand), plain, params, hand)
     taken = _find_things(found, scene, seed)
-    plain = plain & ~grow(taken, math.ceil(0.01 * scene.long_edge))
+    plain = plain & ~grow(taken, math.ceil(0.004 * scene.long_edge))
     scene = _Scene(frame, scene.linear, scene.free, plain, params, hand)
     if plain.any():
         _find_marks(found, scene)
@@ -291,21 +293,18 @@ def _find_things(found: Found, scene: _Scene, seed: int) -> Mask:
             wanted.append((np.asarray(mask > 0, np.bool_), thing.sure, _said_of(thing)))
     for area, _, _ in wanted:
         taken |= area
-    readable = scene.plain & ~grow(taken, 2)
-    grid = fills.light_under(light.to_tone(scene.linear), readable, scene.frame.scale) if wanted else None
-    if grid is None:
-        return taken
-    found.body = found.body.model_copy(update={"light": Placed.of(grid)})
-    # What is rounded in the plan is what rendering sees.
-    residual = light.to_tone(scene.linear) - grid.at(whole, scene.frame.scale)
+    readable = scene.plain & ~grow(taken, 1)
     rng = np.random.default_rng(seed)
     for drawn_area, sure, said in wanted:
         area = drawn_area & allowed
+        reason = "too near the person"
+        if scene.hand.area:
+            reason = "the area lies on the person, or too near"
         if not area.any():
-            reason = "the area lies on the person, or too near" if scene.hand.area else "too near the person"
             found.refusals = (*found.refusals, Refusal(where="fill", reason=reason))
-            continue
-        _fill(found, scene, residual, readable, area, sure, said, rng)
+        elif not _fill(found, scene, readable, area, sure, said, rng):
+            reason = "there is no clean backdrop to fill it with"
+            found.refusals = (*found.refusals, Refusal(where="fill", reason=reason))
     return taken
 
 
@@ -318,26 +317,29 @@ def _said_of(thing: things.Thing) -> str:
 
 
 def _fill(
-    found: Found,
-    scene: _Scene,
-    residual: Tone,
-    readable: Mask,
-    area: Mask,
-    sure: bool,
-    said: str,
-    rng: np.random.Generator,
-) -> None:
-    scale = scene.frame.scale
-    pieces = fills.pieces_for(residual, readable, area, rng)
-    master = Roi.of(Extent(*(round(v / scale) for v in area.shape)))
-    rows = np.array([p.scaled(1 / scale, master).row() for p in pieces], np.float32).reshape(-1, 10)
+    found: Found, scene: _Scene, readable: Mask, area: Mask, sure: bool, said: str, rng: np.random.Generator
+) -> bool:
+    """Add the fill of one area: a moved copy where there is one, else pieces; False for neither."""
+    scale, tone = scene.frame.scale, light.to_tone(scene.linear)
+    parts: dict[str, object] = {}
+    offset = clones.best_offset(tone, readable, area, scene.hand.tries)
+    shade = clones.shade(tone, readable, area, offset, scale) if offset else None
+    if offset and shade:
+        parts["offset"] = Point(round(offset[0] / scale), round(offset[1] / scale))
+        parts["shade"] = Placed.of(shade)
+    else:
+        grid = fills.light_under(tone, readable, scale)
+        if grid is None:
+            return False
+        pieces = fills.pieces_for(tone - grid.at(scene.frame.roi, scale), readable, area, rng)
+        master = Roi.of(Extent(*(round(v / scale) for v in area.shape)))
+        rows = np.array([p.scaled(1 / scale, master).row() for p in pieces], np.float32)
+        parts["pieces"] = Grid.of(rows.reshape(-1, 10))
+        found.body = found.body.model_copy(update={"light": Placed.of(grid)})
     ys, xs = np.nonzero(area)
     box = Roi(int(ys.min()), int(xs.min()), int(ys.max()) + 1, int(xs.max()) + 1).scaled(1 / scale)
     item = _item("thing", ((box.y0 + box.y1) / 2, (box.x0 + box.x1) / 2), box, said)
-    fill = Fill(
-        item=item.id,
-        area=fills.outlines(area, scale),
-        ramp_px=max(4.0, scene.master(_RAMP * scene.long_edge)),
-        pieces=Grid.of(rows),
-    )
+    ramp_px = max(4.0, scene.master(_RAMP * scene.long_edge))
+    fill = Fill(item=item.id, area=fills.outlines(area, scale), ramp_px=ramp_px, **parts)
     found.add("fills", fill, item=item, off=not sure)
+    return True

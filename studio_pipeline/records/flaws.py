@@ -87,12 +87,18 @@ class Fold(Record):
 
 
 class Fill(Record):
-    """An area that gets backdrop in place of what stands there; it fades in over ``ramp_px``."""
+    """An area that gets backdrop in place of what stands there; it fades in over ``ramp_px``.
+
+    A copy of what lies at ``offset`` from it, its tone raised by ``shade``; or texture in ``pieces`` on the
+    plan's own ``light``.
+    """
 
     item: str
     area: tuple[Polygon, ...]
     ramp_px: float
-    pieces: Grid
+    offset: Point | None = None
+    shade: Placed | None = None
+    pieces: Grid | None = None
 
     def roi(self, scale: float) -> Roi:
         points = np.array([(p.y, p.x) for polygon in self.area for p in polygon])

@@ -285,15 +285,44 @@ class TestThings:
         changed = (rendered(planned(base, hand=Hand(area=(across,))), base) != base.codes).any(axis=2)
         assert changed[440:540, 320:440].all() and not changed[READING.zones != Zone.BACKDROP].any()
 
-    def test_another_try_lays_other_texture(self, truth: Frame) -> None:
+    def test_another_try_copies_from_elsewhere(self, truth: Frame) -> None:
         area = tuple(Point(y, x) for y, x in ((100, 150), (100, 230), (260, 230), (260, 150)))
-        small = truth.at_scale(0.5)
-        given_area = Given(Hand(area=(area,)))
-        first, second = (
-            CLEAN_BACKDROP.plan(small, READING, CleanBackdropParams(), seed, given_area) for seed in (1, 2)
-        )
-        assert body(first).fills[0].pieces != body(second).fills[0].pieces
-        assert body(first).fills[0].area == body(second).fills[0].area
+        plans = [planned(truth, hand=Hand(area=(area,), tries=tries)) for tries in (0, 1, 2)]
+        offsets = {body(plan).fills[0].offset for plan in plans}
+        assert len(offsets) == 3 and None not in offsets
+        assert len({body(plan).fills[0].area for plan in plans}) == 1
+
+    def test_what_runs_through_the_rim_goes_on_in_the_fill(self) -> None:
+        base = photograph(flawed.brick(5))
+        area = tuple(Point(y, x) for y, x in ((120, 150), (120, 330), (300, 330), (300, 150)))
+        after = rendered(planned(base, hand=Hand(area=(area,))), base)
+        inner = np.s_[110:310, 140:340]
+        joints = [metrics.tone(ENCODING.decode(codes))[inner] for codes in (after, base.codes)]
+        joints = [cv2.GaussianBlur(joint, (0, 0), 2) for joint in joints]
+        assert (after != base.codes).any() and np.corrcoef(*(joint.ravel() for joint in joints))[0, 1] > 0.8
+
+    def test_an_area_too_large_for_one_copy_is_covered_in_pieces(self, truth: Frame) -> None:
+        area = tuple(Point(y, x) for y, x in ((-20, 20), (-20, 1180), (330, 1180), (330, 20)))
+        plan = planned(truth, hand=Hand(area=(area,)))
+        (fill,) = body(plan).fills
+        assert fill.offset is None and fill.pieces is not None and len(fill.pieces.array()) > 20
+        after = rendered(plan, truth)
+        assert difference(after, truth.codes, 8)[20:300, 60:1140].mean() < 1.0
+        tones = [metrics.tone(ENCODING.decode(codes)) for codes in (after, truth.codes)]
+        inner = np.zeros(tones[0].shape, np.bool_)
+        inner[30:290, 80:1120] = True
+        bands = [metrics.band_energies(tone, inner, 3) for tone in tones]
+        assert bands[0] / bands[1] == pytest.approx(1, abs=0.12)
+
+    def test_dust_is_not_copied_into_a_fill(self, truth: Frame) -> None:
+        linear = flawed.paper(3)
+        for y in range(60, 780, 60):
+            for x in range(900, 1070, 45):
+                linear = linear * flawed.dust(y, x, 4.0)[..., None]
+        cover, _ = flawed.stand(1120)
+        base = photograph(linear + cover[..., None] * (0.012 - linear))
+        after = rendered(planned(base), base)
+        assert difference(after, truth.codes)[30:770, 1113:1127].max() < 3  # a speck is 9 off
 
 
 class TestEvenLight:
