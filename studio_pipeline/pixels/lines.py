@@ -26,6 +26,7 @@ _LEAST_TYPICAL = 0.03  # L*: smoother surroundings than this are all alike
 _LOW, _HIGH = 1.0, 1.7  # over the strongest percent: where a line ends, and what begins one
 _TAIL = 1.5  # of noise and of most textures: the strongest percent over the strongest twentieth
 _MUCH_STRONGER = 2.0
+_FOOT = 0.2  # of its peak: less of a line is left out
 _GHOST = 1.25  # how much stronger a line is than its own ghosts
 _MOST = 60  # more lines than this in one picture are its texture
 _POINT_STEP = 6  # of a path, in the pixels it was found in
@@ -162,7 +163,7 @@ class _Near:
 
 def _judge(near: _Near, typical: float, look: Look) -> Line | None:
     """The line in one connected part, or nothing."""
-    path = _longest_path(near.part)
+    path = _longest_path(_ridge(near))
     if path is None:
         return None
     length = float(np.hypot(*np.diff(path, axis=0).T).sum())
@@ -215,6 +216,14 @@ def _ends_inside(path: Points, plain: Mask, margin_px: float) -> bool:
         if not plain[y - reach : y + reach + 1, x - reach : x + reach + 1].all():
             return False
     return True
+
+
+def _ridge(near: _Near) -> Mask:
+    """The part without its foot, which on a picture without grain is as wide as the filter."""
+    peak = float(near.strength[near.part].max())
+    high = (near.part & (near.strength > _FOOT * peak)).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(high, connectivity=8)
+    return np.asarray(labels == 1 + int(np.argmax(stats[1:count, cv2.CC_STAT_AREA])), np.bool_)
 
 
 def _longest_path(part: Mask) -> Points | None:
