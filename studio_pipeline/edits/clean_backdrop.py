@@ -56,6 +56,7 @@ class CleanBackdrop:
     tier = Tier.BACKDROP_ONLY
     engine = "classical"
     writes: tuple[Zone, ...] = (Zone.BACKDROP,)
+    roles: tuple[str, ...] = ()
     params: type[Record] = CleanBackdropParams
 
     def plan(
