@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio_pipeline.edits.base import Edit
+from studio_pipeline.edits.clean_backdrop import CLEAN_BACKDROP
 from studio_pipeline.edits.extend_background import EXTEND_BACKGROUND
 from studio_pipeline.edits.frame_portrait import FRAME_PORTRAIT
 from studio_pipeline.edits.heal_spots import HEAL_SPOTS
@@ -11,6 +12,7 @@ from studio_pipeline.edits.match_backdrop import MATCH_BACKDROP
 # A new edit is one file and one line here; the order is the order of `presets check`.
 _EDITS: tuple[Edit, ...] = (
     HEAL_SPOTS,
+    CLEAN_BACKDROP,
     EXTEND_BACKGROUND,
     FRAME_PORTRAIT,
     MATCH_BACKDROP,

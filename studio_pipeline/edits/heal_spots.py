@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from studio_pipeline.edits import healing
 from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
 from studio_pipeline.geometry import Point, Roi
+from studio_pipeline.pixels import sources
 from studio_pipeline.pixels.color import to_lab
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
-from studio_pipeline.pixels.poisson import heal
+from studio_pipeline.pixels.masks import Mask, Zone
 from studio_pipeline.pixels.spots import Blob, find
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import Hand, drawn
@@ -26,12 +24,8 @@ from studio_pipeline.subject.reading import Reading
 _MIN_OUTLIER = 3.5  # at 2 the strongest grain of a whole frame begins to count
 _MIN_CONTRAST = 2.0  # L*
 _LEAST_RADIUS_PX = 3.0  # at plan scale; smaller limits, in small pictures, cannot be told apart
-_SOURCE_DIRECTIONS = 16
-_LOOK_WEIGHTS = np.array([0.05, 1.0, 0.5])  # healing mends light, so it weighs little
-_TEXTURE_SIGMA_PX = 3.0
 _KEENEST = 1.5  # of sensitivity: where a person pointed
 _RIM_PX = 1.0  # at plan scale: a disc's edge at the master may lie so much further out
-_BORDER_PX = 3  # at plan scale: room for the rim of a disc, however a scale rounds it
 
 
 class HealSpotsParams(Record):
@@ -72,7 +66,7 @@ class HealSpots:
         The hand's ``area``: only spots whose centre lies there, looked for as keenly as can be. ``spare``:
         none that reaches into it. Another try heals from the next likeliest place. ``seed`` has no effect.
         """
-        hand, plain = given.hand, _plain(frame, reading, params)
+        hand, plain = given.hand, healing.plain(frame, reading, params.person_margin)
         refusals: tuple[Refusal, ...] = ()
         if not plain.any():
             reason = reading.record.reason or "no backdrop far enough from the person"
@@ -106,36 +100,11 @@ class HealSpots:
         """
         spots = SpotsPlan.model_validate(plan.body).spots
         linear = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
-        mask = np.zeros(linear.shape[:2], np.bool_)
-        discs = [spot.disc(base.scale) for spot in spots]
-        windows = [disc.roi for disc in discs]
-        for spot, disc, window in zip(spots, discs, windows, strict=True):
-            part = window & roi
-            source = window.shifted(round(spot.offset.y * base.scale), round(spot.offset.x * base.scale))
-            if spot.id in plan.off or part.empty:
-                continue
-            # A proxy so small that a spot is less than a pixel may have no room for its rim.
-            if not (base.roi.contains(window) and base.roi.contains(source)):
-                continue
-            # Flaws beside this one must not hold up its membrane, be they healed or not.
-            beside = [d for d, w in zip(discs, windows, strict=True) if not (w & window).empty]
-            flawed = np.logical_or.reduce([d.mask(window) for d in beside])
-            healed = heal(base.linear(window), base.linear(source), flawed)
-            written = disc.mask(part)
-            linear[part.within(roi)][written] = healed[part.within(window)][written]
-            mask[part.within(roi)] |= written
-        return Patch(linear, mask)
+        flaws = [(spot.disc(base.scale), spot.offset, spot.id not in plan.off) for spot in spots]
+        return Patch(linear, healing.heal_into(linear, flaws, base, roi))
 
 
 HEAL_SPOTS = HealSpots()
-
-
-def _plain(frame: Frame, reading: Reading, params: HealSpotsParams) -> Mask:
-    """Backdrop that may be read *and* written, with a margin around everything else, at the frame's scale."""
-    zones = reading.canvas_zones(frame.roi, frame.scale)
-    plain = reading.backdrop_at(*zones.shape) & inside(zones, Zone.BACKDROP)
-    margin_px = math.ceil(params.person_margin * frame.extent.long_edge)
-    return grow(plain, -margin_px)
 
 
 def _find_spots(
@@ -153,12 +122,11 @@ def _find_spots(
         min_outlier=_MIN_OUTLIER / sensitivity,
         min_contrast=_MIN_CONTRAST / sensitivity,
     )
-    room = _room(plain, blobs)
-    texture = lab[..., 0] - cv2.GaussianBlur(lab[..., 0], (0, 0), _TEXTURE_SIGMA_PX)
+    near = sources.Near.of(lab[..., 0], plain, [(b.y, b.x, b.radius_px) for b in blobs])
     spots = []
     kept = _asked_for(blobs, hand, frame)[: params.max_count]
     for blob in kept:
-        offset = _source(blob, lab[..., 0], texture, room, hand.tries)
+        offset = near.offset(np.array([[blob.y, blob.x]]), blob.radius_px, hand.tries)
         if offset is not None:
             spots.append(_to_master(blob, offset, frame.scale))
     return tuple(spots), len(kept) - len(spots)
@@ -181,63 +149,6 @@ def _item(spot: Spot) -> Item:
     across_px = round(2 * spot.radius_px)
     said = f"{across_px} px across, differs by {spot.contrast:.1f} L*"
     return Item(id=spot.id, kind="spot", roi=spot.disc(1.0).roi, said=said)
-
-
-def _room(plain: Mask, blobs: list[Blob]) -> NDArray[np.float32]:
-    """How far each pixel is from what may not be copied: no backdrop, a spot, or the picture's rim."""
-    clean = np.zeros(plain.shape, np.uint8)
-    inner = (slice(_BORDER_PX, -_BORDER_PX),) * 2
-    clean[inner] = plain[inner]
-    for blob in blobs:
-        cv2.circle(clean, (round(blob.x), round(blob.y)), math.ceil(blob.radius_px) + 1, (0,), cv2.FILLED)
-    return np.asarray(cv2.distanceTransform(clean, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
-
-
-def _source(
-    blob: Blob,
-    light: NDArray[np.float32],
-    texture: NDArray[np.float32],
-    room: NDArray[np.float32],
-    tries: int,
-) -> tuple[int, int] | None:
-    """Offset (dy, dx) of the disc nearby whose texture and light are most like those around the spot.
-
-    ``tries``: so many likelier ones were not liked.
-    """
-    y, x, reach = round(blob.y), round(blob.x), math.ceil(blob.radius_px) + 2
-    height, width = room.shape
-    if min(y, x, height - 1 - y, width - 1 - x) < blob.radius_px + _BORDER_PX:
-        return None
-    around = Roi(y, x, y + 1, x + 1).grown(2 * reach) & Roi(0, 0, height, width)
-    rows, columns = around.within(Roi(0, 0, height, width))
-    ring = room[rows, columns] > 0
-    if not ring.any():
-        return None
-    wanted = _look(light[rows, columns][ring], texture[rows, columns][ring])
-    found: list[tuple[float, tuple[int, int]]] = []
-    for dy, dx in _offsets(blob.radius_px):
-        sy, sx = y + dy, x + dx
-        if not (0 <= sy < height and 0 <= sx < width) or room[sy, sx] < reach:
-            continue
-        disc = (slice(sy - reach + 1, sy + reach), slice(sx - reach + 1, sx + reach))
-        unlike = float(np.abs(_look(light[disc], texture[disc]) - wanted) @ _LOOK_WEIGHTS)
-        found.append((unlike, (dy, dx)))
-    found.sort(key=lambda one: one[0])
-    return found[tries % len(found)][1] if found else None
-
-
-def _look(light: NDArray[np.float32], texture: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean light (L*), and the logarithms of the texture's deviation and of its strongest pixel."""
-    strongest = np.abs(texture).max()
-    return np.array([light.mean(), np.log(texture.std() + 0.05), np.log(strongest + 0.05)])
-
-
-def _offsets(radius_px: float) -> Iterator[tuple[int, int]]:
-    """Nearest first, none so near that the two discs and their rims meet."""
-    for distance in (2 * radius_px + 5, 3 * radius_px + 9, 5 * radius_px + 14):
-        for k in range(_SOURCE_DIRECTIONS):
-            angle = 2 * math.pi * k / _SOURCE_DIRECTIONS
-            yield round(distance * math.sin(angle)), round(distance * math.cos(angle))
 
 
 def _to_master(blob: Blob, offset: tuple[int, int], scale: float) -> Spot:

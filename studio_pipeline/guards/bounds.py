@@ -1,19 +1,28 @@
-"""How much was made up: new canvas, and healed backdrop, over the base's area."""
+"""How much was made up: new canvas, healed backdrop, filled areas, over the base's area."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
+from studio_pipeline.geometry import Roi
 from studio_pipeline.guards.base import FaceCounter, Rendered
 from studio_pipeline.guards.locked_pixels import changed_pixels, strips
 from studio_pipeline.guards.sides import extension
+from studio_pipeline.pixels.masks import Mask
+from studio_pipeline.records.flaws import CleanPlan, covered
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
 from studio_pipeline.records.spots import SpotsPlan
 
 
 class Bounds:
-    """``new_area`` from the geometry; ``healed_area`` counted from the pixels that differ."""
+    """``new_area`` from the geometry; ``healed_area`` and ``filled_area`` from the pixels that differ.
+
+    A gain (even light, a scuff taken out) leaves every pixel its own texture, and is no heal.
+    """
 
     name = "bounds"
 
@@ -23,12 +32,41 @@ class Bounds:
         if (plan := extension(rendered)) is not None:
             new_px = rendered.canvas.extent.area - rendered.kept.extent.area
             figures.append(("new_area", plan.edit, new_px / base_px, limits.new_area_max))
-        if any(plan.edit == SpotsPlan.EDIT for plan in rendered.plans):
-            healed_px = sum(
-                int(np.count_nonzero(changed_pixels(rendered, strip))) for strip in strips(rendered.kept)
-            )
-            figures.append(("healed_area", SpotsPlan.EDIT, healed_px / base_px, limits.healed_area_max))
+        for plan in rendered.plans:
+            if plan.edit == SpotsPlan.EDIT:
+                healed_px = _changed_px(rendered, _spots(rendered))
+                figures.append(("healed_area", plan.edit, healed_px / base_px, limits.healed_area_max))
+            if plan.edit == CleanPlan.EDIT:
+                body = CleanPlan.model_validate(plan.body).without(plan.off)
+                healed_px = _changed_px(rendered, partial(body.healed, scale=rendered.scale))
+                filled_px = _changed_px(rendered, partial(body.filled, scale=rendered.scale))
+                figures.append(("healed_area", plan.edit, healed_px / base_px, limits.healed_area_max))
+                figures.append(("filled_area", plan.edit, filled_px / base_px, limits.filled_area_max))
         return [
             GuardResult(name=name, edit=edit, value=value, limit=limit, passed=value <= limit)
             for name, edit, value, limit in figures
         ]
+
+
+def _changed_px(rendered: Rendered, among: Callable[[Roi], Mask] | None) -> int:
+    """How many pixels of the base differ, all of them or those that ``among`` marks in a region."""
+    count = 0
+    for strip in strips(rendered.kept):
+        changed = changed_pixels(rendered, strip)
+        count += int(
+            np.count_nonzero(changed if among is None or not changed.any() else changed & among(strip))
+        )
+    return count
+
+
+def _spots(rendered: Rendered) -> Callable[[Roi], Mask] | None:
+    """Where spots may count: anywhere, but for the pixels that another edit has a part in."""
+    if not any(plan.edit == CleanPlan.EDIT for plan in rendered.plans):
+        return None
+    spots = [
+        spot.disc(rendered.scale)
+        for plan in rendered.plans
+        if plan.edit == SpotsPlan.EDIT
+        for spot in SpotsPlan.model_validate(plan.body).on(plan.off)
+    ]
+    return lambda strip: covered(spots, strip)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,10 +11,12 @@ import numpy as np
 from studio_pipeline.geometry import Roi
 from studio_pipeline.guards.base import FaceCounter, Rendered
 from studio_pipeline.guards.sides import Side, extended_sides, extension
+from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.pixels.metrics import farness, grain_ratio, high_frequency_energy, tone
+from studio_pipeline.records.flaws import CleanPlan, Fill, Shape
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
-from studio_pipeline.records.spots import Spot, SpotsPlan
+from studio_pipeline.records.spots import SpotsPlan
 
 _BLOCK_PX = 16
 _BLOCKS_ALONG, _BLOCKS_ACROSS = 24, 2
@@ -38,8 +40,15 @@ class Grain:
             found.append((plan.edit, max(figures, key=farness)))
         for plan in rendered.plans:
             if plan.edit == SpotsPlan.EDIT:
-                healed = _spots_ratio(rendered, SpotsPlan.model_validate(plan.body).on(plan.off))
+                spots = SpotsPlan.model_validate(plan.body).on(plan.off)
+                healed = _healed_ratio(rendered, [spot.disc(rendered.scale) for spot in spots])
                 found += [(plan.edit, healed)] if healed is not None else []
+            if plan.edit == CleanPlan.EDIT:
+                body = CleanPlan.model_validate(plan.body).without(plan.off)
+                ratios = [_healed_ratio(rendered, [mark.stroke(rendered.scale) for mark in body.marks])]
+                ratios += [_fill_ratio(rendered, fill) for fill in body.fills]
+                known = [ratio for ratio in ratios if ratio is not None]
+                found += [(plan.edit, max(known, key=farness))] if known else []
         low, high = limits.grain_min, limits.grain_max
         return [
             GuardResult(name=self.name, edit=edit, value=v, low=low, limit=high, passed=low <= v <= high)
@@ -80,19 +89,46 @@ def _energy(side: Side, blocks: list[Roi]) -> float:
     return float(np.median([high_frequency_energy(side.tone(block)) for block in blocks]))
 
 
-def _spots_ratio(rendered: Rendered, spots: tuple[Spot, ...]) -> float | None:
-    """Energy inside all healed spots over that in the rings around them; None for too few pixels."""
+def _fill_ratio(rendered: Rendered, fill: Fill) -> float | None:
+    """Energy in a filled area over that of the backdrop around it; None where either is too small to tell."""
+    area = fill.roi(rendered.scale)
+    around = area.grown(max(4 * _BLOCK_PX, area.extent.long_edge // 8)) & rendered.kept
+    inner, outer = [], []
+    for block in _lattice(around, _BLOCK_PX, _BLOCKS_ALONG) if _holds(around, _BLOCK_PX + 2) else ():
+        if not rendered.kept.contains(block):
+            continue
+        cover = fill.cover(block, rendered.scale)
+        where = block.within(rendered.canvas)
+        if cover.min() == 1:
+            inner.append(_block_energy(rendered, block))
+        elif cover.max() == 0 and (rendered.zones[where] == Zone.BACKDROP).all():
+            outer.append(_block_energy(rendered, block))
+    if len(inner) < _ENOUGH_BLOCKS or len(outer) < _ENOUGH_BLOCKS:
+        return None
+    return _ratio(float(np.median(inner)), float(np.median(outer)), rendered.after.dtype.itemsize)
+
+
+def _holds(roi: Roi, size: int) -> bool:
+    return min(roi.extent.height, roi.extent.width) >= size
+
+
+def _block_energy(rendered: Rendered, block: Roi) -> float:
+    codes = rendered.after[block.within(rendered.canvas)]
+    return high_frequency_energy(tone(rendered.encoding.decode(codes)))
+
+
+def _healed_ratio(rendered: Rendered, shapes: Sequence[Shape]) -> float | None:
+    """Energy inside all healed spots over that in the rings around them; None where there is too little."""
     inner = outer = 0.0
     pixels = 0
-    for spot in spots:
-        disc = spot.disc(rendered.scale)
-        window = disc.roi.grown(max(3, round(disc.radius_px)))
+    for shape in shapes:
+        window = shape.roi.grown(max(3, min(shape.roi.extent.height, shape.roi.extent.width) // 2))
         if not rendered.kept.contains(window):
             continue
         codes = rendered.after[window.within(rendered.canvas)]
         values = tone(rendered.encoding.decode(codes))
-        healed = disc.mask(window)
-        ring = ~disc.mask(window, grown_px=1)
+        healed = shape.mask(window)
+        ring = ~shape.mask(window, grown_px=1)
         count = int(np.count_nonzero(healed))
         pixels += count
         inner += count * high_frequency_energy(values, healed)

@@ -240,7 +240,8 @@ def propose(
     sources, missing = _readable(beside, turn)
     asked = {name: handed.hand for name, handed in hands.items()}
     plans = stack.plan_all(frame, reading, edits, asked, sources)
-    plans = tuple(p.without(p.found(hands[p.edit].off)) if p.edit in hands else p for p in plans)
+    # What an edit itself proposes to leave out stays out, whatever else a person has said of it.
+    plans = tuple(p.without((*p.off, *p.found(hands[p.edit].off))) if p.edit in hands else p for p in plans)
     after, guards = check(plans, frame, reading, limits, sources)
     failed = {g.edit for g in guards if not g.passed}
     on = {spec.name: switches.get(spec.name, spec.enabled) for spec in edits}

@@ -18,7 +18,7 @@ from studio_pipeline.pixels.masks import Mask
 
 _SIGMAS_PX = (1.0, 1.7, 2.9, 4.9, 8.4)  # in near octaves: each is the next finer one's surroundings
 _LEAST_TYPICAL = 0.02  # L*: smoother surroundings than this are all alike
-_CHROMA_WEIGHT = 1 / 3  # the eye sees fine colour differences about so much less than fine light ones
+CHROMA_WEIGHT = 1 / 3  # the eye sees fine colour differences about so much less than fine light ones
 _CANDIDATE = 5.0  # in mean absolute responses; anything weaker is not even looked at
 _MOST_CANDIDATES = 2000
 _ENOUGH_SURROUNDINGS = 0.4  # of the ring around a spot must be plain, to judge it at all
@@ -42,7 +42,7 @@ class Blob:
 
 
 @dataclass(frozen=True, eq=False)
-class _Scale:
+class Scale:
     sigma_px: float
     strength: NDArray[np.float32]
 
@@ -64,19 +64,19 @@ def find(
         min_outlier: how many times stronger than the strongest percent of its surroundings a spot must be.
         min_contrast: distance from its surroundings that makes it worth a heal, in L*; chroma counts a third.
     """
-    lab = lab * np.array([1, _CHROMA_WEIGHT, _CHROMA_WEIGHT], np.float32)
+    lab = lab * np.array([1, CHROMA_WEIGHT, CHROMA_WEIGHT], np.float32)
     found: list[Blob] = []
-    for y, x, scale in _candidates(_responses(lab, plain, max_radius_px)):
+    for y, x, scale in candidates(responses(lab, plain, max_radius_px)):
         if any(np.hypot(y - b.y, x - b.x) < b.radius_px + 1 for b in found):
             continue
-        outlier = _outlier(scale, plain, y, x)
+        outlier = outlier_of(scale, plain, y, x)
         measured = _measure(lab, plain, y, x, scale, max_radius_px) if outlier >= min_outlier else None
         if measured is not None and measured[3] >= min_contrast:
             found.append(Blob(*measured, outlier))
     return found
 
 
-def _responses(lab: NDArray[np.float32], plain: Mask, max_radius_px: float) -> list[_Scale]:
+def responses(lab: NDArray[np.float32], plain: Mask, max_radius_px: float) -> list[Scale]:
     """Differences of Gaussians, each channel over its own mean strength around, joined over the channels.
 
     Only plain area has a part in them (normalised convolution), so nothing leaks in from the person.
@@ -91,7 +91,7 @@ def _responses(lab: NDArray[np.float32], plain: Mask, max_radius_px: float) -> l
         share = np.maximum(planes[3], 1e-3)
         coarser = [plane / share for plane in planes[:3]]
         if finer:
-            scales.append(_Scale(sigma, _strength(finer, coarser, weight, sigma)))
+            scales.append(Scale(sigma, _strength(finer, coarser, weight, sigma)))
         if coarser_sigma > max(1.0, max_radius_px):
             break
         finer, sigma = coarser, coarser_sigma
@@ -121,9 +121,9 @@ def _blur(plane: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(plane, (size, size), sigma), np.float32)
 
 
-def _candidates(scales: Sequence[_Scale]) -> list[tuple[int, int, _Scale]]:
+def candidates(scales: Sequence[Scale]) -> list[tuple[int, int, Scale]]:
     """Local maxima in place, each at the scale where it is strongest first."""
-    rows: list[tuple[float, int, int, _Scale]] = []
+    rows: list[tuple[float, int, int, Scale]] = []
     for scale in scales:
         reach = 2 * round(2 * scale.sigma_px) + 1
         peak = cv2.dilate(scale.strength, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
@@ -133,7 +133,7 @@ def _candidates(scales: Sequence[_Scale]) -> list[tuple[int, int, _Scale]]:
     return [(y, x, scale) for _, y, x, scale in rows[:_MOST_CANDIDATES]]
 
 
-def _outlier(scale: _Scale, plain: Mask, y: int, x: int) -> float:
+def outlier_of(scale: Scale, plain: Mask, y: int, x: int) -> float:
     """The peak over the 99th percentile of what lies around it; 0 where too little of that is plain."""
     near, far = 4 * scale.sigma_px + 2, 12 * scale.sigma_px + 24
     window = _window(plain.shape, y, x, far)
@@ -145,7 +145,7 @@ def _outlier(scale: _Scale, plain: Mask, y: int, x: int) -> float:
 
 
 def _measure(
-    lab: NDArray[np.float32], plain: Mask, y: int, x: int, scale: _Scale, max_radius_px: float
+    lab: NDArray[np.float32], plain: Mask, y: int, x: int, scale: Scale, max_radius_px: float
 ) -> tuple[float, float, float, float] | None:
     """Centre (y, x), radius and contrast; None for a thread, a flaw too large, or one not wholly on plain.
 

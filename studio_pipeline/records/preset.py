@@ -30,6 +30,7 @@ class GuardLimits(Record):
     grain_max: float = Field(1.25, description="Grain of new area over grain of the backdrop, at most.")
     new_area_max: float = Field(1.5, description="New canvas area over the base's area, at most.")
     healed_area_max: float = Field(0.02, description="Healed backdrop over the base's area, at most.")
+    filled_area_max: float = Field(0.1, description="Backdrop put in place of things, likewise, at most.")
 
 
 class OutputRecipe(Record):

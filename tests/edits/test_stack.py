@@ -104,7 +104,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("wrong", "line"),
         [
-            (spec("uncrop"), "no edit named 'uncrop'; there are: heal_spots, extend_background"),
+            (spec("uncrop"), "no edit named 'uncrop'; there are: heal_spots, clean_backdrop, "),
             (spec("extend_background", sideways=3), "extend_background.sideways: Extra inputs"),
             (spec("extend_background", left=-1), "extend_background.left: .*greater than or equal to 0"),
             (spec("extend_background", left="wide"), "extend_background.left: .*valid integer"),

@@ -6,7 +6,16 @@ from studio_pipeline.guards.base import Rendered
 from studio_pipeline.guards.bounds import Bounds
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
-from tests.support.canvases import BASE, EVERY_SIDE, no_faces, rendered, with_spots
+from tests.support.canvases import (
+    BASE,
+    EVERY_SIDE,
+    FILLED,
+    edited,
+    no_faces,
+    rendered,
+    with_cleaning,
+    with_spots,
+)
 
 LIMITS = GuardLimits()
 
@@ -34,6 +43,16 @@ def test_healed_area_is_counted_in_pixels() -> None:
     assert result.value == pytest.approx(allowed_px / BASE.extent.area) and result.passed
     after.reshape(-1, 3)[allowed_px, 2] ^= 1
     assert not check(replace(canvas, after=after))["healed_area"].passed
+
+
+def test_even_light_is_no_heal_and_what_was_filled_has_a_limit_of_its_own() -> None:
+    brighter = edited(rendered(), BASE, lambda light: light * 1.2)
+    figures = check(with_cleaning(with_spots(brighter)))
+    assert figures["healed_area"].value < 0.02 and figures["healed_area"].passed
+    assert figures["filled_area"].value == pytest.approx(FILLED.extent.area / BASE.extent.area, rel=0.1)
+    assert not figures["filled_area"].passed and figures["filled_area"].edit == "clean_backdrop"
+    assert check(with_cleaning(brighter, off=("thing",)))["filled_area"].value == 0
+    assert check(with_cleaning(brighter, off=("lint",)))["healed_area"].value == 0
 
 
 def test_nothing_is_said_about_edits_that_are_not_there() -> None:

@@ -12,7 +12,17 @@ from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
-from tests.support.canvases import BASE, EVERY_SIDE, SPOTS, edited, no_faces, rendered, with_spots
+from tests.support.canvases import (
+    BASE,
+    EVERY_SIDE,
+    FILLED,
+    SPOTS,
+    edited,
+    no_faces,
+    rendered,
+    with_cleaning,
+    with_spots,
+)  # fmt: skip
 
 LIMITS = GuardLimits()
 
@@ -110,3 +120,13 @@ def test_healed_spots_keep_their_grain_or_are_found() -> None:
         canvas = edited(canvas, spot.disc(1.0).roi, soft)
     (result,) = check(canvas)
     assert not result.passed and result.value < LIMITS.grain_min
+
+
+@pytest.mark.parametrize(("area", "item"), [(FILLED, "thing"), (Roi(24, 14, 42, 106), "lint")])
+def test_what_was_cleaned_keeps_its_grain_or_is_found(area: Roi, item: str) -> None:
+    (result,) = check(with_cleaning(rendered()))
+    assert result.passed and 0.9 < result.value < 1.1 and result.edit == "clean_backdrop"
+    blurred = edited(rendered(), area, soft)
+    (result,) = check(with_cleaning(blurred))
+    assert not result.passed and result.value < LIMITS.grain_min
+    assert all(result.passed for result in check(with_cleaning(blurred, off=(item,))))

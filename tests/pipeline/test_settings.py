@@ -35,8 +35,8 @@ def test_an_edit_named_twice_is_done_once_and_the_last_value_counts() -> None:
 
 
 def test_one_edit_in_the_preset_needs_no_name_before_its_key() -> None:
-    (spec,) = specs(load("cleanup-only"), [], ["max_count=3"])
-    assert spec.params["max_count"] == 3
+    (spec,) = specs(load("cleanup-only"), [], ["even_light=0.5"])
+    assert spec.params["even_light"] == 0.5
 
 
 @pytest.mark.parametrize("text", ["", "=", "left", "=3", "extend_background.=3", ".left=3", "x.y.left=3"])

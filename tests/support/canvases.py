@@ -12,7 +12,8 @@ from studio_pipeline.guards.base import Rendered
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.masks import Zone
-from studio_pipeline.records.plan import Plan, Tier
+from studio_pipeline.records.flaws import CleanPlan, Fill, Mark
+from studio_pipeline.records.plan import Item, Plan, Tier
 from studio_pipeline.records.spots import Spot, SpotsPlan
 
 BASE = Roi(0, 0, 240, 320)
@@ -55,6 +56,23 @@ def with_spots(canvas: Rendered) -> Rendered:
     """The same canvas, its plans naming ``SPOTS`` as healed."""
     body = SpotsPlan(spots=SPOTS).model_dump(mode="json")
     return replace(canvas, plans=[*canvas.plans, plan(SpotsPlan.EDIT, body=body)])
+
+
+MARK = Mark(item="lint", points=((30.0, 20.0), (34.0, 60.0), (30.0, 100.0)), radius_px=5, offset=Point(30, 0))
+FILLED = Roi(60, 230, 200, 300)
+FILL = Fill(
+    item="thing",
+    area=(tuple(Point(y, x) for y, x in ((60, 230), (60, 299), (199, 299), (199, 230))),),
+    ramp_px=4,
+    offset=Point(0, -60),
+)
+
+
+def with_cleaning(canvas: Rendered, off: tuple[str, ...] = ()) -> Rendered:
+    """The same canvas, its plans naming a thread as healed and an area as filled."""
+    body = CleanPlan(marks=(MARK,), fills=(FILL,)).model_dump(mode="json")
+    items = tuple(Item(id=part.item, kind=part.item, roi=FILLED) for part in (MARK, FILL))
+    return replace(canvas, plans=[*canvas.plans, plan(CleanPlan.EDIT, body=body, items=items, off=off)])
 
 
 def edited(canvas: Rendered, roi: Roi, change: Callable[[Linear], Linear]) -> Rendered:

@@ -17,7 +17,7 @@ from studio_pipeline.pipeline.studio import Studio
 from studio_pipeline.pipeline.studio import at_work as start
 from studio_pipeline.pipeline.supervisor import Supervisor
 from studio_pipeline.records.entry import Entry
-from studio_pipeline.records.preset import Preset, load
+from studio_pipeline.records.preset import EditSpec, Preset, load
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session, create
 
@@ -43,7 +43,8 @@ def new_session(root: Path, preset: Preset | str = "banner-16x9") -> Session:
 def cleanup_preset() -> Preset:
     """One edit, one small deliverable: for tests that are about something else."""
     preset = load("cleanup-only")
-    return preset.model_copy(update={"deliverables": preset.deliverables[:1]})
+    edits = (EditSpec(name="heal_spots"),)
+    return preset.model_copy(update={"edits": edits, "deliverables": preset.deliverables[:1]})
 
 
 def put(session: Session, frame: DemoFrame, name: str | None = None) -> Path:

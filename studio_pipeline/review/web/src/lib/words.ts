@@ -32,10 +32,11 @@ const GUARD_WORDS: Record<string, string> = {
   grain: 'Grain',
   new_area: 'Added area',
   healed_area: 'Healed area',
+  filled_area: 'Filled area',
 };
 
 /** Figures that are parts of the base's area. */
-const FRACTIONS = new Set(['new_area', 'healed_area']);
+const FRACTIONS = new Set(['new_area', 'healed_area', 'filled_area']);
 
 export const guardTitle = (name: string) => GUARD_WORDS[name] ?? sentence(name);
 

@@ -1,0 +1,57 @@
+"""What the healing edits share: where they may heal, and how small flaws are healed in any tile alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from studio_pipeline.geometry import Point, Roi
+from studio_pipeline.pixels.color import Linear
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
+from studio_pipeline.pixels.poisson import heal
+from studio_pipeline.records.flaws import Shape, covered
+from studio_pipeline.records.hand import NOTHING, Hand, drawn
+from studio_pipeline.subject.reading import Reading
+
+
+def free(frame: Frame, reading: Reading, hand: Hand = NOTHING) -> Mask:
+    """Backdrop that may be written, at the frame's scale: not where a person said to spare it."""
+    zones = reading.canvas_zones(frame.roi, frame.scale)
+    return inside(zones, Zone.BACKDROP) & ~drawn(hand.spare, frame.roi, frame.scale)
+
+
+def plain(frame: Frame, reading: Reading, person_margin: float, hand: Hand = NOTHING) -> Mask:
+    """Backdrop that may be read *and* written, with a margin around everything else, at the frame's scale."""
+    may = free(frame, reading, hand)
+    readable = reading.backdrop_at(*may.shape) & may
+    return grow(readable, -math.ceil(person_margin * frame.extent.long_edge))
+
+
+def heal_into(linear: Linear, flaws: Sequence[tuple[Shape, Point, bool]], base: Frame, roi: Roi) -> Mask:
+    """Write healed flaws into ``linear``, which holds ``roi``, and say where, ``(h, w)``.
+
+    Each flaw comes with the offset of its source, in master pixels, and whether it is on. It is solved over
+    its own small window whatever ``roi`` is, so tiles agree to the last bit. The source is copied pixel for
+    pixel at the base's own scale: its texture is not resampled.
+    """
+    mask = np.zeros(linear.shape[:2], np.bool_)
+    shapes = [shape for shape, _, _ in flaws]
+    for shape, offset, is_on in flaws:
+        window = shape.roi
+        part = window & roi
+        if part.empty or not is_on:
+            continue
+        source = window.shifted(round(offset.y * base.scale), round(offset.x * base.scale))
+        # A proxy so small that a spot is less than a pixel may have no room for its rim.
+        if not (base.roi.contains(window) and base.roi.contains(source)):
+            continue
+        # Flaws beside this one must not hold up its membrane, be they healed or not.
+        flawed = covered(shapes, window)
+        healed = heal(base.linear(window), base.linear(source), flawed)
+        written = shape.mask(part)
+        linear[part.within(roi)][written] = healed[part.within(window)][written]
+        mask[part.within(roi)] |= written
+    return mask
