@@ -25,7 +25,7 @@ _LEAST_SEEN = 0.02  # of the side, to say anything of it
 _PLAIN_EDGES, _TEXTURE_HARD_EDGES, _STRUCTURE_EDGES = 0.005, 0.005, 0.3
 _CLIPPED_SHARE = 0.5
 _THING_WIDE, _THING_HIGH, _THINGS_SHARE = 0.6, 0.3, 0.12
-_ONE_WAY = 0.6  # coherence of all slopes of a thing, 0..1 (Bigun & Granlund 1987)
+_ONE_WAY = 0.6  # coherence of slopes, 0..1
 _JOIN = 1 / 50  # of the long edge: what stands closer together is one thing
 
 
@@ -89,9 +89,10 @@ def things(found: Steps) -> Mask:
     )
     small[0] = False
     # A line, a fold, the edge of a screen goes one way: it is carried on, not left out.
-    total = [np.bincount(labels[hard], found.tensor[..., k][hard], count) for k in range(3)]
-    one_way = np.hypot(total[0] - total[2], 2 * total[1]) / np.maximum(total[0] + total[2], 1e-12)
-    small &= one_way < _ONE_WAY
+    slopes = np.stack(
+        [np.bincount(labels[hard], found.tensor[..., k][hard], count) for k in range(3)], axis=-1
+    )
+    small &= _coherence(slopes) < _ONE_WAY
     out = small[labels] if count > 1 else np.zeros(labels.shape, np.bool_)
     if out.sum() > _THINGS_SHARE * max(1, np.count_nonzero(found.known)):
         return np.zeros(out.shape, np.bool_)
@@ -112,6 +113,12 @@ def kind_at(side: str, found: Steps, apart: Mask, clipped_share: float) -> Kind:
     if hard < _TEXTURE_HARD_EDGES:
         return Kind.TEXTURED
     return Kind.STRUCTURED if edges < _STRUCTURE_EDGES else Kind.ENVIRONMENT
+
+
+def _coherence(tensor: NDArray[Any]) -> NDArray[np.float64]:
+    """How much slopes go one way, 0..1 (Bigun & Granlund 1987), of summed tensors ``(..., 3)``."""
+    across, mixed, down = (np.asarray(tensor[..., k], np.float64) for k in range(3))
+    return np.asarray(np.hypot(across - down, 2 * mixed) / np.maximum(across + down, 1e-12))
 
 
 def beside(side: str, values: NDArray[Any]) -> NDArray[Any]:
