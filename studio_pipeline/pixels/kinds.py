@@ -112,7 +112,9 @@ def kind_at(side: str, found: Steps, apart: Mask, clipped_share: float) -> Kind:
         return Kind.PLAIN
     if hard < _TEXTURE_HARD_EDGES:
         return Kind.TEXTURED
-    return Kind.STRUCTURED if edges < _STRUCTURE_EDGES else Kind.ENVIRONMENT
+    slopes = beside(side, found.tensor)[known & (beside(side, found.steep) > _EDGE)].sum(axis=0)
+    folds = edges < _STRUCTURE_EDGES or _coherence(slopes) > _ONE_WAY
+    return Kind.STRUCTURED if folds else Kind.ENVIRONMENT
 
 
 def _coherence(tensor: NDArray[Any]) -> NDArray[np.float64]:
