@@ -20,7 +20,9 @@ from benchmarks.memory import largest_worker
 from studio_pipeline.edits import stack
 from studio_pipeline.geometry import Extent, Insets
 from studio_pipeline.pixels import color
+from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.frame import Frame, clipped_in_file
+from studio_pipeline.subject.reading import Reading
 
 WANTED_OF_TELEA = {sets.PLAIN: 1 / 12, sets.STRUCTURED: 1 / 4}
 _SETS = {"two lights": sets.PLAIN, "floor + wall": sets.STRUCTURED}
@@ -53,11 +55,12 @@ def _measured(bench: Bench, name: str, megapixels: float) -> Iterator[Figure]:
     extent = Extent(landscape.width, landscape.height)  # a portrait stands upright
     added = _added(extent)
     folder = bench.folder()
-    _in_process(_write, folder, name, extent)
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
-        fresh.submit(_warm_up).result()
+    with _fresh_process() as apart:
+        reading = apart.submit(_write, folder, name, extent).result()
+    with _fresh_process() as worker:
+        worker.submit(_warm_up).result()
         with largest_worker() as samples:
-            took = fresh.submit(_extend, folder, added).result()
+            took = worker.submit(_extend, folder, reading, added).result()
     full = bench.full_peers and megapixels <= _FULL_PEERS_MP
     picture = np.load(folder / "shown.npy", mmap_mode="r")
     seconds, said = peers.inpainting(picture, added, _AN_HOUR_S if full else _PATIENCE_S)
@@ -81,41 +84,34 @@ def _added(extent: Extent) -> Insets:
     return Insets(left=side, right=side)
 
 
-def _in_process(call: object, *arguments: object) -> None:
-    """Run in a process of its own, whose memory is gone afterwards."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
-        apart.submit(call, *arguments).result()  # type: ignore[arg-type]
+def _fresh_process() -> ProcessPoolExecutor:
+    """One whose memory is its own, and gone afterwards."""
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
 
 
-def _write(folder: Path, name: str, extent: Extent) -> None:
-    """The base as files: its codes, the person, and the 8 bits that peers get."""
+def _write(folder: Path, name: str, extent: Extent) -> Reading:
+    """The base as files, its codes and the 8 bits that peers get; returns its true reading."""
     made = sets.render(name, _ISO, extent)
     np.save(folder / "codes.npy", made.seen)
-    np.save(folder / "person.npy", made.person)
     np.save(folder / "shown.npy", at_depth(made.seen, np.dtype(np.uint8)))
+    return sets.true_reading(made.person)
 
 
 def _warm_up() -> None:
     """Import everything and extend something small: a worker has done that before."""
     made = sets.render("linear", _ISO, Extent(96, 64))
-    _tiles(made.seen, made.person, _added(Extent(96, 64)), None)
+    _tiles(made.seen, sets.true_reading(made.person), _added(Extent(96, 64)), None)
 
 
-def _extend(folder: Path, added: Insets) -> Took:
+def _extend(folder: Path, reading: Reading, added: Insets) -> Took:
     """As workers do it: base and result are memory maps."""
     codes = np.load(folder / "codes.npy", mmap_mode="r")
-    person = np.load(folder / "person.npy", mmap_mode="r")
-    return _tiles(codes, person, added, folder / "out.npy")
+    return _tiles(codes, reading, added, folder / "out.npy")
 
 
-def _tiles(
-    codes: np.ndarray[tuple[int, ...], np.dtype[np.uint16]],
-    person: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-    added: Insets,
-    out: Path | None,
-) -> Took:
+def _tiles(codes: Codes, reading: Reading, added: Insets, out: Path | None) -> Took:
+    """Plan, and render new area tile by tile, into a memory map where ``out`` is named."""
     frame = Frame(codes, color.named("sRGB"), clipped_in_file(codes))
-    reading = sets.true_reading(person)
     started = time.perf_counter()
     plan = plan_extension(frame, reading, added)
     planned = time.perf_counter()

@@ -33,12 +33,12 @@ def measure(bench: Bench) -> list[Score]:
     rows: list[Score] = []
     noisy = [key for key in found if key[1] != sets.NO_NOISE]
     for kind in sets.KINDS:
-        rows += _rows(kind, found, [key for key in noisy if sets.SETS[key[0]].kind == kind])
+        rows += _rows("by kind", kind, found, [key for key in noisy if sets.SETS[key[0]].kind == kind])
+    rows += _rows("by kind", "all", found, noisy)
     for iso in sets.NOISY:
-        rows += _rows(f"ISO {iso}", found, [key for key in noisy if key[1] == iso])
-    rows += _rows("all", found, noisy)
+        rows += _rows("by ISO", f"ISO {iso}", found, [key for key in noisy if key[1] == iso])
     for name in dict.fromkeys(name for name, _ in noisy):
-        rows += _rows(name, found, [key for key in noisy if key[0] == name], (OURS, AGAIN))
+        rows += _rows("by set", name, found, [key for key in noisy if key[0] == name], (OURS, AGAIN))
     return rows + list(_gradients(found))
 
 
@@ -74,6 +74,7 @@ def _results(case: Case, bench: Bench) -> dict[str, Result]:
 
 
 def _rows(
+    table: str,
     pictures: str,
     found: dict[tuple[str, str], dict[str, Result]],
     keys: list[tuple[str, str]],
@@ -82,7 +83,7 @@ def _rows(
     if not keys:
         return []
     by_method = {method: [found[key][method] for key in keys] for method in found[keys[0]]}
-    return goals.rows("extension", pictures, by_method, goals.of_sets, only)
+    return goals.rows(f"sets, {table}", pictures, by_method, goals.of_sets, only)
 
 
 def _gradients(found: dict[tuple[str, str], dict[str, Result]]) -> Iterator[Score]:
@@ -93,4 +94,4 @@ def _gradients(found: dict[tuple[str, str], dict[str, Result]]) -> Iterator[Scor
         for method, result in results.items():
             one = result.likeness
             values = {"lf": one.lf, "seam": one.seam, "flat run px": one.run_px}
-            yield Score("gradients", f"{name}, no noise", method, dict(values), result.seconds)
+            yield Score("sets, no noise", f"{name}, no noise", method, dict(values), result.seconds)

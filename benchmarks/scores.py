@@ -32,6 +32,7 @@ _SHRUNK = (1, 2, 4)
 _FEWEST_PATCHES = 64
 _BESIDE_SEAM = range(2, 8)  # gradients this many pixels from the seam's own
 _SMOOTH = 0.25  # 255ths a pixel: no gradient beside a seam counts as less
+_FLAT = 0.01  # L*, far below any grain: flat over flat is 1
 _STRIP_PX = 24  # a narrower strip of new area holds no face
 _FACE_SCORE = 0.5
 
@@ -89,7 +90,7 @@ def likeness(case: Case, made: Codes) -> Likeness:
         kept=bool(np.array_equal(made[case.original], at_depth(case.seen, made.dtype)[case.original])),
         psnr=float(10 * np.log10(255**2 / max(squared, 1e-9))),
         ssim=_structure(truth.values, values, new),
-        bands=tuple(float(ours / max(real, 1e-3)) for ours, real in bands),
+        bands=tuple(float((ours + _FLAT) / (real + _FLAT)) for ours, real in bands),
         repeat=repeat_score(grey, new),
         true_repeat=truth.repeat,
         run_px=flat_run_px(made, new),
