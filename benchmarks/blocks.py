@@ -31,13 +31,12 @@ def measure(bench: Bench) -> list[Score]:
     for case in _cases(bench):
         for quality in QUALITIES:
             saved = as_jpeg(case, quality)
-            pictures: dict[str, Codes] = {}
-            for answer in answers(saved, gmic=False):
-                figures = _figures(saved, answer.codes)
-                found.setdefault((case.group, quality, answer.method), []).append(figures)
-                pictures[answer.method] = answer.codes
+            given = list(answers(saved, gmic=False))
+            figures = [_figures(saved, answer.codes) for answer in given]
+            for answer, one in zip(given, figures, strict=True):
+                found.setdefault((case.group, quality, answer.method), []).append(one)
             if bench.sheets is not None and quality == QUALITIES[0]:
-                write_sheet(bench.sheets, saved, pictures, {m: float(i) for i, m in enumerate(pictures)})
+                write_sheet(bench.sheets, saved, given, [one["blocks, new"] for one in figures])
     return [
         Score(
             "blocks",

@@ -76,10 +76,9 @@ def flat_run_px(codes: Codes, new: Mask) -> float:
 
     Says something of gradients without noise only, and there 16 bits have about 1.
     """
-    both = new[:, 1:] & new[:, :-1]
-    count = int(np.count_nonzero(both))
-    same = (codes[:, 1:] == codes[:, :-1])[both]
-    return count / max(1.0, count - float(same.mean(axis=1).sum())) if count else float("nan")
+    goes_on = (codes[:, 1:] == codes[:, :-1])[new[:, 1:] & new[:, :-1]]
+    count = int(np.count_nonzero(new))
+    return count / (count - float(goes_on.mean(axis=1).sum())) if count else float("nan")
 
 
 def blockiness(grey: Values, where: Mask) -> float:

@@ -11,7 +11,6 @@ from benchmarks.figures import Score
 from benchmarks.goals import Result
 from benchmarks.sheets import write_sheet
 from studio_pipeline.geometry import Extent, Insets
-from studio_pipeline.pixels.color import Codes
 
 __all__ = ["case_of", "extend", "measure", "plan_extension"]
 
@@ -62,15 +61,11 @@ def case_of(name: str, iso: str, long_edge_px: int) -> Case:
 
 
 def _results(case: Case, bench: Bench) -> dict[str, Result]:
-    results: dict[str, Result] = {}
-    pictures: dict[str, Codes] = {}
-    for answer in answers(case, bench.gmic):
-        likeness = scores.likeness(case, answer.codes)
-        results[answer.method] = Result(likeness, answer.seconds, answer.refused)
-        pictures[answer.method] = answer.codes
+    given = list(answers(case, bench.gmic))
+    results = [Result(scores.likeness(case, one.codes), one.seconds, one.refused) for one in given]
     if bench.sheets is not None and _SHEET_ISO in case.name:
-        write_sheet(bench.sheets, case, pictures, {m: r.likeness.patches for m, r in results.items()})
-    return results
+        write_sheet(bench.sheets, case, given, [result.likeness.patches for result in results])
+    return {answer.method: result for answer, result in zip(given, results, strict=True)}
 
 
 def _rows(

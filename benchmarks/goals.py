@@ -13,6 +13,7 @@ from benchmarks.scores import BANDS, Likeness, median
 LF_BESIDE_PEER, PATCHES_BESIDE_PEER = 0.85, 0.95
 HF, SEAM, TEXTURE = (0.85, 1.15), (0.9, 1.1), (0.9, 1.1)
 LF = 2.0
+_LEAST = 0.05  # 255ths: nobody is nearer than that by merit
 REPEAT = 1.05  # over the truth's; two draws of one backdrop differ by as much
 
 
@@ -80,7 +81,6 @@ def of_sets(values: dict[str, Value]) -> dict[str, bool]:
 
 
 def _medians(likenesses: Sequence[Likeness]) -> dict[str, Value]:
-    repeats = [one.repeat / one.true_repeat for one in likenesses if one.true_repeat > 0]
     return {
         "lf": median(likenesses, lambda one: one.lf),
         "patches": median(likenesses, lambda one: one.patches),
@@ -90,11 +90,16 @@ def _medians(likenesses: Sequence[Likeness]) -> dict[str, Value]:
         "kept": statistics.fmean(one.kept for one in likenesses),
         "bands": tuple(median(likenesses, lambda one, i=i: one.bands[i]) for i in range(BANDS)),  # type: ignore[misc]
         "repeat": median(likenesses, lambda one: one.repeat),
-        "repeat × truth": statistics.median(repeats) if repeats else 1.0,
+        "repeat × truth": median(likenesses, _repeat_beside_truth),
         "person px": float(max(one.person_px for one in likenesses)),
         "psnr": median(likenesses, lambda one: one.psnr),
         "ssim": median(likenesses, lambda one: one.ssim),
     }
+
+
+def _repeat_beside_truth(one: Likeness) -> float:
+    """Where the truth is flat nothing can repeat there, and whatever is found is too much."""
+    return one.repeat / one.true_repeat if one.true_repeat else 1 + one.repeat
 
 
 def _with_ratios(values: dict[str, Value], peers: Sequence[dict[str, Value]]) -> dict[str, Value]:
@@ -103,7 +108,7 @@ def _with_ratios(values: dict[str, Value], peers: Sequence[dict[str, Value]]) ->
         out[name] = value
         if name in ("lf", "patches") and peers:
             best = min(_number(peer[name]) for peer in peers)
-            out[f"{name} × peer"] = _number(value) / max(best, 1e-9)
+            out[f"{name} × peer"] = _number(value) / max(best, _LEAST)
     return out
 
 

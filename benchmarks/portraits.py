@@ -23,7 +23,6 @@ from benchmarks.sheets import write_sheet
 from studio_pipeline import subject
 from studio_pipeline.geometry import Insets
 from studio_pipeline.pixels import color
-from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.frame import Frame, clipped_in_file, plan_scale
 from studio_pipeline.subject.reading import Reading
 
@@ -38,15 +37,13 @@ def measure(bench: Bench) -> list[Score]:
     """A row for each method, medians over the portraits; nothing where no pictures are named."""
     found: dict[str, list[Result]] = {}
     for case in cases(bench):
-        pictures: dict[str, Codes] = {}
-        distances: dict[str, float] = {}
-        for answer in answers(case, bench.gmic):
-            likeness = scores.likeness(case, answer.codes)
-            pictures[answer.method], distances[answer.method] = answer.codes, likeness.patches
+        given = list(answers(case, bench.gmic))
+        likenesses = [scores.likeness(case, answer.codes) for answer in given]
+        for answer, likeness in zip(given, likenesses, strict=True):
             result = Result(likeness, answer.seconds, answer.refused)
             found.setdefault(answer.method, []).append(result)
         if bench.sheets is not None:
-            write_sheet(bench.sheets, case, pictures, distances)
+            write_sheet(bench.sheets, case, given, [likeness.patches for likeness in likenesses])
     if not found:
         return []
     count = len(next(iter(found.values())))

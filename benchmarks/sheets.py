@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from benchmarks.cases import AGAIN, OURS, Case, at_depth
+from benchmarks.cases import AGAIN, OURS, Answer, Case, at_depth
 from benchmarks.peers import Picture
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Codes
@@ -24,23 +24,26 @@ _TITLE_PX = 26
 _PAPER = 24  # code of the sheet
 
 
-def write_sheet(
-    folder: Path, case: Case, pictures: Mapping[str, Codes], distances: Mapping[str, float]
-) -> Path:
+def write_sheet(folder: Path, case: Case, given: Sequence[Answer], distances: Sequence[float]) -> Path:
     """A PNG of one case: truth, ours and the peers with the least ``distances``, left to right.
 
     First row: the whole canvas, seams marked outside it. Below: crops with the seam in their middle, at 100%.
     """
-    peers = [method for method in pictures if method not in (OURS, AGAIN)]
-    nearest = sorted(peers, key=lambda method: distances[method])[:_PEERS]
-    chosen = {"truth": case.true} | {m: pictures[m] for m in (OURS, *nearest, AGAIN) if m in pictures}
-    shown = {name: _shown(codes) for name, codes in chosen.items()}
+    ranked = [answer for _, answer in sorted(zip(distances, given, strict=True), key=lambda pair: pair[0])]
+    peers = [answer for answer in ranked if answer.method not in (OURS, AGAIN)][:_PEERS]
+    chosen = [*_of(OURS, given), *peers, *_of(AGAIN, given)]
+    titles = {answer.method + (", refused" if answer.refused else ""): answer.codes for answer in chosen}
+    shown = {name: _shown(codes) for name, codes in ({"truth": case.true} | titles).items()}
     columns = [_column(name, picture, case) for name, picture in shown.items()]
     sheet = _beside(columns, _GAP_PX)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / (re.sub(r"[^\w]+", "_", case.name).strip("_") + ".png")
     cv2.imwrite(str(path), sheet[..., ::-1])
     return path
+
+
+def _of(method: str, given: Sequence[Answer]) -> list[Answer]:
+    return [answer for answer in given if answer.method == method]
 
 
 def _shown(codes: Codes) -> Picture:
