@@ -72,12 +72,11 @@ def _lf(rows: dict[tuple[str, str], dict[str, Any]], pictures: str, method: str)
 
 
 def test_extending_is_timed_beside_inpainting_and_its_memory_read(tmp_path: Path) -> None:
-    found = _run(tmp_path, "extending", "--sizes", "0.1,0.2", "--only", "two lights", "--markdown")
-    small, large = found["figures"]
-    assert small["what"] == "two lights, 0.1 MP" and "0.05 MP new" not in small["note"]
-    assert set(small["ratios"]) == {"Telea", "Navier-Stokes"}
-    assert 50 < small["memory_mb"] <= large["memory_mb"] * 1.2
-    assert "refused" not in small["note"]
+    found = _run(tmp_path, "extending", "--sizes", "0.2", "--only", "two lights", "--markdown")
+    (row,) = found["figures"]
+    assert row["what"] == "two lights, 0.2 MP" and "0.1 MP new" in row["note"]
+    assert set(row["ratios"]) == {"Telea", "Navier-Stokes"}
+    assert 50 < row["memory_mb"] < 1000 and "refused" not in row["note"]
 
 
 def test_blocks_of_a_jpeg_are_read_in_base_new_area_and_truth(tmp_path: Path) -> None:
