@@ -13,6 +13,7 @@ from PIL import Image
 
 from benchmarks import defects, sets
 from benchmarks.cases import at_depth
+from benchmarks.scores import grey_of
 from studio_pipeline.edits import stack
 from studio_pipeline.edits.extend_background import EXTEND_BACKGROUND, ExtendParams
 from studio_pipeline.geometry import Extent, Roi
@@ -29,7 +30,7 @@ from tests.support.finished import hashes
 RINGS = pytest.mark.xfail(strict=True, reason="light is continued past its bend: it dips, then rises")
 SILENT = pytest.mark.xfail(strict=True, reason="nothing is said of how much is made up")
 COPIES_BLOCKS = pytest.mark.xfail(strict=True, reason="the residual that is copied has the blocks in it")
-COPIES_LETTERS = pytest.mark.xfail(strict=True, reason="a wall of letters is taken for texture")
+GHOSTS = pytest.mark.xfail(strict=True, reason="letters are read as light: the wall beside them has stains")
 
 NOBODY = Roi(0, 0, 0, 0)
 SITTING = Extent(400, 320)
@@ -109,8 +110,7 @@ class TestTooMuch:
     @SILENT
     def test_more_than_the_picture_s_own_width_on_a_side_is_said(self) -> None:
         base, who = shot("quadratic")
-        assert planned(base, who, left=300).notes == ()
-        assert planned(base, who, left=340).notes
+        assert len(planned(base, who, left=340).notes) > len(planned(base, who, left=300).notes)
 
 
 class TestNothingToReadFrom:
@@ -157,8 +157,7 @@ class TestNothingToReadFrom:
 
 
 class TestWhatIsNoBackdrop:
-    @COPIES_BLOCKS
-    @pytest.mark.parametrize("quality", [60, 80])
+    @pytest.mark.parametrize("quality", [pytest.param(60, marks=COPIES_BLOCKS), 80])
     def test_blocks_of_a_jpeg_are_not_copied_as_texture(self, quality: int) -> None:
         made = sets.render("two lights", "100", Extent(600, 480))
         written = io.BytesIO()
@@ -166,14 +165,13 @@ class TestWhatIsNoBackdrop:
         Image.fromarray(picture).save(written, "JPEG", quality=quality)
         base = framed(np.asarray(Image.open(written), np.uint8))
         out, new = extended(base, sets.true_reading(made.person), left=120, right=120)
-        grey = cv2.cvtColor(out, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        above = ~new
-        above[240:] = False  # backdrop only
-        blocks = defects.blockiness(grey, above)
+        above = np.arange(600)[:, None] < 240  # backdrop only
+        by_chance = defects.blockiness(grey_of(picture), np.broadcast_to(above, picture.shape[:2]))
+        blocks = defects.blockiness(grey_of(out), ~new & above) - by_chance
         assert blocks > 0.15
-        assert defects.blockiness(grey, new) < 0.3 * blocks
+        assert defects.blockiness(grey_of(out), new) - by_chance < 0.3 * blocks
 
-    @COPIES_LETTERS
+    @GHOSTS
     def test_a_logo_wall_is_refused_or_goes_on_plain_or_legible(self) -> None:
         """No mirrored letters, and no scraps of letters either."""
         base, who = empty(logo_wall(Extent(480, 640)))
@@ -185,7 +183,10 @@ class TestWhatIsNoBackdrop:
         grey = np.asarray(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), np.uint8)
         for side in (grey[:, :160], grey[:, -160:]):
             ink = int(np.count_nonzero(side < 150))
-            assert ink < 0.005 * side.size or legible_ink(side) > 0.6 * ink
+            # Of the true wall's own ink 0.6 stands in words that such a strip does not cut.
+            assert ink < 0.005 * side.size or legible_ink(side) > 0.5 * ink
+            beside = cv2.dilate((side < 190).astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
+            assert np.quantile(np.abs(side[beside].astype(float) - np.median(grey)), 0.95) < 8
         for seam, sign in ((160, 1), (800, -1)):
             beside = [grey[:, seam + sign * n - (sign < 0)].astype(float) for n in range(-12, 12)]
             steps = np.diff(np.stack(beside), axis=0)
