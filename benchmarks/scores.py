@@ -32,7 +32,7 @@ _SHRUNK = (1, 2, 4)
 _FEWEST_PATCHES = 64
 _BESIDE_SEAM = range(2, 8)  # gradients this many pixels from the seam's own
 _SMOOTH = 0.25  # 255ths a pixel: no gradient beside a seam counts as less
-_FLAT = 0.01  # L*, far below any grain: flat over flat is 1
+_FLAT = 0.001  # L*, far below any grain: flat over flat is 1
 _STRIP_PX = 24  # a narrower strip of new area holds no face
 _FACE_SCORE = 0.5
 
