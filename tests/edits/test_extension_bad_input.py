@@ -28,7 +28,6 @@ from tests.support.command import done, studio
 from tests.support.finished import hashes
 
 RINGS = pytest.mark.xfail(strict=True, reason="light is continued past its bend: it dips, then rises")
-SILENT = pytest.mark.xfail(strict=True, reason="nothing is said of how much is made up")
 COPIES_BLOCKS = pytest.mark.xfail(strict=True, reason="the residual that is copied has the blocks in it")
 GHOSTS = pytest.mark.xfail(strict=True, reason="letters are read as light: the wall beside them has stains")
 
@@ -107,7 +106,6 @@ class TestTooMuch:
         for outwards in (columns[: 2000 // 2 - 80][::-1], columns[2000 // 2 + 80 :]):
             assert (outwards / np.minimum.accumulate(outwards)).max() < 1.06
 
-    @SILENT
     def test_more_than_the_picture_s_own_width_on_a_side_is_said(self) -> None:
         base, who = shot("quadratic")
         assert len(planned(base, who, left=340).notes) > len(planned(base, who, left=300).notes)
