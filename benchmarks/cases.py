@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -15,12 +15,13 @@ from studio_pipeline.geometry import Extent, Insets, Roi
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.frame import Frame, clipped_in_file, plan_scale
-from studio_pipeline.pixels.masks import Mask
+from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.subject.reading import Reading
 
 OURS, AGAIN = "ours", "set up anew"
 _SEED = 1
+_EDGE = 0.02  # of the long edge
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,8 @@ class Case:
     camera has what is not to stay (a paper's edge) or what the file did to it (JPEG).
 
     ``added``: what was cut off each side of ``seen``, and is to be put back. ``person``: true where any of
-    her is. ``again``: the same set set up anew, where that is known: as near as chance comes.
+    her is. ``again``: the same set set up anew, where that is known: as near as chance comes. ``mends``: the
+    paper's edge is to be replaced.
     """
 
     name: str
@@ -58,10 +60,14 @@ class Case:
 
     @property
     def original(self) -> Mask:
-        """Base pixels that have to come back as they are."""
+        """Base pixels that have to come back as they are; paper is cut a little inside its edge."""
         kept = np.zeros(self.true.shape[:2], np.bool_)
         kept[self.inner.within(self.canvas)] = True
-        return kept & (self.seen == self.true).all(axis=2) if self.mends else kept
+        if not self.mends:
+            return kept
+        margin = round(_EDGE * self.canvas.extent.long_edge)
+        goes = grow((self.seen != self.true).any(axis=2), margin)
+        return kept & (~goes if self.person is None else ~goes | self.person)
 
     @property
     def new(self) -> Mask:
@@ -83,7 +89,7 @@ def answers(case: Case, gmic: bool = True) -> Iterator[Answer]:
     """Ours in the case's own depth, the peers in 8 bits, then the set set up anew."""
     base = case.base
     started = time.perf_counter()
-    ours = extend(base, case.reading, case.added)
+    ours = extend(base, case.reading, case.added, paper_edge=case.mends)
     seconds = time.perf_counter() - started
     refused = ours.shape != case.true.shape
     yield Answer(OURS, _repeated(base, case.added) if refused else ours, seconds, refused)
@@ -113,18 +119,18 @@ def at_depth(codes: Codes, dtype: np.dtype[np.uint8] | np.dtype[np.uint16]) -> C
     return codes.astype(np.uint16) * np.uint16(257)
 
 
-def extend(base: Codes, reading: Reading, added: Insets) -> Codes:
+def extend(base: Codes, reading: Reading, added: Insets, *, paper_edge: bool = False) -> Codes:
     """Our extension of sRGB codes, planned and rendered as for a master; smaller where a side is refused."""
     frame = Frame(base, color.named("sRGB"), clipped_in_file(base))
-    plan = plan_extension(frame, reading, added)
+    plan = plan_extension(frame, reading, added, paper_edge=paper_edge)
     canvas = stack.canvas_of([plan], frame.roi)
     out = np.empty((canvas.extent.height, canvas.extent.width, 3), base.dtype)
     stack.render_into(out, [plan], frame, reading, canvas)
     return out
 
 
-def plan_extension(frame: Frame, reading: Reading, added: Insets) -> Plan:
+def plan_extension(frame: Frame, reading: Reading, added: Insets, *, paper_edge: bool = False) -> Plan:
     """The plan for given pixels."""
-    sides = ExtendParams(top=added.top, left=added.left, bottom=added.bottom, right=added.right)
+    sides = ExtendParams(**asdict(added), paper_edge=paper_edge)
     small = frame.at_scale(plan_scale(frame.extent))
     return EXTEND_BACKGROUND.plan(small, reading, sides, _SEED)
