@@ -27,6 +27,8 @@ class Part(StrEnum):
     STAGES = "stages"
     EXTENSION = "extension"
     PORTRAITS = "portraits"
+    BLOCKS = "blocks"
+    EXTENDING = "extending"
 
 
 WARM_UP_FRAMES = 3
@@ -41,9 +43,15 @@ def main(
     runs: Annotated[int, typer.Option(help="Repetitions of what is short; medians are shown.")] = 3,
     known_files: Annotated[int, typer.Option(help="Files in the folder that is scanned.")] = 40_000,
     burst: Annotated[float, typer.Option(help="Seconds of twenty frames a second.")] = 60.0,
-    quality_px: Annotated[int, typer.Option(help="Long edge at which extensions are scored.")] = 1200,
+    quality_px: Annotated[int, typer.Option(help="Long edge at which extensions are scored.")] = 900,
+    only: Annotated[list[str] | None, typer.Option(help="Score this set or portrait only.")] = None,
+    sizes: Annotated[str, typer.Option(help="Megapixels at which extending is timed.")] = "6,12,24,60",
+    full_peers: Annotated[bool, typer.Option(help="Time inpainting at full size up to 24 MP.")] = False,
+    gmic: Annotated[bool, typer.Option(help="Score G'MIC where it is installed.")] = True,
+    sheet: Annotated[Path | None, typer.Option(help="A folder for contact sheets of extensions.")] = None,
     darktable: Annotated[bool, typer.Option(help="Time darktable-cli where it is installed.")] = True,
     scratch: Annotated[Path | None, typer.Option(help="A folder on the drive to measure on.")] = None,
+    markdown: Annotated[bool, typer.Option(help="Print the tables as Markdown.")] = False,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file too.")] = None,
 ) -> None:
     """Measure the pipeline beside named peers and print ratios of one run. Nothing fails for being slow."""
@@ -51,8 +59,17 @@ def main(
     report = Report(machine())
     folder = Path(tempfile.mkdtemp(prefix="studio-bench-", dir=scratch))
     try:
-        sizes = {"known_files": known_files, "burst_s": burst, "quality_px": quality_px}
-        bench = _prepare(folder, chosen, megapixels, frames, runs, interval, darktable, sizes)
+        asked: dict[str, Any] = {
+            "known_files": known_files,
+            "burst_s": burst,
+            "quality_px": quality_px,
+            "sheets": sheet,
+            "only": tuple(only or ()),
+            "gmic": gmic,
+            "sizes_mp": tuple(map(float, sizes.split(","))),
+            "full_peers": full_peers,
+        }
+        bench = _prepare(folder, chosen, megapixels, frames, runs, interval, darktable, asked)
         size = f"{bench.extent.width} × {bench.extent.height}"
         for name, seconds in bench.raw_peers.items():
             report.figures.append(Figure("peers", name, seconds, note=size))
@@ -63,7 +80,7 @@ def main(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     report.machine["load_after"] = load()
-    report.show()
+    report.show(markdown)
     if json is not None:
         json.write_text(json_module.dumps(report.json(), indent=1), encoding="utf-8")
 
@@ -76,7 +93,7 @@ def _prepare(
     runs: int,
     interval_s: float,
     darktable: bool,
-    sizes: dict[str, Any],
+    asked: dict[str, Any],
 ) -> Bench:
     """Render the frames that the parts need, and time the peers on one of them."""
     extent, paths, raw_peers = extent_of(megapixels), [], {}
@@ -89,7 +106,7 @@ def _prepare(
         if darktable:
             raw_peers |= peers.darktable(paths[0], folder)
     warm_up, rest = tuple(paths[:WARM_UP_FRAMES]), tuple(paths[WARM_UP_FRAMES:])
-    return Bench(folder, extent, warm_up, rest, raw_peers, runs, frames, interval_s, **sizes)
+    return Bench(folder, extent, warm_up, rest, raw_peers, runs, frames, interval_s, **asked)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,9 @@ class Bench:
     ``raw_peers``: seconds that others take for one of them. ``runs``: how often what is short is repeated,
     for a median. ``shoot``, ``interval_s``: how many frames a shoot has, and the time between them.
     ``known_files``: how many a scan looks through; ``burst_s``: how long frames come at twenty a second.
-    ``quality_px``: the long edge at which extensions are scored.
+    ``quality_px``: the long edge at which extensions are scored; ``sheets``: where contact sheets go, if any;
+    ``only``: the sets and portraits that are scored, all when empty; ``gmic``: whether G'MIC is a peer;
+    ``sizes_mp``: of the pictures whose extension is timed; ``full_peers``: time inpainting at full size.
     """
 
     scratch: Path
@@ -30,10 +33,19 @@ class Bench:
     known_files: int
     burst_s: float
     quality_px: int
+    sheets: Path | None = None
+    only: tuple[str, ...] = ()
+    gmic: bool = True
+    sizes_mp: tuple[float, ...] = (6, 12, 24, 60)
+    full_peers: bool = False
 
     def folder(self) -> Path:
         """A fresh folder on the drive that is measured on."""
         return Path(tempfile.mkdtemp(dir=self.scratch))
+
+    def chosen(self, names: Iterable[str]) -> list[str]:
+        """Of these names those that are to be scored."""
+        return [name for name in names if not self.only or name in self.only]
 
     def beside(self, *names: str) -> dict[str, float]:
         """The peers of that name that were measured."""

@@ -2,93 +2,91 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
-import numpy as np
-
-from benchmarks import scores, sets
+from benchmarks import goals, scores, sets
 from benchmarks.bench import Bench
+from benchmarks.cases import AGAIN, OURS, Case, answers, extend, plan_extension
 from benchmarks.figures import Score
-from benchmarks.peers import EXTENDERS, Picture
-from studio_pipeline.edits import stack
-from studio_pipeline.edits.extend_background import EXTEND_BACKGROUND, ExtendParams
-from studio_pipeline.geometry import Extent, Insets, Roi
-from studio_pipeline.pixels import color
-from studio_pipeline.pixels.color import Codes
-from studio_pipeline.pixels.frame import Frame, clipped_in_file, plan_scale
-from studio_pipeline.records.plan import Plan
-from studio_pipeline.subject.reading import Reading
+from benchmarks.goals import Result
+from benchmarks.sheets import write_sheet
+from studio_pipeline.geometry import Extent, Insets
 
-OURS = "ours"
+__all__ = ["case_of", "extend", "measure", "plan_extension"]
+
 _ASPECT = 0.8  # width over height of the whole set
 _CUT = 0.25
-_SEED = 1
+_SHEET_ISO = "1600"
+_GRADIENTS = ("linear", "quadratic", "two lights")
 
 
 def measure(bench: Bench) -> list[Score]:
-    """A row for each light and method, medians over the grains; then each grain, medians over the lights."""
-    extent = Extent(bench.quality_px, 2 * round(bench.quality_px * _ASPECT / 2))
+    """Rows for each kind of set, each ISO and all sets with every method; for each set ours alone, beside
+    the set set up anew; and gradients without noise, where a flat step would show.
+    """
+    found: dict[tuple[str, str], dict[str, Result]] = {}
+    for name in bench.chosen(sets.SETS):
+        for iso in (*sets.NOISY, *((sets.NO_NOISE,) if name in _GRADIENTS else ())):
+            case = case_of(name, iso, bench.quality_px)
+            found[name, iso] = _results(case, bench)
+    rows: list[Score] = []
+    noisy = [key for key in found if key[1] != sets.NO_NOISE]
+    for kind in sets.KINDS:
+        rows += _rows("by kind", kind, found, [key for key in noisy if sets.SETS[key[0]].kind == kind])
+    rows += _rows("by kind", "all", found, noisy)
+    for iso in sets.NOISY:
+        rows += _rows("by ISO", f"ISO {iso}", found, [key for key in noisy if key[1] == iso])
+    for name in dict.fromkeys(name for name, _ in noisy):
+        rows += _rows("by set", name, found, [key for key in noisy if key[0] == name], (OURS, AGAIN))
+    return rows + list(_gradients(found))
+
+
+def case_of(name: str, iso: str, long_edge_px: int) -> Case:
+    """A set as a case: half of its width is the base."""
+    extent = Extent(long_edge_px, 2 * round(long_edge_px * _ASPECT / 2))
     cut = round(_CUT * extent.width)
-    added = Insets(left=cut, right=cut)
-    found: dict[tuple[str, str, str], tuple[scores.Likeness, float]] = {}
-    for light in sets.LIGHTS:
-        for grain in sets.GRAINS:
-            made = sets.render(light, grain, extent)
-            for method, seconds, picture in _extended(made, added):
-                truth = to_8_bit(made.true)
-                found[light, grain, method] = (scores.likeness(truth, picture, added), seconds)
-    methods = (OURS, *EXTENDERS)
-    rows = [_row(f"{light} light", method, found, light=light) for light in sets.LIGHTS for method in methods]
-    return rows + [
-        _row(f"{grain} grain", method, found, grain=grain) for grain in sets.GRAINS for method in methods
-    ]
+    made, again = sets.render(name, iso, extent), sets.render(name, iso, extent, take=1)
+    base = slice(cut, extent.width - cut)
+    return Case(
+        name=f"{name}, ISO {iso}",
+        group=made.kind,
+        true=made.true,
+        seen=made.seen,
+        added=Insets(left=cut, right=cut),
+        reading=sets.true_reading(made.person[:, base].copy()),
+        person=made.person > 0,
+        again=again.true,
+        mends=sets.SETS[name].seen is not None,
+    )
 
 
-def _row(
-    pictures: str, method: str, found: dict[tuple[str, str, str], tuple[scores.Likeness, float]], **only: str
-) -> Score:
-    wanted = [
-        value
-        for (light, grain, by), value in found.items()
-        if by == method and only.get("light", light) == light and only.get("grain", grain) == grain
-    ]
-    return scores.summed_up("extension", pictures, method, [w[0] for w in wanted], [w[1] for w in wanted])
+def _results(case: Case, bench: Bench) -> dict[str, Result]:
+    given = list(answers(case, bench.gmic))
+    results = [Result(scores.likeness(case, one.codes), one.seconds, one.refused) for one in given]
+    if bench.sheets is not None and _SHEET_ISO in case.name:
+        write_sheet(bench.sheets, case, given, [result.likeness.patches for result in results])
+    return {answer.method: result for answer, result in zip(given, results, strict=True)}
 
 
-def _extended(made: sets.RenderedSet, added: Insets) -> Iterator[tuple[str, float, Picture]]:
-    """Each method's canvas, and the seconds it took."""
-    whole = Roi.of(Extent(*made.person.shape))
-    inner = Roi(added.top, added.left, whole.y1 - added.bottom, whole.x1 - added.right)
-    base = np.ascontiguousarray(made.true[inner.within(whole)])
-    started = time.perf_counter()
-    ours = extend(base, sets.true_reading(made.person[inner.within(whole)]), added)
-    yield OURS, time.perf_counter() - started, to_8_bit(ours)
-    shown = to_8_bit(base)
-    for method, peer in EXTENDERS.items():
-        started = time.perf_counter()
-        picture = peer(shown, added)
-        yield method, time.perf_counter() - started, picture
+def _rows(
+    table: str,
+    pictures: str,
+    found: dict[tuple[str, str], dict[str, Result]],
+    keys: list[tuple[str, str]],
+    only: tuple[str, ...] = (),
+) -> list[Score]:
+    if not keys:
+        return []
+    by_method = {method: [found[key][method] for key in keys] for method in found[keys[0]]}
+    return goals.rows(f"sets, {table}", pictures, by_method, goals.of_sets, only)
 
 
-def extend(base: Codes, reading: Reading, added: Insets) -> Codes:
-    """Our extension of sRGB codes, planned and rendered as for a master."""
-    frame = Frame(base, color.named("sRGB"), clipped_in_file(base))
-    plan = plan_extension(frame, reading, added)
-    canvas = stack.canvas_of([plan], frame.roi)
-    out = np.empty((canvas.extent.height, canvas.extent.width, 3), base.dtype)
-    stack.render_into(out, [plan], frame, reading, canvas)
-    return out
-
-
-def plan_extension(frame: Frame, reading: Reading, added: Insets) -> Plan:
-    """The plan for given pixels."""
-    sides = ExtendParams(top=added.top, left=added.left, bottom=added.bottom, right=added.right)
-    small = frame.at_scale(plan_scale(frame.extent))
-    return EXTEND_BACKGROUND.plan(small, reading, sides, _SEED)
-
-
-def to_8_bit(codes: Codes) -> Picture:
-    """As screens and peers have sRGB codes."""
-    srgb = color.named("sRGB")
-    return np.ascontiguousarray(color.convert(codes, srgb, srgb, 8), np.uint8)
+def _gradients(found: dict[tuple[str, str], dict[str, Result]]) -> Iterator[Score]:
+    """Each gradient without noise, a row a method."""
+    for (name, iso), results in found.items():
+        if iso != sets.NO_NOISE:
+            continue
+        for method, result in results.items():
+            one = result.likeness
+            values = {"lf": one.lf, "seam": one.seam, "flat run px": one.run_px}
+            yield Score("sets, no noise", f"{name}, no noise", method, dict(values), result.seconds)

@@ -34,17 +34,22 @@ class Figure:
         return {peer: self.seconds / seconds for peer, seconds in self.beside.items() if seconds > 0}
 
 
+Value = float | tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class Score:
-    """How near an extension came to what was really there; see ``scores``. Medians over ``pictures``."""
+    """What a method's new area is like: medians over ``pictures``; `docs/extension.md` explains the values.
+
+    ``goals``: which of the part's goals those values meet.
+    """
 
     part: str
     pictures: str
     method: str
-    low_frequency_error: float
-    texture: tuple[float, ...]
-    seam: float
+    values: dict[str, Value]
     seconds: float
+    goals: dict[str, bool] = field(default_factory=dict)
     note: str = ""
 
 
@@ -60,15 +65,25 @@ class Report:
         figures = [asdict(f) | {"ratios": f.ratios} for f in self.figures]
         return {"machine": self.machine, "figures": figures, "scores": [asdict(s) for s in self.scores]}
 
-    def show(self) -> None:
+    def show(self, markdown: bool = False) -> None:
+        """The tables on stdout: aligned, or as Markdown to be put into a document."""
+        put = _print_markdown if markdown else print_table
         print(", ".join(f"{key} {value}" for key, value in self.machine.items()))
         if self.figures:
-            print_table(
-                ["part", "what", "s", "wanted", "MB", "beside peers", "note"], list(map(_row, self.figures))
-            )
-        if self.scores:
-            header = ["part", "pictures", "method", "lf error", "texture by octave", "seam", "s", "note"]
-            print_table(header, list(map(_score_row, self.scores)))
+            header = ["part", "what", "s", "wanted", "MB", "beside peers", "note"]
+            put(header, [_row(figure) for figure in self.figures])
+        for part in dict.fromkeys(score.part for score in self.scores):
+            rows = [score for score in self.scores if score.part == part]
+            names = list(dict.fromkeys(name for score in rows for name in score.values))
+            header = [part, "method", *names, "goals met", "s", "note"]
+            put(header, [_score_row(score, names) for score in rows])
+
+
+def _print_markdown(header: list[str], rows: list[list[str]]) -> None:
+    filled = [i for i in range(len(header)) if any(row[i] for row in rows)]
+    print()
+    for row in (header, ["---"] * len(header), *rows):
+        print("| " + " | ".join(row[i].replace("|", "/") for i in filled) + " |")
 
 
 def machine() -> dict[str, Any]:
@@ -126,14 +141,22 @@ def _row(figure: Figure) -> list[str]:
     ]
 
 
-def _score_row(score: Score) -> list[str]:
+def _score_row(score: Score, names: list[str]) -> list[str]:
+    missed = [goal for goal, met in score.goals.items() if not met]
+    met = f"{len(score.goals) - len(missed)} of {len(score.goals)}"
     return [
-        score.part,
         score.pictures,
         score.method,
-        f"{score.low_frequency_error:.2f}",
-        " ".join(f"{ratio:.2f}" for ratio in score.texture),
-        f"{score.seam:.2f}",
-        f"{score.seconds:.2f}",
+        *(_shown(score.values.get(name)) for name in names),
+        (met + (f", not {', '.join(missed)}" if missed else "")) if score.goals else "",
+        f"{score.seconds:.2f}" if score.seconds else "",
         score.note,
     ]
+
+
+def _shown(value: Value | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return " ".join(map(_shown, value))
+    return "–" if value != value else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"

@@ -1,9 +1,10 @@
-"""The peers: LibRaw itself, OpenCV's inpainting, darktable; each does its own part only."""
+"""The peers: LibRaw itself, OpenCV's inpainting, G'MIC, darktable; each does its own part only."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,8 @@ Picture = NDArray[np.uint8]
 Extend = Callable[[Picture, Insets], Picture]
 
 HALF, AHD, DARKTABLE, TELEA, NS = "LibRaw half", "LibRaw AHD", "darktable-cli", "Telea", "Navier-Stokes"
+GMIC = "G'MIC"
+_GMIC_PATCHES = "[1],0,9,10,5,1,0,0"  # all scales, patches of 9, 10 iterations, blended over 5
 _RADIUS_PX = 5
 _CONTEXT_PX = 64
 _PATIENCE_S = 60.0
@@ -65,10 +68,12 @@ def darktable(raw: Path, scratch: Path) -> dict[str, float]:
     return {DARKTABLE: seconds[-1]}
 
 
-def inpainting(picture: Picture, added: Insets) -> tuple[dict[str, float], str]:
+def inpainting(
+    picture: Picture, added: Insets, patience_s: float = _PATIENCE_S
+) -> tuple[dict[str, float], str]:
     """Seconds of `cv2.inpaint` for the new area, 8 bit, with a strip of the picture beside it; and a note.
 
-    First at an eighth of the size; the full size only if that would not take minutes.
+    First at an eighth of the size; the full size only if that would not take longer than ``patience_s``.
     """
     strip = picture if added.top or added.bottom else _beside(picture, added)
     seconds, notes = {}, []
@@ -76,7 +81,7 @@ def inpainting(picture: Picture, added: Insets) -> tuple[dict[str, float], str]:
         small = cv2.resize(strip, None, fx=_TRIAL, fy=_TRIAL, interpolation=cv2.INTER_AREA)
         few = Insets(*(round(v * _TRIAL) for v in (added.top, added.left, added.bottom, added.right)))
         trial_s = timed(lambda s=small, f=few, k=flag: inpaint(s, f, k), 1) / _TRIAL**2  # type: ignore[misc]
-        if trial_s < _PATIENCE_S:
+        if trial_s < patience_s:
             seconds[name] = timed(lambda k=flag: inpaint(strip, added, k), 1)  # type: ignore[misc]
         else:
             seconds[name] = trial_s
@@ -93,12 +98,17 @@ def _beside(picture: Picture, added: Insets) -> Picture:
 
 def inpaint(picture: Picture, added: Insets, flag: int) -> Picture:
     """A picture with new area inpainted on its sides."""
+    canvas, mask = _with_mask(picture, added)
+    return np.asarray(cv2.inpaint(canvas, mask, _RADIUS_PX, flag), np.uint8)
+
+
+def _with_mask(picture: Picture, added: Insets) -> tuple[Picture, NDArray[np.uint8]]:
+    """The canvas, black where it is new, and 255 there."""
     sides = (added.top, added.bottom, added.left, added.right)
     canvas = cv2.copyMakeBorder(picture, *sides, cv2.BORDER_CONSTANT)
-    mask = cv2.copyMakeBorder(
-        np.zeros(picture.shape[:2], np.uint8), *sides, cv2.BORDER_CONSTANT, value=(255,)
-    )
-    return np.asarray(cv2.inpaint(canvas, mask, _RADIUS_PX, flag), np.uint8)
+    inside = np.zeros(picture.shape[:2], np.uint8)
+    mask = cv2.copyMakeBorder(inside, *sides, cv2.BORDER_CONSTANT, value=(255,))
+    return np.asarray(canvas, np.uint8), np.asarray(mask, np.uint8)
 
 
 def _padded(picture: Picture, added: Insets, how: int) -> Picture:
@@ -112,3 +122,19 @@ EXTENDERS: dict[str, Extend] = {
     "replicate": lambda picture, added: _padded(picture, added, cv2.BORDER_REPLICATE),
     "reflect": lambda picture, added: _padded(picture, added, cv2.BORDER_REFLECT_101),
 }
+
+
+def extenders(gmic: bool = True) -> dict[str, Extend]:
+    """Every way to new area, and G'MIC's patches where it is installed and wanted."""
+    return EXTENDERS | {GMIC: _match_patches} if gmic and shutil.which("gmic") else EXTENDERS
+
+
+def _match_patches(picture: Picture, added: Insets) -> Picture:
+    canvas, mask = _with_mask(picture, added)
+    with tempfile.TemporaryDirectory(prefix="studio-bench-") as folder:
+        paths = [str(Path(folder) / name) for name in ("picture.png", "mask.png", "out.png")]
+        cv2.imwrite(paths[0], canvas[..., ::-1])
+        cv2.imwrite(paths[1], mask)
+        command = ["gmic", "-v", "0", *paths[:2], "-inpaint_matchpatch[0]", _GMIC_PATCHES, "-o[0]", paths[2]]
+        subprocess.run(command, check=True, capture_output=True)
+        return np.ascontiguousarray(cv2.imread(paths[2], cv2.IMREAD_COLOR)[..., ::-1], np.uint8)

@@ -1,104 +1,104 @@
 """The same on real portraits: those in `extension/` of the folder that STUDIO_TEST_PICTURES names.
 
-Each picture is cropped at the left and right as far as the person's matte leaves room, and extended back by
-everything that a photographer's frame goes through: the crop's own subject, zones, plan and render.
+Each picture is cropped at the left and right as far as nobody is cut, and extended back by everything that a
+photographer's frame goes through: the crop's own subject, zones, plan and render.
 """
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks import scores
+from benchmarks import goals, scores
 from benchmarks.bench import Bench
-from benchmarks.extension import OURS, extend
+from benchmarks.cases import Case, answers
 from benchmarks.figures import Score
-from benchmarks.peers import EXTENDERS, Picture
+from benchmarks.goals import Result
+from benchmarks.peers import Picture
+from benchmarks.sheets import write_sheet
 from studio_pipeline import subject
 from studio_pipeline.geometry import Insets
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.frame import Frame, clipped_in_file, plan_scale
 from studio_pipeline.subject.reading import Reading
 
-_ENDINGS = (".png", ".jpg", ".jpeg")
-_MOST_CUT, _LEAST_CUT = 0.25, 0.07  # of the width: at each side, and together
-_ROOM = 0.03  # of the width, left between the person and the cut
-_TOUCHED = 0.01  # of a column's height: less of the matte is a stray hair
+_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+_CUTS = (0.25, 0.21, 0.17, 0.13, 0.10, 0.07)  # of the width, the widest that leaves everybody whole
+_LEAST_CUT = 0.07  # of the width, both sides together
+_PERSON = 0.3  # of the segmentation, which is to be sure where it says nobody
+_IN_THE_WAY, _CUT_OFF = 0.005, 0.02  # of the pixels at the cut, and beyond it
 
 
 def measure(bench: Bench) -> list[Score]:
     """A row for each method, medians over the portraits; nothing where no pictures are named."""
-    found: dict[str, list[tuple[scores.Likeness, float]]] = {}
-    refused = 0
-    for true, added in _cropped(bench.quality_px):
-        base = np.ascontiguousarray(true[:, added.left : true.shape[1] - added.right])
-        for method, make in {OURS: _ours, **EXTENDERS}.items():
-            started = time.perf_counter()
-            picture = make(base, added)
-            seconds = time.perf_counter() - started
-            if picture.shape != true.shape:
-                refused += 1
-                picture = EXTENDERS["replicate"](base, added)
-            found.setdefault(method, []).append((scores.likeness(true, picture, added), seconds))
-    note = f"{refused} refused, scored as replicate" if refused else ""
-    return [
-        scores.summed_up(
-            "portraits",
-            f"{len(made)} portraits",
-            method,
-            [likeness for likeness, _ in made],
-            [seconds for _, seconds in made],
-            note if method == OURS else "",
-        )
-        for method, made in found.items()
-    ]
+    found: dict[str, list[Result]] = {}
+    for case in cases(bench):
+        given = list(answers(case, bench.gmic))
+        likenesses = [scores.likeness(case, answer.codes) for answer in given]
+        for answer, likeness in zip(given, likenesses, strict=True):
+            result = Result(likeness, answer.seconds, answer.refused)
+            found.setdefault(answer.method, []).append(result)
+        if bench.sheets is not None:
+            write_sheet(bench.sheets, case, given, [likeness.patches for likeness in likenesses])
+    if not found:
+        return []
+    count = len(next(iter(found.values())))
+    return goals.rows("portraits", f"{count} portraits", found, goals.of_portraits)
 
 
-def _ours(base: Picture, added: Insets) -> Picture:
-    """A canvas of another size where a side is refused. The seconds include reading the subject."""
-    return np.asarray(extend(base, _read(base), added), np.uint8)
-
-
-def _read(picture: Picture) -> Reading:
-    frame = Frame(picture, color.named("sRGB"), clipped_in_file(picture))
-    return subject.read_subject(frame.at_scale(plan_scale(frame.extent)), frame.extent)
-
-
-def _cropped(long_edge_px: int) -> Iterator[tuple[Picture, Insets]]:
-    """Every portrait with room beside the person, and how much of it is cut off."""
+def cases(bench: Bench) -> Iterator[Case]:
+    """Every portrait with room beside the person."""
     named = os.environ.get("STUDIO_TEST_PICTURES")
     folder = Path(named) / "extension" if named else None
     if folder is None or not folder.is_dir():
         return
-    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in _ENDINGS):
-        picture = _load(path, long_edge_px)
-        room = _room(_read(picture).matte > 127)
-        cut = [round(min(_MOST_CUT, share) * picture.shape[1]) for share in room]
-        if sum(cut) >= _LEAST_CUT * picture.shape[1]:
-            yield picture, Insets(left=cut[0], right=cut[1])
+    paths = {p.stem: p for p in sorted(folder.iterdir()) if p.suffix.lower() in _ENDINGS}
+    for name in bench.chosen(paths):
+        true = _load(paths[name], bench.quality_px)
+        added = free_cut(true)
+        if added.left + added.right >= _LEAST_CUT * true.shape[1]:
+            base = np.ascontiguousarray(true[:, added.left : true.shape[1] - added.right])
+            yield Case(name, "portraits", true, true, added, read(base))
+
+
+def read(picture: Picture) -> Reading:
+    """Who is where, as the pipeline sees it."""
+    frame = Frame(picture, color.named("sRGB"), clipped_in_file(picture))
+    return subject.read_subject(frame.at_scale(plan_scale(frame.extent)), frame.extent)
+
+
+def free_cut(picture: Picture) -> Insets:
+    """How much can be cut off the left and the right without cutting or removing anybody."""
+    from studio_pipeline.subject.detectors import shared
+
+    person = shared().person(picture)["general"] > _PERSON
+    return Insets(left=_free_px(person), right=_free_px(person[:, ::-1]))
+
+
+def _free_px(person: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> int:
+    width = person.shape[1]
+    for share in _CUTS:
+        cut = int(width * share) // 2 * 2
+        beside = person[:, max(0, cut - 4) : cut + max(4, width // 100)]
+        if beside.mean() <= _IN_THE_WAY and person[:, :cut].mean() <= _CUT_OFF:
+            return cut
+    return 0
 
 
 def _load(path: Path, long_edge_px: int) -> Picture:
+    """8-bit sRGB with even sides, reduced to the long edge."""
     from PIL import Image
 
     with Image.open(path) as image:
         picture = np.asarray(image.convert("RGB"), np.uint8)
     scale = long_edge_px / max(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _room(person: NDArray[np.bool_]) -> tuple[float, float]:
-    """Shares of the width at the left and right that hold nobody."""
-    touched = np.flatnonzero(person.mean(axis=0) > _TOUCHED)
-    if not len(touched):
-        return _MOST_CUT, _MOST_CUT
-    width = person.shape[1]
-    return max(0.0, touched[0] / width - _ROOM), max(0.0, 1 - (touched[-1] + 1) / width - _ROOM)
+    if scale < 1:
+        picture = np.asarray(
+            cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
+    height, width = picture.shape[:2]
+    return np.ascontiguousarray(picture[: height // 2 * 2, : width // 2 * 2])

@@ -1,14 +1,19 @@
-"""Rendered sets whose every pixel is known: a sitter before paper, under four lights, with three grains."""
+"""Rendered sets whose every pixel is known: a sitter before a backdrop, without noise or at three ISO levels.
+
+Nothing is random: the same name, noise, size and take give the same 16-bit codes. Another ``take`` is the
+same set set up anew: light and lines as they were, clouds, strokes, fibres, folds and noise drawn again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import backdrops
+from benchmarks.backdrops import Backdrop, Light, View
 from studio_pipeline.demo import sitter
 from studio_pipeline.geometry import Extent
 from studio_pipeline.pixels.color import Codes
@@ -18,87 +23,130 @@ from studio_pipeline.records.subject import SubjectRecord
 from studio_pipeline.subject.reading import Reading
 from studio_pipeline.versions import deciding_versions
 
-Light = NDArray[np.float32]
+PLAIN, TEXTURED, STRUCTURED, CLIPPED, EDGED = (
+    "plain",
+    "textured",
+    "structured",
+    "clipped white",
+    "paper's edge",
+)
 
-GRAINS = {"no": 0.0, "fine": 0.006, "strong": 0.025}
-"""Deviation of the noise in tone (the square root of light), in which photon noise is alike everywhere."""
 
-_SITTER_WIDTH = 0.42
-_SEED = 11
-_PAPER = np.array([0.30, 0.295, 0.30], np.float32)
+@dataclass(frozen=True)
+class Set:
+    """``seen``: what the camera sees where that is not what the client is to get (``backdrop``)."""
+
+    kind: str
+    backdrop: Backdrop
+    seen: Backdrop | None = None
+    sitter_width: float = 0.42
+
+
+SETS: dict[str, Set] = {
+    "linear": Set(PLAIN, backdrops.linear),
+    "quadratic": Set(PLAIN, backdrops.quadratic),
+    "two lights": Set(PLAIN, backdrops.two_lights),
+    "muslin": Set(TEXTURED, backdrops.muslin),
+    "paper": Set(TEXTURED, backdrops.paper),
+    "painted canvas": Set(TEXTURED, backdrops.painted_canvas),
+    "floor + wall": Set(STRUCTURED, backdrops.floor_and_wall),
+    "slanted floor": Set(STRUCTURED, backdrops.slanted_floor),
+    "curtain": Set(STRUCTURED, backdrops.curtain),
+    "panel wall": Set(STRUCTURED, backdrops.panel_wall),
+    "clipped white": Set(CLIPPED, backdrops.clipped_white),
+    "narrow paper": Set(EDGED, backdrops.wide_paper, backdrops.narrow_paper, 0.26),
+}
+KINDS = tuple(dict.fromkeys(one.kind for one in SETS.values()))
+
+NO_NOISE = "none"
+ISO: dict[str, tuple[float, float]] = {
+    NO_NOISE: (0.0, 0.0),
+    "100": (1 / 60_000, 5e-5),
+    "1600": (1 / 3_750, 6e-4),
+    "6400": (1 / 940, 2e-3),
+}
+"""Variance of the shot noise over light (one over the electrons at full scale), and the read noise, of it."""
+
+NOISY = tuple(iso for iso in ISO if iso != NO_NOISE)
+_NOISE_STREAM = 11
 
 
 @dataclass(frozen=True, eq=False)
 class RenderedSet:
-    """``true``: codes of the whole set, uint16 sRGB. ``person``: her coverage, ``(h, w)``, 0..1."""
+    """Codes of the whole canvas, uint16 sRGB: ``true`` as it should be, ``seen`` as the camera has it.
 
+    ``person``: her coverage, ``(h, w)``, 0..1.
+    """
+
+    name: str
+    kind: str
     true: Codes
+    seen: Codes
     person: Light
 
 
-def _linear(y: Light, x: Light) -> Light:
-    return np.asarray(1.15 - 0.7 * x + 0.15 * y, np.float32)
+def render(name: str, iso: str, extent: Extent, take: int = 0) -> RenderedSet:
+    """A set with its sitter at the bottom of the middle."""
+    made = SETS[name]
+    view = View.of(extent.height, extent.width, take)
+    person = np.zeros((extent.height, extent.width), np.float32)
+    true = _photographed(made, made.backdrop, iso, view, person)
+    seen = true if made.seen is None else _photographed(made, made.seen, iso, view, person)
+    return RenderedSet(name, made.kind, true, seen, person)
 
 
-def _quadratic(y: Light, x: Light) -> Light:
-    return np.asarray(1.1 - 1.3 * (x - 0.42) ** 2 - 0.8 * (y - 0.35) ** 2, np.float32)
+def _photographed(made: Set, backdrop: Backdrop, iso: str, view: View, person: Light) -> Codes:
+    """Codes of one shot; ``person`` is filled in."""
+    picture = backdrop(view)
+    _put_sitter(picture, person, made.sitter_width)
+    _put_noise(picture, iso, view)
+    return _srgb16(picture)
 
 
-def _two_lamps(y: Light, x: Light) -> Light:
-    """Two small sources before the paper, each falling off as cos^4, over even fill."""
-
-    def lamp(at_y: float, at_x: float, distance: float) -> Light:
-        return np.asarray((1 + ((y - at_y) ** 2 + (x - at_x) ** 2) / distance**2) ** -2, np.float32)
-
-    return np.asarray(0.75 * lamp(0.2, 0.15, 0.7) + 0.5 * lamp(0.5, 0.7, 0.35) + 0.15, np.float32)
-
-
-def _mottle(y: Light, x: Light) -> Light:
-    """The two lamps on painted muslin: soft clouds of three sizes."""
-    rng = np.random.default_rng(_SEED)
-    size = (x.shape[1], y.shape[0])
-    clouds = np.ones((size[1], size[0]), np.float32)
-    for cells, depth in ((4, 0.06), (10, 0.05), (24, 0.035)):
-        coarse = rng.standard_normal((cells, cells), np.float32)
-        clouds += depth * np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC), np.float32)
-    return _two_lamps(y, x) * clouds
-
-
-LIGHTS: dict[str, Callable[[Light, Light], Light]] = {
-    "linear": _linear,
-    "quadratic": _quadratic,
-    "two lamps'": _two_lamps,
-    "mottled": _mottle,
-}
-
-
-def render(light: str, grain: str, extent: Extent) -> RenderedSet:
-    """A set with its sitter at the bottom of the middle; ``y`` and ``x`` run in heights of the picture."""
-    y = ((np.arange(extent.height, dtype=np.float32) + 0.5) / extent.height)[:, None]
-    x = ((np.arange(extent.width, dtype=np.float32) + 0.5) / extent.height)[None, :]
-    picture = LIGHTS[light](y, x)[..., None] * _PAPER
-    scale = min(sitter.LARGEST_SCALE, _SITTER_WIDTH * extent.width / sitter.SIZE_PX)
+def _put_sitter(picture: Light, person: Light, width: float) -> None:
+    scale = min(sitter.LARGEST_SCALE, width * person.shape[1] / sitter.SIZE_PX)
     hers, coverage = sitter.at_scale(scale)
     rows, columns = coverage.shape
-    left = (extent.width - columns) // 2
-    person = np.zeros((extent.height, extent.width), np.float32)
+    left = (person.shape[1] - columns) // 2
     person[-rows:, left : left + columns] = coverage
     part = picture[-rows:, left : left + columns]
     part += coverage[..., None] * (hers - part)
-    noise = np.random.default_rng(_SEED).standard_normal(picture.shape, np.float32)
-    root = np.sqrt(np.maximum(picture, 0)) + np.float32(GRAINS[grain]) * noise
-    return RenderedSet(_srgb16(np.clip(root, 0, 1) ** 2), person)
+
+
+def _put_noise(picture: Light, iso: str, view: View) -> None:
+    """Shot and read noise of a Bayer sensor, correlated between pixels as bilinear demosaicing does it."""
+    shot, read = (np.float32(value) for value in ISO[iso])
+    if iso == NO_NOISE:
+        return
+    noise = view.chance(_NOISE_STREAM).standard_normal(view.shape, np.float32)
+    for channel in range(3):
+        light = np.maximum(picture[..., channel], 0)
+        sensed = noise * np.sqrt(shot * light + read * read)
+        mosaic = np.zeros_like(sensed)
+        for y, x in _BAYER[channel]:
+            mosaic[y::2, x::2] = sensed[y::2, x::2]
+        kernel = _GREEN if channel == 1 else _RED_BLUE
+        picture[..., channel] += cv2.filter2D(mosaic, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
+
+
+_BAYER = (((0, 0),), ((0, 1), (1, 0)), ((1, 1),))
+_GREEN = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
+_RED_BLUE = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 4
 
 
 def _srgb16(light: Light) -> Codes:
-    """Linear sRGB as 16-bit codes, by IEC 61966-2-1."""
-    shown = np.where(
-        light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
-    )
-    return np.asarray(np.rint(np.clip(shown, 0, 1) * 65535), np.uint16)
+    """Linear sRGB as 16-bit codes, by IEC 61966-2-1, a band of rows at a time."""
+    out = np.empty(light.shape, np.uint16)
+    for start in range(0, light.shape[0], 512):
+        band = np.clip(light[start : start + 512], 0, 1)
+        shown = np.where(
+            band <= 0.0031308, 12.92 * band, 1.055 * np.maximum(band, 0.0031308) ** (1 / 2.4) - 0.055
+        )
+        out[start : start + 512] = np.rint(shown * 65535)
+    return out
 
 
-def true_reading(person: Light) -> Reading:
+def true_reading(person: NDArray[np.float32]) -> Reading:
     """The true zones, so that the extension alone is scored."""
     covered = person > 0.01
     zones = np.full(person.shape, int(Zone.BACKDROP), np.uint8)
