@@ -22,6 +22,10 @@ Tone = NDArray[np.float32]
 Floats = NDArray[np.float32]
 _BLOCK_PX = 128
 _SLOPE_CELLS = 10  # how far the border's own slope is read, and how far it reaches
+# In tone squared: an extrapolated slope has to earn its place.
+_PRIOR = np.array([1e-5, 1.5e-5, 1.5e-5, 2.5e-5, 2e-5])
+_LEAST_TRIED, _LEAST_HELD = 0.55, 0.35  # of the width wanted; of a strip that is tried
+_STEEPER, _LEAST_SLOPE = 2.0, 5e-4  # of the slope that is seen at the border; tone a cell
 _WIDER = 0.35  # what is seen at the border says less of one place the farther away it is
 _TUKEY = 4.685  # 95% efficiency under Gaussian noise (Huber & Ronchetti 2009, 7.8)
 
@@ -179,20 +183,31 @@ def continue_left(cells: Tone, weights: NDArray[np.float32], count: int) -> Tone
     it has there. How much each is believed is measured: each is asked to predict a strip that is visible,
     from the part beside it.
     """
-    columns = cells.shape[1]
-    strip = int(np.clip(count, 2, max(2, columns // 3)))
-    # A prior, in tone squared: an extrapolated slope has to earn its place.
-    errors = np.array([4e-5, 6e-5, 6e-5, 1e-4, 8e-5])
-    if columns >= 3 * strip:
-        rest = weights[:, strip:]
-        held = (weights[:, :strip] > 0.3) & (_border_weight(rest) > 0.3)[:, None]
-        if held.sum() >= 8 and (rest > 0.3).sum() >= 24:
-            guesses = _predict_left(cells[:, strip:], rest, strip)
-            for k, guess in enumerate(guesses):
-                errors[k] += float(((guess - cells[:, :strip])[held] ** 2).mean())
+    errors = _PRIOR + _tried(cells, weights, count)
     belief = errors**-3 / (errors**-3).sum()
     guesses = _predict_left(cells, weights, count)
     return np.asarray(sum(b * g for b, g in zip(belief, guesses, strict=True)), np.float32)
+
+
+def _tried(cells: Tone, weights: NDArray[np.float32], count: int) -> NDArray[np.float64]:
+    """Each predictor's squared error, as it would be ``count`` columns away; all 0 where too little is seen.
+
+    From strips of several widths, the widest at least half as wide as what is wanted: how light goes on over
+    a few cells says nothing of where it is after many.
+    """
+    columns = weights.shape[1]
+    errors: list[NDArray[np.float64]] = []
+    for share in (1.0, 0.75, 0.5, 0.25, 0.125):
+        strip = max(2, round(share * min(count, columns // 3)))
+        rest = weights[:, strip:]
+        held = (weights[:, :strip] > 0.3) & (_border_weight(rest) > 0.3)[:, None] if rest.size else rest > 0
+        too_far = not errors and strip < _LEAST_TRIED * count
+        if too_far or columns < 3 * strip or held.mean() < _LEAST_HELD or (rest > 0.3).sum() < 24:
+            continue
+        guesses = _predict_left(cells[:, strip:], rest, strip)
+        away = [float(np.square(guess - cells[:, :strip])[held].mean()) for guess in guesses]
+        errors.append(np.array(away) * (count / strip) ** 2)
+    return np.mean(errors, axis=0) if errors else np.zeros(len(_PRIOR))
 
 
 def _predict_left(cells: Tone, weights: NDArray[np.float32], count: int) -> list[Tone]:
@@ -204,6 +219,7 @@ def _predict_left(cells: Tone, weights: NDArray[np.float32], count: int) -> list
     away = np.arange(count, 0, -1)[None, :, None]
     fading = _SLOPE_CELLS * (1 - np.exp(-away / _SLOPE_CELLS))
     there = (_border_weight(weights) > 0.3)[:, None]
+    steepest = _STEEPER * np.abs(_border_slope(cells[:, :near], weights[:, :near])) + _LEAST_SLOPE
     for order in (1, 2):
         surface = fit_surface(cells, weights, order, Roi(0, -count, rows, near))
         rise = surface[:, :count] - surface[:, count : count + 1]
@@ -215,8 +231,20 @@ def _predict_left(cells: Tone, weights: NDArray[np.float32], count: int) -> list
             # The border's colour is a mean over some cells; this brings it to the outermost one.
             outermost = np.where(there, seen[:, 0] - _near_border(seen, weights), 0)
             sigma = max(3.0, rows / 10)
-            out.append(flat + np.clip(fall + _blurred(outermost, sigma)[:, None], -0.25, 0.25))
+            fall = _no_steeper(fall, steepest) + _blurred(outermost, sigma)[:, None]
+            out.append(flat + np.clip(fall, -0.25, 0.25))
     return out
+
+
+def _no_steeper(fall: Tone, steepest: Tone) -> Tone:
+    """``fall`` ``(rows, count, 3)``, 0 at the border at its right, with no step larger than ``steepest``
+    ``(rows, 3)``: a surface that fits well where it is seen may dive where it is not.
+    """
+    outwards = fall[:, ::-1]
+    steps = np.diff(outwards, axis=1, prepend=np.float32(0))
+    return np.asarray(
+        np.cumsum(np.clip(steps, -steepest[:, None], steepest[:, None]), axis=1)[:, ::-1], np.float32
+    )
 
 
 def _border_slope(cells: Tone, weights: NDArray[np.float32]) -> Tone:
