@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 Labels = NDArray[np.intp]
 
 _UNITS = 200  # capacities are integers: one unit is 1/200 of a cost of 1
-_STEP = 0.06  # a cut costs something even between copies that agree
+_STEP = 0.03  # a cut costs something even between copies that agree
 
 
 @dataclass(frozen=True, eq=False)

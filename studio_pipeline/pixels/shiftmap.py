@@ -26,10 +26,11 @@ Shift = tuple[int, int]
 _STRIP = 5  # columns beside the border that a copy has to agree with
 _PER_BAND = 5
 _MOST_SHIFTS, _MOST_SUMS = 44, 36
-_UP_AND_DOWN = 1 / 6  # of the height: how far a copy may come from above or below
+_UP_AND_DOWN = 1 / 3  # of the height: how far a copy may come from above or below
 _CAP = 6.0  # two unrelated places differ by 2, and a cut lies between two of them
 _NOTHING = 1.2  # what a node without a copy costs
 _SLANT = 0.1
+_SEAM = 3.0  # how much more a break at the border counts than one farther out
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +154,7 @@ def _label(where: Scene, depth: int, shifts: list[Shift]) -> NDArray[np.intp]:
         along = cv2.blur(_disagreement(where, dy, dx)[:, None], (1, 5), borderType=cv2.BORDER_REPLICATE)
         slant = _SLANT * abs(dy) / where.clean.shape[0]
         alone[k] = slant
-        alone[k, :, -1] += along[:, 0]
+        alone[k, :, -1] += _SEAM * along[:, 0]
         alone[k][~allowed] = np.inf
         start[k] = np.where(allowed, slant + along, np.inf)
     return expand(Problem(views, alone, _CAP), np.argmin(start, axis=0))

@@ -24,6 +24,7 @@ _LEAST_CELLS = 12  # of backdrop, and along the picture: fewer have no structure
 _WHOLE = 0.9  # of a cell has to be clean
 _STRIP_CELLS = 1.5  # beside the border: what a copy is aligned by
 _REACH_CELLS = 0.75
+_RELUCTANCE = np.float32(0.02)  # of the difference there is, by the square of a move in pixels
 _MOST_PATCHES = 48
 _BLEND_SIGMA_CELLS = 1.2
 _BORDER = -2  # in the list of what a label meets
@@ -176,6 +177,7 @@ def _best_move(
         weight = np.repeat(part[..., None], 3, axis=2).astype(np.float32)
         there, wanted = (np.ascontiguousarray(fine[roi.within(whole)]) for roi in (around, shown))
         total += cv2.matchTemplate(there, wanted, cv2.TM_SQDIFF, mask=weight)
-    total += np.float32(1e-4) * total.max() * (away[:, None] + away[None, :])
+    # On a calm wall nothing says where, and grain would: a move has to be worth it.
+    total += _RELUCTANCE * total[reach, reach] * (away[:, None] + away[None, :])
     y, x = np.unravel_index(int(np.argmin(total)), total.shape)
     return np.array([int(y) - reach, int(x) - reach], np.int64)
