@@ -75,9 +75,17 @@ def test_a_tile_shown_before_approval_is_the_delivered_pixels(finished: Finished
     reading = load_reading(products.reading(reading_key(entry.base_key, None)))
     with shoots.opened(session) as catalog:
         proposal = catalog.proposal(entry.proposal_hash)
+    beside = {
+        role: stages.beside_of(session, one, deciding_versions())
+        for plan in proposal.active
+        for role, key in plan.sources.items()
+        for one in finished.entries.values()
+        if one.base_key == key
+    }
+    sources = stages.sources_of(proposal.active, beside, half=False)
     canvas = proposal.canvas
     for tile in list(canvas.tiles(301))[::3]:
-        shown = stack.render(proposal.active, frame, reading, tile)
+        shown = stack.render(proposal.active, frame, reading, tile, sources)
         np.testing.assert_array_equal(shown, delivered[tile.within(canvas)])
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from studio_pipeline.edits.extension.body import Copies, Extension, Side
 from studio_pipeline.edits.extension.turns import turn, turn_back
 from studio_pipeline.geometry import Roi
-from studio_pipeline.pixels import border, light, texture
+from studio_pipeline.pixels import blocks, border, light, texture
 from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.light import LightGrid, Tone
@@ -38,15 +38,22 @@ class Drawing:
         rows = body.pieces.array()
         self.pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in rows]
         self.gain = _grain_gain(body, base) if base.bits == 8 else np.ones(3, np.float32)
+        self.gridded = base.bits == 8 and base.scale == 1 and _shows_grid(body, base)
         self.copied = [(side.name, side.copies) for side in body.sides if side.copies is not None]
         self.octaves = {side.name: self._difference(side) for side in body.sides}
 
     def residual(self, part: Roi) -> Tone:
         return light.to_tone(self.base.linear(part)) - self.light.at(part, self.base.scale)
 
+    def _tone(self, part: Roi) -> Tone:
+        def read(roi: Roi) -> Tone:
+            return light.to_tone(self.base.linear(roi))
+
+        return blocks.without_grid(read, part, self.base.roi) if self.gridded else read(part)
+
     def grain(self, part: Roi) -> Tone:
         """What is copied: the residual, of the empty set where there is one and it reaches."""
-        residual = self.residual(part)
+        residual = self._tone(part) - self.light.at(part, self.base.scale)
         if self.empty is not None:
             linear, reaches = self.empty(part)
             theirs = light.to_tone(linear) - self.light.at(part, self.base.scale)
@@ -113,6 +120,12 @@ def _grain_gain(body: Extension, base: Frame) -> NDArray[np.float32]:
     rounding = 20 / 12  # the energy of a Laplacian is 20 times the variance of white noise
     kept = 1 - rounding / np.maximum(np.median(energies, axis=0), rounding)
     return np.asarray(np.sqrt(np.maximum(kept, _LEAST_KEPT)), np.float32)
+
+
+def _shows_grid(body: Extension, base: Frame) -> bool:
+    """Whether a JPEG's blocks can be seen beside any border."""
+    strips = (turn(base.codes, side.name)[:, :_BESIDE_PX].astype(np.float32) for side in body.sides)
+    return any(blocks.shows(strip) for strip in strips)
 
 
 def _near(side: str, base: Roi, reach_px: int) -> Roi:

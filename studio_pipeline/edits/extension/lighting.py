@@ -20,6 +20,8 @@ from studio_pipeline.pixels.light import LightGrid, Tone
 from studio_pipeline.pixels.masks import Mask
 
 _CELLS = 120  # along the picture's long edge
+_OUTSTANDING, _LEAST_OUTSTANDING = 4.0, 0.02  # in spreads, and in tone
+_THING_SHARE = 0.02  # of all cells
 _LEAST_PX = 3  # of a cell, at plan scale
 CALM_CELLS, BUSY_CELLS = 1.4, 4.0  # sigmas: what is wider is light; what is narrower is texture, or structure
 
@@ -37,16 +39,20 @@ def cell_px(long_edge_px: int) -> int:
     return max(_LEAST_PX, round(long_edge_px / _CELLS))
 
 
-def read(tone: Tone, away: Mask, usable: Mask, smooth_cells: float) -> Cells:
+def read(tone: Tone, away: Mask, usable: Mask, smooth_cells: float, without_things: bool = False) -> Cells:
     """The picture's light.
 
     Args:
         tone: ``(h, w, 3)``.
         away: backdrop that may be read; ``usable``: that without what is clipped.
         smooth_cells: sigma, in cells, below which a change is not light.
+        without_things: leave out cells that a light over all the others does not explain: lettering on a
+            wall would be a stain beside it.
     """
     cell = cell_px(max(away.shape))
     cells, weights = light.read_cells(tone, usable, cell)
+    if without_things:
+        weights = _explained(cells, weights)
     cells = _smoothed(cells, weights, smooth_cells)
     surface = light.fit_surface(cells, weights, 2, Roi.of(Extent(*weights.shape)))
     filled = light.fill_unseen(cells, weights, surface)
@@ -87,6 +93,21 @@ def on_canvas(values: Tone, counts: dict[str, int], cell_master_px: float) -> Li
     """Continued cells, placed so that the picture's first one lies at its corner."""
     top, left = counts.get("top", 0), counts.get("left", 0)
     return LightGrid(values, (0.5 - top) * cell_master_px, (0.5 - left) * cell_master_px, cell_master_px)
+
+
+def _explained(cells: Tone, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``weights``, 0 where a cell stands far out of the light of most others; as they are where none is."""
+    surface = light.fit_surface(cells, weights, 2, Roi.of(Extent(*weights.shape)))
+    apart = np.abs(cells - surface).max(axis=2)
+    seen = weights > 0
+    limit = _OUTSTANDING * 1.4826 * float(np.median(apart[seen])) + _LEAST_OUTSTANDING if seen.any() else 0.0
+    odd = (seen & (apart > limit)).astype(np.uint8)
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(odd, connectivity=8)
+    small = boxes[:, cv2.CC_STAT_AREA] < _THING_SHARE * weights.size  # larger ones are the set: its floor
+    small[0] = False
+    things = small[labels] if count > 1 else np.zeros(weights.shape, np.bool_)
+    few = np.count_nonzero(things) < 0.5 * np.count_nonzero(seen)
+    return np.where(things, 0, weights).astype(np.float32) if few else weights
 
 
 def _smoothed(cells: Tone, weights: NDArray[np.float32], sigma: float) -> Tone:

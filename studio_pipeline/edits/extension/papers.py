@@ -7,6 +7,7 @@ import math
 from studio_pipeline.edits.extension.turns import turn
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels import kinds, light, paper
+from studio_pipeline.pixels.blocks import BLOCK_PX
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone
 from studio_pipeline.subject.reading import Reading
@@ -26,7 +27,8 @@ def inside_paper(frame: Frame, away: Mask, reading: Reading) -> tuple[Roi, tuple
         found = paper.edge_at_left(*(turn(v, side) for v in (steps.steep, steps.tensor, steps.known)))
         if found is None:
             continue
-        cut = math.ceil(found * master.width / steps.known.shape[1])
+        # In whole blocks, so that what is left of a JPEG starts with one.
+        cut = BLOCK_PX * math.ceil(found * master.width / steps.known.shape[1] / BLOCK_PX)
         strip = turn(reading.zones, side)[:, : cut + math.ceil(2 / frame.scale)]
         if (strip == Zone.BACKDROP).all():
             outside[side] = cut

@@ -111,7 +111,7 @@ class _Seen:
         them becomes part of new area's light, so that copies are joined softly at that size.
         """
         fine = lighting.read(self.tone, self.away, self.away, lighting.CALM_CELLS)
-        coarse = lighting.read(self.tone, self.away, self.away, lighting.BUSY_CELLS)
+        coarse = lighting.read(self.tone, self.away, self.away, lighting.BUSY_CELLS, without_things=True)
         pitch = fine.cell / self.scale
         counts = lighting.new_cells(self.added, pitch)
         scenes = [side for side, what in kind.items() if what in (Kind.STRUCTURED, Kind.ENVIRONMENT)]
