@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +21,7 @@ from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask
 
 Residual = Callable[[Roi], Tone]
-_NEAR = 2.0  # windows from the border: where sources are looked for first
+_NEAR = 5.0  # windows from the border: where sources are looked for first
 _OVER_PX = 3  # into the picture; rounding at another scale moves a piece by one
 
 
@@ -110,11 +111,11 @@ def clean_windows(clean: Mask, window: Extent, stride: int) -> NDArray[np.int64]
     height, width = clean.shape
     if window.height > height or window.width > width:
         return np.empty((0, 2), np.int64)
-    bad = np.zeros((height + 1, width + 1), np.int64)
-    bad[1:, 1:] = np.cumsum(np.cumsum(~clean, axis=0), axis=1)
-    h, w = window.height, window.width
-    dirty = bad[h:, w:] - bad[:-h, w:] - bad[h:, :-w] + bad[:-h, :-w]
-    places = np.argwhere(dirty[::stride, ::stride] == 0) * stride
+    bad = cv2.integral((~clean).view(np.uint8), sdepth=cv2.CV_32S)
+    y, x = np.arange(0, height - window.height + 1, stride), np.arange(0, width - window.width + 1, stride)
+    top, bottom = bad[y], bad[y + window.height]
+    dirty = bottom[:, x + window.width] - top[:, x + window.width] - bottom[:, x] + top[:, x]
+    places = np.argwhere(dirty == 0) * stride
     return np.asarray(places, np.int64)
 
 
@@ -193,10 +194,10 @@ def _best(
     along, across = (down, right) if beside else (right, down)
     across = np.abs(across) - np.abs(across).min()
     likely = np.exp(-0.5 * (along / (1.5 * size)) ** 2 - 0.5 * (across / (_NEAR * size)) ** 2)
-    likely = likely / (1 + 4 * used) + 1e-9
-    picks = rng.choice(len(places), size=min(24, len(places)), replace=False, p=likely / likely.sum())
+    likely = likely / (1 + used) ** 3 + 1e-9
+    picks = rng.choice(len(places), size=min(16, len(places)), replace=False, p=likely / likely.sum())
     costs = np.empty(len(picks))
-    thin = max(1, size // 48)  # agreement shows on every few pixels as well as on all
+    thin = max(1, size // 32)  # agreement shows on every few pixels as well as on all
     wanted, known_part = drawn[at][::thin, ::thin], seen[::thin, ::thin]
     for k, index in enumerate(picks):
         y, x = places[index]
