@@ -55,6 +55,9 @@ class ExtendParams(Record):
         False,
         description="Where narrow paper ends inside the frame, put paper in place of what lies outside it.",
     )
+    blend_px: int = Field(
+        0, ge=0, le=512, description="Master pixels of backdrop inside the border that fade into the new."
+    )
     most: float = Field(1.0, gt=0, le=8, description="New width over the picture's, a side, without a note.")
 
     @field_validator("aspect")
@@ -144,7 +147,7 @@ class ExtendBackground:
             return extension.Drawing(chosen, papers.cropped(base, inside), read_empty)
 
         def paint(roi: Roi) -> Patch:
-            if inside.contains(roi):
+            if inside.grown(-round(chosen.blend_px * base.scale)).contains(roi):
                 return nothing(roi)
             return Patch(*drawing().draw(roi.shifted(-inside.y0, -inside.x0)), dither=dither)
 
@@ -167,8 +170,12 @@ def _positive(text: str) -> bool:
 def _decided(seen: Seen, reading: Reading, wanted: Wanted, params: ExtendParams, seed: int) -> dict[str, Any]:
     """What the plan says when there is something to do."""
     whole, added = Roi.of(seen.master), wanted.insets
-    body = ExtendPlan(extension=seen.extended(whole, added, seed))
-    outcome: dict[str, Any] = {"writes": (Zone.NEW,), "canvas": whole.grown(added) if added.any else None}
+    band = extension.free_band(reading, params.blend_px)
+    body = ExtendPlan(extension=seen.extended(whole, added, seed, band))
+    outcome: dict[str, Any] = {
+        "writes": (Zone.NEW, Zone.BACKDROP) if band else (Zone.NEW,),
+        "canvas": whole.grown(added) if added.any else None,
+    }
     inside, edges = papers.inside_paper(seen.frame, seen.away, reading)
     if edges:
         body = body.model_copy(update={"inside": inside, "from_paper": seen.extended(inside, added, seed)})

@@ -51,7 +51,7 @@ def carried(octaves: list[Tone], rows: range, away_px: range) -> Tone:
     Args:
         octaves: as ``octaves`` gives them.
         rows: places along the border; what lies past its ends has less to do with it the farther it is.
-        away_px: each column's distance from the border, 1 = beside it.
+        away_px: each column's distance from the border, 1 = beside it; 0 and below lie inside the picture.
     """
     last = len(octaves[0]) - 1
     widths = np.array([_width(k, octaves) for k in range(len(octaves))], np.float32)
@@ -63,7 +63,7 @@ def carried(octaves: list[Tone], rows: range, away_px: range) -> Tone:
         past = np.maximum(0, np.maximum(-places, places - last)).astype(np.float32)
         along = stacked[np.clip(places, 0, last)] * np.exp(-past[:, None] / widths)[..., None]
         for x in range(away_px.start // _BLOCK_PX * _BLOCK_PX, away_px.stop, _BLOCK_PX):
-            across = np.exp(-np.arange(x, x + _BLOCK_PX, dtype=np.float32) / widths[:, None])
+            across = np.exp(-np.abs(np.arange(x, x + _BLOCK_PX, dtype=np.float32)) / widths[:, None])
             block = Roi(y, x, y + _BLOCK_PX, x + _BLOCK_PX)
             wanted = Roi(rows.start, away_px.start, rows.stop, away_px.stop)
             part = block & wanted

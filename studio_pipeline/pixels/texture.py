@@ -22,7 +22,8 @@ from studio_pipeline.pixels.masks import Mask
 
 Residual = Callable[[Roi], Tone]
 _NEAR = 5.0  # windows from the border: where sources are looked for first
-_OVER_PX = 3  # into the picture; rounding at another scale moves a piece by one
+OVER_PX = 3
+"""How far pieces reach into the picture at least; rounding at another scale moves one by a pixel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,13 @@ def clean_windows(clean: Mask, window: Extent, stride: int) -> NDArray[np.int64]
 
 
 def choose_pieces(
-    residual: Tone, clean: Mask, canvas: Roi, base: Roi, size: int, rng: np.random.Generator
+    residual: Tone,
+    clean: Mask,
+    canvas: Roi,
+    base: Roi,
+    size: int,
+    rng: np.random.Generator,
+    over_px: int = OVER_PX,
 ) -> list[Piece]:
     """Cover the part of ``canvas`` outside ``base`` (all in pixels of ``residual``, whose place is ``base``).
 
@@ -142,22 +149,22 @@ def choose_pieces(
     known[base.within(canvas)] = clean
     used = np.zeros(len(places))
     pieces = []
-    for roi in _cover(canvas, base, size, step):
+    for roi in _cover(canvas, base, size, step, over_px):
         pieces.append(_best(roi, places, used, residual, drawn, known, canvas, base, overlap, rng))
     return pieces
 
 
-def _cover(canvas: Roi, base: Roi, size: int, step: int) -> list[Roi]:
+def _cover(canvas: Roi, base: Roi, size: int, step: int, over_px: int) -> list[Roi]:
     """Windows that cover the canvas outside the base, nearest to the base first."""
     rows, columns = range(canvas.y0, canvas.y1, step), range(canvas.x0, canvas.x1, step)
     windows = [Roi(y, x, y + size, x + size) for y in rows for x in columns]
 
     # What is carried over the border is measured on the border's own pixels: they are covered, too.
     inner = Roi(
-        base.y0 + (_OVER_PX if canvas.y0 < base.y0 else 0),
-        base.x0 + (_OVER_PX if canvas.x0 < base.x0 else 0),
-        base.y1 - (_OVER_PX if canvas.y1 > base.y1 else 0),
-        base.x1 - (_OVER_PX if canvas.x1 > base.x1 else 0),
+        base.y0 + (over_px if canvas.y0 < base.y0 else 0),
+        base.x0 + (over_px if canvas.x0 < base.x0 else 0),
+        base.y1 - (over_px if canvas.y1 > base.y1 else 0),
+        base.x1 - (over_px if canvas.x1 > base.x1 else 0),
     )
 
     def outside(w: Roi) -> bool:

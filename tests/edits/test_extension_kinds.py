@@ -245,6 +245,26 @@ def test_more_than_a_picture_is_said() -> None:
     assert not any("%" in note for note in planned(photographed(paper_alone(WHOLE)), left=500).notes)
 
 
+class TestBlend:
+    def test_only_backdrop_inside_the_band_changes(self) -> None:
+        base = photographed(paper_alone(WHOLE))
+        who = reading(sitter=Roi(150, 8, 400, 370))  # she comes near the border at the left
+        wanted = ExtendParams(left=ADDED, right=ADDED, blend_px=24)
+        plan = EXTEND_BACKGROUND.plan(base.at_scale(0.5), who, wanted, 1)
+        assert plan.writes == (Zone.NEW, Zone.BACKDROP)
+        out = stack.render([plan], base, who, CANVAS)
+        changed = (out[WHOLE.within(CANVAS)] != base.codes).any(axis=2)
+        assert not changed[who.zones != Zone.BACKDROP].any() and not changed[150:, :30].any()
+        assert not changed[:, 24:-24].any()
+        assert changed[:100, :20].mean() > 0.9 and changed[:, -20:].mean() > 0.9
+        tile = Roi(50, -30, 200, 60)
+        np.testing.assert_array_equal(stack.render([plan], base, who, tile), out[tile.within(CANVAS)])
+
+    def test_without_one_no_pixel_does(self) -> None:
+        plan = planned(photographed(paper_alone(WHOLE)))
+        assert plan.writes == (Zone.NEW,)
+
+
 CURTAIN = photographed(folds(WHOLE))
 CURTAIN_PLAN = planned(CURTAIN)
 CURTAIN_WHOLE = stack.render([CURTAIN_PLAN], CURTAIN, reading(), CANVAS)

@@ -5,6 +5,6 @@ from __future__ import annotations
 from studio_pipeline.edits.extension.body import Extension
 from studio_pipeline.edits.extension.drawing import Drawing
 from studio_pipeline.edits.extension.planning import decide
-from studio_pipeline.edits.extension.seeing import Seen, see
+from studio_pipeline.edits.extension.seeing import Seen, free_band, see
 
-__all__ = ["Drawing", "Extension", "Seen", "decide", "see"]
+__all__ = ["Drawing", "Extension", "Seen", "decide", "free_band", "see"]

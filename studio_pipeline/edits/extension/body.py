@@ -23,19 +23,21 @@ class Copies(Record):
 
 class Side(Record):
     """One side of the picture with new area. ``border``: a weight for places along it, spread evenly over it;
-    0 where somebody or something stands there that is not carried on.
+    0 where somebody or something stands there that is not carried on. ``blend``: likewise, how much of the
+    band inside the border may be blended over; None for nothing.
     """
 
     name: str
     kind: Kind
     border: Grid
+    blend: Grid | None = None
     copies: Copies | None = None
 
 
 class Extension(Record):
     """Light as a coarse grid, texture as pieces (rows of ``texture.Piece``) and, where a side has structure,
     as copies, which lie over the pieces. ``empty_set``: how one lies to the picture, where texture is read
-    from that.
+    from that. ``blend_px``: how deep the band inside the border is that fades into what is drawn.
     """
 
     light: Grid
@@ -45,3 +47,4 @@ class Extension(Record):
     pieces: Grid
     sides: tuple[Side, ...]
     empty_set: Registered | None = None
+    blend_px: int = 0

@@ -24,6 +24,7 @@ from studio_pipeline.pixels.masks import Mask
 
 _BESIDE_PX = 12
 _LEAST_KEPT = 0.2
+Floats = NDArray[np.float32]
 Residual = Callable[[Roi], Tone]
 EmptyReader = Callable[[Roi], tuple[Linear, Mask]]
 
@@ -33,7 +34,7 @@ class Drawing:
 
     def __init__(self, body: Extension, base: Frame, empty: EmptyReader | None = None) -> None:
         """``empty`` reads the empty set in the picture's place and exposure, where the body names one."""
-        self.base, self.empty = base, empty
+        self.body, self.base, self.empty = body, base, empty
         self.light = LightGrid(body.light.array(), body.light_y0, body.light_x0, body.cell_px)
         rows = body.pieces.array()
         self.pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in rows]
@@ -79,19 +80,44 @@ class Drawing:
     def draw(self, roi: Roi) -> tuple[Linear, Mask]:
         """Linear Rec.2020 ``(h, w, 3)`` float32 of ``roi`` on the canvas, and where it is new."""
         shape = (roi.extent.height, roi.extent.width)
-        mask = np.ones(shape, np.bool_)
+        share = np.ones(shape, np.float32)
         inner = self.base.roi & roi
         if not inner.empty:
-            mask[inner.within(roi)] = False
+            share[inner.within(roi)] = self._band(inner)
+        mask = share > 0
         if not mask.any():
             return np.zeros((*shape, 3), np.float32), mask
         tone = self.light.at(roi, self.base.scale)
         tone += self.texture(roi)
         for side, octaves in self.octaves.items():
-            part = _near(side, self.base.roi, border.reach_px(octaves)) & roi
+            depth_px = round(self.body.blend_px * self.base.scale)
+            part = _near(side, self.base.roi, border.reach_px(octaves), depth_px) & roi
             if not part.empty:
                 tone[part.within(roi)] += self._carried(side, octaves, part)
-        return light.from_tone(tone), mask
+        drawn = light.from_tone(tone)
+        if not inner.empty and mask[inner.within(roi)].any():
+            at = inner.within(roi)
+            kept = self.base.linear(inner)
+            drawn[at] = kept + share[at][..., None] * (drawn[at] - kept)
+        return drawn, mask
+
+    def _band(self, inner: Roi) -> Floats:
+        """How much of each pixel is drawn, ``(h, w)``: half at the border, none past the band."""
+        out = np.zeros((inner.extent.height, inner.extent.width), np.float32)
+        depth_px = round(self.body.blend_px * self.base.scale)
+        for side in self.body.sides if depth_px else ():
+            part = _beside(side.name, self.base.roi, depth_px) & inner
+            if side.blend is None or part.empty:
+                continue
+            along, away = _turned_places(side.name, self.base.roi, part)
+            whole = self.base.roi.extent
+            count = whole.height if side.name in ("left", "right") else whole.width
+            weight = _spread(side.blend.array(), count)[along.start : along.stop]
+            fall = 0.5 * (1 + (np.arange(away.start, away.stop) - 0.5) / depth_px)
+            share = weight[:, None] * np.clip(fall, 0, 0.5)[None, ::-1]
+            at = part.within(inner)
+            out[at] = np.maximum(out[at], turn_back(share, side.name))
+        return out
 
     def _difference(self, side: Side) -> list[Tone]:
         """What stands at the border, less what texture has there, in octaves along it."""
@@ -128,15 +154,26 @@ def _shows_grid(body: Extension, base: Frame) -> bool:
     return any(blocks.shows(strip) for strip in strips)
 
 
-def _near(side: str, base: Roi, reach_px: int) -> Roi:
-    """What lies past a side of the picture, no farther than that, corners included."""
-    far = base.grown(reach_px)
+def _near(side: str, base: Roi, reach_px: int, depth_px: int) -> Roi:
+    """What lies past a side, no farther than that, corners included, and the band inside it."""
+    far, band = base.grown(reach_px), base.grown(-depth_px)
     return {
-        "left": Roi(far.y0, far.x0, far.y1, base.x0),
-        "right": Roi(far.y0, base.x1, far.y1, far.x1),
-        "top": Roi(far.y0, far.x0, base.y0, far.x1),
-        "bottom": Roi(base.y1, far.x0, far.y1, far.x1),
+        "left": Roi(far.y0, far.x0, far.y1, band.x0),
+        "right": Roi(far.y0, band.x1, far.y1, far.x1),
+        "top": Roi(far.y0, far.x0, band.y0, far.x1),
+        "bottom": Roi(band.y1, far.x0, far.y1, far.x1),
     }[side]
+
+
+def _beside(side: str, base: Roi, depth_px: int) -> Roi:
+    """The band inside a side of the picture."""
+    band = base.grown(-depth_px)
+    return {
+        "left": Roi(base.y0, base.x0, base.y1, band.x0),
+        "right": Roi(base.y0, band.x1, base.y1, base.x1),
+        "top": Roi(base.y0, base.x0, band.y0, base.x1),
+        "bottom": Roi(band.y1, base.x0, base.y1, base.x1),
+    }[side] & base
 
 
 def _region(side: str, base: Roi, roi: Roi) -> Roi:

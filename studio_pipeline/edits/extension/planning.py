@@ -37,6 +37,16 @@ class EmptySet:
     reaches: Mask
 
 
+@dataclass(frozen=True, eq=False)
+class Band:
+    """``depth_px`` master pixels inside the border that may be blended over, ``free`` by side: how much, at
+    places spread evenly along it, 0..1.
+    """
+
+    depth_px: int
+    free: dict[str, NDArray[np.float32]]
+
+
 def decide(
     frame: Frame,
     away: Mask,
@@ -45,6 +55,7 @@ def decide(
     added: Insets,
     seed: int,
     empty: EmptySet | None = None,
+    band: Band | None = None,
 ) -> Extension:
     """How to fill the new area ``added`` (master pixels) around a picture of the size ``master``.
 
@@ -54,6 +65,7 @@ def decide(
         nobody: 0..1, how surely nobody is seen, however near: what may be carried over the border.
         seed: for the choice among texture pieces that fit alike.
         empty: where there is one, light and texture are read from it, behind the person, too.
+        band: what of the picture's own backdrop may be blended over.
     """
     tone = light.to_tone(frame.linear())
     if empty is not None:
@@ -76,6 +88,7 @@ def decide(
             name=name,
             kind=what,
             border=Grid.of(turn(np.where(apart, 0, nobody), name)[:, 0]),
+            blend=Grid.of(band.free[name]) if band else None,
             copies=copying.on_canvas(found[name], name, master, frame.scale) if name in found else None,
         )
         for name, what in kind.items()
@@ -85,9 +98,10 @@ def decide(
         light_y0=grid.y0,
         light_x0=grid.x0,
         cell_px=grid.cell_px,
-        pieces=Grid.of(_pieces(frame, residual, usable & clean, master, added, seed)),
+        pieces=Grid.of(_pieces(frame, residual, usable & clean, master, added, seed, band)),
         sides=sides,
         empty_set=empty.found if empty else None,
+        blend_px=band.depth_px if band else 0,
     )
 
 
@@ -144,13 +158,15 @@ class _Seen:
 
 
 def _pieces(
-    frame: Frame, residual: Tone, clean: Mask, master: Extent, added: Insets, seed: int
+    frame: Frame, residual: Tone, clean: Mask, master: Extent, added: Insets, seed: int, band: Band | None
 ) -> NDArray[np.float32]:
     # Rounded up: what is laid must reach the canvas's own border at every scale.
     more = {side: math.ceil(px * frame.scale) for side, px in asdict(added).items()}
     target = frame.roi.grown(Insets(**more))
     size = max(16, round(_WINDOW * frame.extent.long_edge))
-    pieces = texture.choose_pieces(residual, clean, target, frame.roi, size, np.random.default_rng(seed))
+    over_px = texture.OVER_PX + math.ceil((band.depth_px if band else 0) * frame.scale)
+    rng = np.random.default_rng(seed)
+    pieces = texture.choose_pieces(residual, clean, target, frame.roi, size, rng, over_px)
     rows = [piece.scaled(1 / frame.scale, Roi.of(master)).row() for piece in pieces]
     return np.array(rows, np.float32).reshape(-1, texture.Piece.NUMBERS)
 

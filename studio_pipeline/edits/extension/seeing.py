@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from studio_pipeline.edits.base import EMPTY_SET, Given, Source
 from studio_pipeline.edits.extension import papers
 from studio_pipeline.edits.extension.body import Extension
-from studio_pipeline.edits.extension.planning import EmptySet, decide
+from studio_pipeline.edits.extension.planning import Band, EmptySet, decide
+from studio_pipeline.edits.extension.turns import SIDES, turn
 from studio_pipeline.edits.sides import near_body
 from studio_pipeline.geometry import Extent, Insets, Roi
 from studio_pipeline.pixels import register
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.masks import Mask, grow
+from studio_pipeline.pixels.masks import Mask, Zone, grow
 from studio_pipeline.pixels.register import Registered
 from studio_pipeline.records.hand import Hand, drawn
 from studio_pipeline.subject.reading import Reading
@@ -38,7 +39,7 @@ class Seen:
     master: Extent
     empty: tuple[Source, Registered] | None
 
-    def extended(self, inside: Roi, added: Insets, seed: int) -> Extension | None:
+    def extended(self, inside: Roi, added: Insets, seed: int, band: Band | None = None) -> Extension | None:
         """From the part ``inside`` (master pixels) to ``added`` around the whole picture."""
         whole = Roi.of(self.master)
         added = Insets(
@@ -55,7 +56,7 @@ class Seen:
         if self.empty is not None:
             source, found = self.empty
             empty = EmptySet(found, *register.sample(found, source.frame, region))
-        return decide(frame, self.away[part], self.nobody[part], inside.extent, added, seed, empty)
+        return decide(frame, self.away[part], self.nobody[part], inside.extent, added, seed, empty, band)
 
 
 def see(frame: Frame, reading: Reading, given: Given) -> Seen:
@@ -66,6 +67,19 @@ def see(frame: Frame, reading: Reading, given: Given) -> Seen:
     away = ~grow(~readable, round(_MARGIN * frame.extent.long_edge)) & _by_hand(frame, given.hand)
     nobody = np.where(things, np.float32(1), _uncovered(reading, readable.shape))
     return Seen(frame, readable, away, nobody, reading.record.extent, _empty_set(frame, away, given))
+
+
+def free_band(reading: Reading, depth_px: int) -> Band | None:
+    """Where the outermost ``depth_px`` of the picture are backdrop all through, fading where they end."""
+    if not depth_px:
+        return None
+    free = {}
+    for side in SIDES:
+        strip = turn(reading.zones, side)[:, : depth_px + 1] == Zone.BACKDROP
+        clear = np.pad(strip.all(axis=1).astype(np.uint8), 1, constant_values=1)[None]
+        away = cv2.distanceTransform(clear, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[0, 1:-1]
+        free[side] = np.clip((away - 2) / depth_px, 0, 1).astype(np.float32)[:: max(1, len(away) // 2048)]
+    return Band(depth_px, free)
 
 
 def _empty_set(frame: Frame, away: Mask, given: Given) -> tuple[Source, Registered] | None:
