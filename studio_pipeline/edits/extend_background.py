@@ -1,8 +1,9 @@
-"""Extend the background: more of the same backdrop outside the frame, never a pixel of it inside.
+"""Extend the background: more of the same backdrop outside the frame.
 
-Light is read as a robust coarse surface where backdrop is visible and continued past the border; texture and
-grain are the backdrop's own residual, laid in pieces at master coordinates. A side where the frame cuts the
-person is refused.
+What kind of backdrop stands at a side decides how it goes on (``edits/extension``): plain paper as light and
+grain, anything with structure as moved copies of itself. A side where the frame cuts the person is refused.
+Inside the frame nothing changes, unless a person asks for paper in place of what lies outside a narrow roll,
+or for a blended band.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from studio_pipeline.edits import extension, sides
+from studio_pipeline.edits.aspect import Aspect, ratio
 from studio_pipeline.edits.base import (
     EMPTY_SET,
     NO_SOURCES,
@@ -43,7 +45,7 @@ _MOST_PX = 32768  # to add on one side; twice the width of the largest sensors
 class ExtendParams(Record):
     """To an aspect ratio, or by given master pixels; not both."""
 
-    aspect: str | None = Field(None, description="Width to height, as in 4:5 or 16:9.")
+    aspect: Aspect | None = Field(None, description="Width to height, as in 4:5 or 16:9.")
     left: int = Field(0, ge=0, le=_MOST_PX, description="Master pixels to add at the left.")
     right: int = Field(0, ge=0, le=_MOST_PX, description="Master pixels to add at the right.")
     top: int = Field(0, ge=0, le=_MOST_PX, description="Master pixels to add at the top.")
@@ -59,22 +61,6 @@ class ExtendParams(Record):
         0, ge=0, le=512, description="Master pixels of backdrop inside the border that fade into the new."
     )
     most: float = Field(1.0, gt=0, le=8, description="New width over the picture's, a side, without a note.")
-
-    @field_validator("aspect")
-    @classmethod
-    def _ratio(cls, value: str | None) -> str | None:
-        if value is not None:
-            width, _, height = value.partition(":")
-            if not (_positive(width) and _positive(height)) or not 0.1 <= float(width) / float(height) <= 10:
-                raise ValueError("an aspect ratio is written as 4:5 or 16:9, and lies between 1:10 and 10:1")
-        return value
-
-    @property
-    def ratio(self) -> float | None:
-        if self.aspect is None:
-            return None
-        width, _, height = self.aspect.partition(":")
-        return float(width) / float(height)
 
 
 class ExtendPlan(Record):
@@ -104,8 +90,8 @@ class ExtendBackground:
             reasons = (
                 dict.fromkeys(sides.SIDES, "no backdrop is visible far enough from the person") | reasons
             )
-        if params.ratio is not None:
-            wanted = sides.by_aspect(seen.master, params.ratio, params.side, reasons)
+        if params.aspect is not None:
+            wanted = sides.by_aspect(seen.master, ratio(params.aspect), params.side, reasons)
         else:
             asked = Insets(params.top, params.left, params.bottom, params.right)
             wanted = sides.by_pixels(asked, reasons)
@@ -158,13 +144,6 @@ class ExtendBackground:
 
 
 EXTEND_BACKGROUND = ExtendBackground()
-
-
-def _positive(text: str) -> bool:
-    try:
-        return float(text) > 0
-    except ValueError:
-        return False
 
 
 def _decided(seen: Seen, reading: Reading, wanted: Wanted, params: ExtendParams, seed: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from studio_pipeline.edits.extension import copying, lighting
 from studio_pipeline.edits.extension.body import Extension, Side
 from studio_pipeline.edits.extension.copying import Found
-from studio_pipeline.edits.extension.flaws import flaws
+from studio_pipeline.edits.extension.specks import specks
 from studio_pipeline.edits.extension.turns import SIDES, turn, turn_back
 from studio_pipeline.geometry import Extent, Insets, Roi
 from studio_pipeline.pixels import kinds, light, texture
@@ -82,7 +82,7 @@ def decide(
     seen = _Seen(tone, away, usable, frame.scale, added)
     grid, found = seen.copied(kind) if any(k in COPIED for k in kind.values()) else (seen.plain(), {})
     residual = tone - grid.at(frame.roi, frame.scale)
-    clean = away if found else away & ~flaws(residual, usable, frame.extent.long_edge)
+    clean = away if found else away & ~specks(residual, usable, frame.extent.long_edge)
     sides = tuple(
         Side(
             name=name,

@@ -15,7 +15,7 @@ _SAMPLES_A_SIGMA = 2.5
 _SPECK_LIMITS = (4, 8, 16, 32)  # in spreads; 4 is about 7 sigma of grain: the largest of three channels
 
 
-def flaws(residual: Tone, usable: Mask, long_edge: int) -> Mask:
+def specks(residual: Tone, usable: Mask, long_edge: int) -> Mask:
     """Dust, stands and other things that stand out of a plain backdrop and must not be copied.
 
     Each scale is judged by its own spread, so that mottle does not hide a speck. Where much of a backdrop
