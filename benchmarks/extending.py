@@ -110,7 +110,7 @@ def _extend(folder: Path, reading: Reading, added: Insets) -> Took:
 
 
 def _tiles(codes: Codes, reading: Reading, added: Insets, out: Path | None) -> Took:
-    """Plan, and render new area tile by tile, into a memory map where ``out`` is named."""
+    """Plan, and render the canvas as masters are, into a memory map where ``out`` is named."""
     frame = Frame(codes, color.named("sRGB"), clipped_in_file(codes))
     started = time.perf_counter()
     plan = plan_extension(frame, reading, added)
@@ -124,9 +124,7 @@ def _tiles(codes: Codes, reading: Reading, added: Insets, out: Path | None) -> T
             out, mode="w+", dtype=np.uint16, shape=shape
         )
     )
-    for region in canvas.minus(frame.roi):
-        for tile in region.tiles(stack.TILE_PX):
-            pixels[tile.within(canvas)] = stack.render([plan], frame, reading, tile)
+    stack.render_into(pixels, [plan], frame, reading, canvas)
     rendered = time.perf_counter()
     refused = "; ".join(f"{refusal.where} refused" for refusal in plan.refusals)
     return Took(planned - started, rendered - planned, canvas.extent.area - frame.extent.area, refused)

@@ -99,11 +99,10 @@ def _inpainting(frame: Frame, extension: tuple[Plan, ...]) -> tuple[dict[str, fl
 
 
 def _new_area(extension: tuple[Plan, ...], frame: Frame, reading: Reading) -> None:
-    """The canvas outside the base, by tiles, as masters are rendered."""
+    """The canvas, by tiles, as masters are rendered; the base is only copied."""
     canvas = stack.canvas_of(extension, frame.roi)
-    for tile in canvas.tiles(stack.TILE_PX):
-        if not frame.roi.contains(tile):
-            stack.render(extension, frame, reading, tile)
+    out = np.empty((canvas.extent.height, canvas.extent.width, 3), frame.codes.dtype)
+    stack.render_into(out, extension, frame, reading, canvas)
 
 
 def _write(output: Path, master: Rendered, raw: Path) -> None:
