@@ -19,7 +19,8 @@ from studio_pipeline.pixels.light import Tone
 
 Floats = NDArray[np.float32]
 
-_REACH = 1.0  # octave widths over which an octave dies to 1/e
+REACH = (1.5, 1.5, 2.0, 2.0)
+"""Octave widths over which each octave dies to 1/e, finest first; coarser ones as the last."""
 _NOTHING = 1e-3  # of a difference of some steps of L*
 _BLOCK_PX = 128
 _WIDEST = 1 / 12  # of the picture's long edge: what is wider is light
@@ -45,7 +46,7 @@ def octaves(difference: Tone, weight: Floats, long_edge_px: int) -> list[Tone]:
     return [*out, finer]
 
 
-def carried(octaves: list[Tone], rows: range, away_px: range) -> Tone:
+def carried(octaves: list[Tone], rows: range, away_px: range, reach: tuple[float, ...] = REACH) -> Tone:
     """The octaves' sum in new area, ``(rows, columns, 3)``; the same in any tiling.
 
     Args:
@@ -54,7 +55,7 @@ def carried(octaves: list[Tone], rows: range, away_px: range) -> Tone:
         away_px: each column's distance from the border, 1 = beside it; 0 and below lie inside the picture.
     """
     last = len(octaves[0]) - 1
-    widths = np.array([_width(k, octaves) for k in range(len(octaves))], np.float32)
+    widths = np.array([_width(k, octaves, reach) for k in range(len(octaves))], np.float32)
     stacked = np.stack(octaves, axis=1)
     out = np.empty((len(rows), len(away_px), 3), np.float32)
     # In blocks at fixed places: how a matrix product rounds depends on its size, and theirs never changes.
@@ -73,13 +74,14 @@ def carried(octaves: list[Tone], rows: range, away_px: range) -> Tone:
     return out
 
 
-def _width(octave: int, octaves: list[Tone]) -> float:
-    return float(_REACH * 2.0 ** min(octave, len(octaves) - 2))
+def _width(octave: int, octaves: list[Tone], reach: tuple[float, ...]) -> float:
+    octave = max(0, min(octave, len(octaves) - 2))
+    return float(reach[min(octave, len(reach) - 1)] * 2.0**octave)
 
 
 def reach_px(parts: list[Tone]) -> int:
     """How far from the border anything is carried."""
-    return math.ceil(_width(len(parts), parts) * -math.log(_NOTHING))
+    return math.ceil(_width(len(parts), parts, REACH) * -math.log(_NOTHING))
 
 
 def _blurred(profile: Floats, sigma: float) -> Floats:

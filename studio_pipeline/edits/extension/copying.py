@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from studio_pipeline.edits.extension.body import Copies
 from studio_pipeline.edits.extension.turns import turn_back, turned_shift
 from studio_pipeline.geometry import Extent, Roi
-from studio_pipeline.pixels import light, shiftmap
+from studio_pipeline.pixels import border, light, shiftmap
 from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.pixels.shiftmap import ShiftMap
@@ -27,6 +27,7 @@ _REACH_CELLS = 0.75
 _RELUCTANCE = np.float32(0.02)  # of the difference there is, by the square of a move in pixels
 _MOST_PATCHES = 48
 _BLEND_SIGMA_CELLS = 1.2
+_CARRIED = (1.0,)  # as ``border.REACH``, in cells: a fold that ends at the border is not a wall
 _BORDER = -2  # in the list of what a label meets
 
 Patch = tuple[Roi, tuple[int, int]]
@@ -59,19 +60,21 @@ def find(rough: Tone, fine: Tone, clean: Mask, cell: int, depth: int) -> Found |
     return Found(found.labels, _exact(fine, clean, found, cell), cell)
 
 
-def blended(found: Found, detail: Tone) -> Tone:
+def blended(found: Found, detail: Tone, seen: NDArray[np.float32]) -> Tone:
     """The copies' share of the light, ``(n, depth, 3)``.
 
-    ``detail`` ``(n, columns, 3)`` is what the fine light has of the picture's cells and the coarse has not.
-    Cuts are blended over some cells: at this size a hard one would show.
+    ``detail`` ``(n, columns, 3)`` is what the fine light has of the picture's cells and the coarse has not;
+    ``seen`` ``(n,)``, how much of each cell at the border was. Cuts are blended over some cells, for a hard
+    one would show at this size, and the copies start from what stands at the border.
     """
     n, depth = found.labels.shape
-    total = np.zeros((n, depth, 3), np.float32)
-    mass = np.full((n, depth), 1e-6, np.float32)
-    rows, columns = np.mgrid[0:n, -depth:0].astype(np.float32)
-    for label in np.unique(found.labels).astype(int):
+    labels = np.concatenate([found.labels, found.labels[:, -1:]], axis=1)  # the border's own cells, too
+    total = np.zeros((n, depth + 1, 3), np.float32)
+    mass = np.full((n, depth + 1), 1e-6, np.float32)
+    rows, columns = np.mgrid[0:n, -depth:1].astype(np.float32)
+    for label in np.unique(labels).astype(int):
         weight = cv2.GaussianBlur(
-            (found.labels == label).astype(np.float32),
+            (labels == label).astype(np.float32),
             (0, 0),
             _BLEND_SIGMA_CELLS,
             borderType=cv2.BORDER_REPLICATE,
@@ -82,7 +85,10 @@ def blended(found: Found, detail: Tone) -> Tone:
             at = (columns + np.float32(dx), rows + np.float32(dy))
             copied = cv2.remap(detail, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             total += weight[..., None] * copied
-    return np.asarray(total / mass[..., None], np.float32)
+    total /= mass[..., None]
+    octaves = border.octaves(detail[:, 0] - total[:, -1], seen, max(detail.shape[:2]))
+    carried = border.carried(octaves, range(n), range(1, depth + 1), _CARRIED)[:, ::-1]
+    return np.asarray(total[:, :-1] + carried, np.float32)
 
 
 def on_canvas(found: Found, side: str, master: Extent, scale: float) -> Copies:

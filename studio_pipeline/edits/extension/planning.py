@@ -145,7 +145,8 @@ class _Seen:
                 continue
             found[side] = made
             detail = np.ascontiguousarray(turn(fine.values - coarse.values, side))
-            share = turn_back(copying.blended(made, detail), side)
+            at_border = (turn(fine.weights, side)[:, 0] > 0.3).astype(np.float32)
+            share = turn_back(copying.blended(made, detail, at_border), side)
             beside = {
                 "left": np.s_[top : top + height, :left],
                 "right": np.s_[top : top + height, left + width :],
