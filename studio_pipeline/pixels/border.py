@@ -19,7 +19,7 @@ from studio_pipeline.pixels.light import Tone
 
 Floats = NDArray[np.float32]
 
-REACH = (1.5, 1.5, 2.0, 2.0)
+REACH = (1.2, 1.2, 1.5, 2.0)
 """Octave widths over which each octave dies to 1/e, finest first; coarser ones as the last."""
 _NOTHING = 1e-3  # of a difference of some steps of L*
 _BLOCK_PX = 128

@@ -11,7 +11,7 @@ some pixels wide) and hold the residual: tone without the light, which is not co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -30,6 +30,7 @@ _UP_AND_DOWN = 1 / 3  # of the height: how far a copy may come from above or bel
 _CAP = 6.0  # two unrelated places differ by 2, and a cut lies between two of them
 _NOTHING = 1.2  # what a node without a copy costs
 _SLANT = 0.1
+_OTHER, _OTHER_LIGHT = 0.8, 0.12  # a node; the distance in tone at which it is quite another
 _SEAM = 3.0  # how much more a break at the border counts than one farther out
 
 
@@ -39,6 +40,8 @@ class Scene:
 
     ``known`` ``(n, _STRIP, 3)``, ``known_clean``: what stands at the border of new area, whose first row is
     the picture's row ``first``; ``n`` is more than ``h`` where new area reaches past the picture's corners.
+    ``light`` ``(h, w, 3)`` and ``wanted`` ``(n, depth, 3)``: the light of the picture and that of new area,
+    in tone; a copy from where it is quite another is one of another material.
     """
 
     residual: Floats
@@ -46,6 +49,8 @@ class Scene:
     known: Floats
     known_clean: Mask
     first: int
+    light: Floats | None = None
+    wanted: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +61,9 @@ class ShiftMap:
     shifts: NDArray[np.int32]
 
 
-def scene(residual: Floats, clean: Mask) -> Scene:
+def scene(residual: Floats, clean: Mask, light: Floats | None = None, wanted: Floats | None = None) -> Scene:
     """A scene whose new area is as high as the picture."""
-    return Scene(residual, clean, residual[:, :_STRIP], clean[:, :_STRIP], 0)
+    return Scene(residual, clean, residual[:, :_STRIP], clean[:, :_STRIP], 0, light, wanted)
 
 
 def solve(where: Scene, depth: int) -> ShiftMap:
@@ -69,7 +74,7 @@ def solve(where: Scene, depth: int) -> ShiftMap:
         return ShiftMap(np.full((len(where.known), depth), -1, np.int16), np.zeros((0, 2), np.int32))
     # In units of the residual's own deviation all costs have one meaning.
     unit = np.float32(1 / np.sqrt(power))
-    where = Scene(where.residual * unit, where.clean, where.known * unit, where.known_clean, where.first)
+    where = replace(where, residual=where.residual * unit, known=where.known * unit)
     shifts = _sums(_at_border(where, depth), where.residual.shape[1] + depth)
     labels = _label(where, depth, shifts)
     used = np.unique(labels[labels < len(shifts)])
@@ -153,11 +158,21 @@ def _label(where: Scene, depth: int, shifts: list[Shift]) -> NDArray[np.intp]:
         # Smoothed along the border: a copy one node wide that fits by chance is not worth its cuts.
         along = cv2.blur(_disagreement(where, dy, dx)[:, None], (1, 5), borderType=cv2.BORDER_REPLICATE)
         slant = _SLANT * abs(dy) / where.clean.shape[0]
-        alone[k] = slant
+        alone[k] = slant + _of_another_light(where, dy, dx - depth)
         alone[k, :, -1] += _SEAM * along[:, 0]
         alone[k][~allowed] = np.inf
         start[k] = np.where(allowed, slant + along, np.inf)
     return expand(Problem(views, alone, _CAP), np.argmin(start, axis=0))
+
+
+def _of_another_light(where: Scene, dy: int, dx: int) -> Floats | float:
+    """What it costs a copy to come from light that is not that of where it goes, ``(n, depth)``."""
+    if where.light is None or where.wanted is None:
+        return 0.0
+    n, depth = where.wanted.shape[:2]
+    theirs, _ = _moved(where.light, where.clean, where.first + dy, dx, (n, depth))
+    apart = np.square(theirs - where.wanted).sum(axis=2) / _OTHER_LIGHT**2
+    return np.asarray(_OTHER * np.minimum(apart, 1), np.float32)
 
 
 def _moved(residual: Floats, clean: Mask, y0: int, x0: int, shape: tuple[int, int]) -> tuple[Floats, Mask]:

@@ -42,19 +42,28 @@ class Found:
     cell: int
 
 
-def find(rough: Tone, fine: Tone, clean: Mask, cell: int, depth: int) -> Found | None:
+def find(
+    rough: Tone,
+    fine: Tone,
+    clean: Mask,
+    cell: int,
+    depth: int,
+    lights: tuple[Tone, Tone] | None,
+) -> Found | None:
     """Copies for ``depth`` new columns of cells; None where the picture has nothing to copy.
 
     Args:
         rough: ``(h, w, 3)`` at plan scale, tone without the coarse light: what should look alike.
         fine: the same without the fine light: what is aligned.
         clean: ``(h, w)``, what may be copied.
+        lights: the coarse light of the picture's cells, and of the new ones ``(n, depth, 3)``, where copies
+            should come from light like that of where they go.
     """
     cells, share = light.read_cells(rough, clean, cell)
     whole = share > _WHOLE
     if np.count_nonzero(whole) < _LEAST_CELLS or whole.shape[1] < _LEAST_CELLS:
         return None
-    found = shiftmap.solve(shiftmap.scene(cells, whole), depth)
+    found = shiftmap.solve(shiftmap.scene(cells, whole, *(lights or ())), depth)
     if not len(found.shifts):
         return None
     return Found(found.labels, _exact(fine, clean, found, cell), cell)

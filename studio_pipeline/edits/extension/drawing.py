@@ -23,7 +23,7 @@ from studio_pipeline.pixels.light import LightGrid, Tone
 from studio_pipeline.pixels.masks import Mask
 
 _BESIDE_PX = 12
-_LEAST_KEPT = 0.2
+_LEAST_KEPT = 0.4
 Floats = NDArray[np.float32]
 Residual = Callable[[Roi], Tone]
 EmptyReader = Callable[[Roi], tuple[Linear, Mask]]
@@ -144,7 +144,7 @@ def _grain_gain(body: Extension, base: Frame) -> NDArray[np.float32]:
     if not energies:
         return np.ones(3, np.float32)
     rounding = 20 / 12  # the energy of a Laplacian is 20 times the variance of white noise
-    kept = 1 - rounding / np.maximum(np.median(energies, axis=0), rounding)
+    kept = 1 - rounding / np.maximum(np.max(energies, axis=0), rounding)
     return np.asarray(np.sqrt(np.maximum(kept, _LEAST_KEPT)), np.float32)
 
 

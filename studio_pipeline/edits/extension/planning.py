@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -137,23 +138,27 @@ class _Seen:
         )
         top, left = counts.get("top", 0), counts.get("left", 0)
         height, width = fine.weights.shape
+        beside: dict[str, Any] = {
+            "left": np.s_[top : top + height, :left],
+            "right": np.s_[top : top + height, left + width :],
+            "top": np.s_[:top, left : left + width],
+            "bottom": np.s_[top + height :, left : left + width],
+        }
         found = {}
         for side in (name for name, what in kind.items() if what in COPIED):
             turned = [np.ascontiguousarray(turn(values, side)) for values in (rough, sharp, self.away)]
-            made = copying.find(turned[0], turned[1], turned[2], fine.cell, counts[side])
+            own = np.ascontiguousarray(turn(coarse.values, side))
+            new = np.ascontiguousarray(turn(canvas[beside[side]], side))
+            # In an environment light is things, and says nothing of what they are made of.
+            lights = None if kind[side] is Kind.ENVIRONMENT else (own, new)
+            made = copying.find(turned[0], turned[1], turned[2], fine.cell, counts[side], lights)
             if made is None:
                 continue
             found[side] = made
             detail = np.ascontiguousarray(turn(fine.values - coarse.values, side))
             at_border = (turn(fine.weights, side)[:, 0] > 0.3).astype(np.float32)
             share = turn_back(copying.blended(made, detail, at_border), side)
-            beside = {
-                "left": np.s_[top : top + height, :left],
-                "right": np.s_[top : top + height, left + width :],
-                "top": np.s_[:top, left : left + width],
-                "bottom": np.s_[top + height :, left : left + width],
-            }[side]
-            canvas[beside] += share
+            canvas[beside[side]] += share
         canvas[top : top + height, left : left + width] = fine.values
         return lighting.on_canvas(canvas, counts, pitch), found
 
