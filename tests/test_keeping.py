@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -156,6 +157,7 @@ def at_a_terminal(arguments: list[str], typed: str) -> tuple[int, str]:
 
 
 def _own_the_terminal() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a runner in the background has it ignored
     import fcntl
     import termios
 
