@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from studio_pipeline.edits import sides
-from studio_pipeline.edits.base import Given, Patch, Source
+from studio_pipeline.edits.base import Given, Painter, Source
 from studio_pipeline.edits.extend_background import EXTEND_BACKGROUND, ExtendParams
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Insets, Roi
@@ -46,16 +46,16 @@ def decide(frame: Frame, reading: Reading, region: Roi, seed: int, given: Given)
     return plan.model_copy(update={"refusals": tuple(Refusal(where=s, reason=reason) for s in wanted)})
 
 
-def draw(
-    extension: Plan, off: tuple[str, ...], base: Frame, roi: Roi, sources: Mapping[str, Source]
-) -> Patch:
-    """The new pixels in ``roi``. Raises Refused for a plan of another version."""
+def prepare(extension: Plan, base: Frame, sources: Mapping[str, Source]) -> Painter:
+    """What paints the new pixels; the extension's own items stay as it left them, so nothing of the base is
+    written. Raises Refused for a plan of another version.
+    """
     if extension.version != EXTEND_BACKGROUND.version:
         raise Refused(
             f"{extension.edit} is now version {EXTEND_BACKGROUND.version}, the plan is of version "
             f"{extension.version}"
         )
-    return EXTEND_BACKGROUND.render(extension.model_copy(update={"off": off}), base, roi, sources)
+    return EXTEND_BACKGROUND.prepare(extension, base, sources)
 
 
 def _needed(region: Roi, base: Roi) -> Insets:

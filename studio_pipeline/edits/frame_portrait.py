@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from studio_pipeline.edits import beyond, framing, heads, level
 from studio_pipeline.edits.aspect import Aspect, ratio
-from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
+from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Painter, Patch, Source, nothing
 from studio_pipeline.edits.framing import Room, Wish
 from studio_pipeline.edits.heads import Head
 from studio_pipeline.geometry import Extent, Roi
@@ -127,18 +127,17 @@ class FramePortrait:
             changes=changes,
             refusals=chosen.refusals,
             notes=notes,
-            items=extension.items if extension else (),
             hand=given.hand,
             sources=extension.sources if extension else {},
             body=FramePlan(extension=extension).model_dump(mode="json"),
         )
 
+    def prepare(self, plan: Plan, base: Frame, sources: Mapping[str, Source] = NO_SOURCES) -> Painter:
+        extension = FramePlan.model_validate(plan.body).extension
+        return nothing if extension is None else beyond.prepare(extension, base, sources)
+
     def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
-        body = FramePlan.model_validate(plan.body)
-        if body.extension is None:
-            shape = (roi.extent.height, roi.extent.width)
-            return Patch(np.zeros((*shape, 3), np.float32), np.zeros(shape, np.bool_))
-        return beyond.draw(body.extension, plan.off, base, roi, sources)
+        return self.prepare(plan, base, sources)(roi)
 
 
 FRAME_PORTRAIT = FramePortrait()

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from studio_pipeline.edits import stack
 from studio_pipeline.edits.base import EMPTY_SET, Given, Source
 from studio_pipeline.edits.extend_background import EXTEND_BACKGROUND, PAPER_EDGE, ExtendParams, ExtendPlan
+from studio_pipeline.edits.frame_portrait import FRAME_PORTRAIT, FrameParams
 from studio_pipeline.geometry import Insets, Point, Roi
 from studio_pipeline.pixels import metrics
 from studio_pipeline.pixels.color import Codes, Linear
@@ -192,6 +193,17 @@ class TestPaper:
         plan = EXTEND_BACKGROUND.plan(base.at_scale(0.5), arm, wanted, 1)
         assert all("(right)" in item.said for item in plan.items)
 
+    def test_a_framed_portrait_never_puts_paper_in_its_place(self) -> None:
+        """The frame asks for new area only; what stands in the picture is the photographer's."""
+        base, who = photographed(narrow_paper(WHOLE)), reading()
+        drawn = (Point(0, -60), Point(0, 660), Point(399, 660), Point(399, -60))
+        params = FrameParams(aspect="16:9", most_new=0.9)
+        plan = FRAME_PORTRAIT.plan(base.at_scale(0.5), who, params, 1, Given(Hand(area=(drawn,))))
+        assert plan.changes and plan.canvas is not None and plan.canvas.x0 < 0
+        out = stack.render([plan], base, who, plan.canvas)
+        kept = plan.canvas & WHOLE
+        np.testing.assert_array_equal(out[kept.within(plan.canvas)], base.codes[kept.within(WHOLE)])
+
     def test_whole_paper_is_offered_nothing(self) -> None:
         assert planned(photographed(paper_alone(WHOLE))).items == ()
 
@@ -233,6 +245,15 @@ class TestEmptySet:
         without = stack.render([planned(base)], base, reading(), CANVAS)
         made, usual = (new(metrics.tone(SRGB.decode(codes))).mean() for codes in (out, without))
         assert abs(made - usual) < 2.5  # with its own exposure it would be 5 darker
+
+    def test_nothing_that_is_spared_is_copied_from_it(self) -> None:
+        base = photographed(paper_alone(WHOLE))
+        empty = photographed(paper_alone(WHOLE), sitter=False, seed=2)
+        spare = (Point(0, 0), Point(0, 380), Point(399, 380), Point(399, 0))
+        given = Given(Hand(spare=(spare,)), {EMPTY_SET: Source("empty", empty.at_scale(0.5))})
+        plan = planned(base, given)
+        body = ExtendPlan.model_validate(plan.body).extension
+        assert plan.sources and body is not None and body.pieces.array()[:, 5].min() >= 378
 
     def test_another_set_is_not(self) -> None:
         base, other = photographed(folds(WHOLE)), photographed(floor_and_wall(WHOLE), sitter=False)

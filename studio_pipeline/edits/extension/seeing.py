@@ -29,7 +29,8 @@ _FAR = 0.7  # face heights from what the detectors see of a person
 @dataclass(frozen=True, eq=False)
 class Seen:
     """At plan scale: ``readable`` backdrop; ``away``: that, a margin away from anybody and allowed by hand,
-    where light and texture are read; ``nobody`` as ``decide`` has it; an empty set and how it lies.
+    where light and texture are read; ``allowed``: by hand alone; ``nobody`` as ``decide`` has it; an empty
+    set and how it lies.
     """
 
     frame: Frame
@@ -37,6 +38,7 @@ class Seen:
     away: Mask
     nobody: NDArray[np.float32]
     master: Extent
+    allowed: Mask
     empty: tuple[Source, Registered] | None
 
     def extended(self, inside: Roi, added: Insets, seed: int, band: Band | None = None) -> Extension | None:
@@ -55,7 +57,8 @@ class Seen:
         empty = None
         if self.empty is not None:
             source, found = self.empty
-            empty = EmptySet(found, *register.sample(found, source.frame, region))
+            linear, reaches = register.sample(found, source.frame, region)
+            empty = EmptySet(found, linear, reaches & self.allowed[part])
         return decide(frame, self.away[part], self.nobody[part], inside.extent, added, seed, empty, band)
 
 
@@ -64,9 +67,10 @@ def see(frame: Frame, reading: Reading, given: Given) -> Seen:
     readable = reading.backdrop_at(frame.extent.height, frame.extent.width)
     things = _far_things(reading, readable.shape)
     readable |= things
-    away = ~grow(~readable, round(_MARGIN * frame.extent.long_edge)) & _by_hand(frame, given.hand)
+    allowed = _by_hand(frame, given.hand)
+    away = ~grow(~readable, round(_MARGIN * frame.extent.long_edge)) & allowed
     nobody = np.where(things, np.float32(1), _uncovered(reading, readable.shape))
-    return Seen(frame, readable, away, nobody, reading.record.extent, _empty_set(frame, away, given))
+    return Seen(frame, readable, away, nobody, reading.record.extent, allowed, _empty_set(frame, away, given))
 
 
 def free_band(reading: Reading, depth_px: int) -> Band | None:
