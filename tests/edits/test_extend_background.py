@@ -247,7 +247,8 @@ class TestLight:
         tone = metrics.tone(SRGB.decode(out))
         for seam in (90, 690):
             strip = tone[:, seam - metrics.SEAM_REACH_PX : seam + metrics.SEAM_REACH_PX]
-            # Over the 25 blocks along this seam a mean of grain varies by a tenth.
+            # White grain beside white grain has 0.95 to 1.06. What is carried over the border is a little too
+            # much for grain without correlation: 0.86 to 1.22 over four seeds. docs/extension.md says so.
             assert 0.85 < metrics.seam_ratio(strip) < 1.25
 
     def test_grain_is_the_backdrop_s(self, grain: float) -> None:
