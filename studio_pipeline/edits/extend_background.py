@@ -155,7 +155,7 @@ def _decided(seen: Seen, reading: Reading, wanted: Wanted, params: ExtendParams,
         "writes": (Zone.NEW, Zone.BACKDROP) if band else (Zone.NEW,),
         "canvas": whole.grown(added) if added.any else None,
     }
-    inside, edges = papers.inside_paper(seen.frame, seen.away, reading)
+    inside, edges = papers.inside_paper(seen.steps, seen.frame, reading)
     if edges:
         body = body.model_copy(update={"inside": inside, "from_paper": seen.extended(inside, added, seed)})
         item = Item(id=PAPER_EDGE, kind="paper edge", roi=inside, said=_said(edges))

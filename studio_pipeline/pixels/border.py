@@ -8,6 +8,7 @@ within two pixels, a fold within its own width, and the border itself has the gr
 
 from __future__ import annotations
 
+import functools
 import math
 
 import cv2
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_pipeline.geometry import Roi
-from studio_pipeline.pixels.light import Tone
+from studio_pipeline.pixels.light import Tone, of_all_channels
 
 Floats = NDArray[np.float32]
 
@@ -55,23 +56,31 @@ def carried(octaves: list[Tone], rows: range, away_px: range, reach: tuple[float
         away_px: each column's distance from the border, 1 = beside it; 0 and below lie inside the picture.
     """
     last = len(octaves[0]) - 1
-    widths = np.array([_width(k, octaves, reach) for k in range(len(octaves))], np.float32)
+    widths = tuple(_width(k, octaves, reach) for k in range(len(octaves)))
     stacked = np.stack(octaves, axis=1)
     out = np.empty((len(rows), len(away_px), 3), np.float32)
     # In blocks at fixed places: how a matrix product rounds depends on its size, and theirs never changes.
     for y in range(rows.start // _BLOCK_PX * _BLOCK_PX, rows.stop, _BLOCK_PX):
         places = np.arange(y, y + _BLOCK_PX)
         past = np.maximum(0, np.maximum(-places, places - last)).astype(np.float32)
-        along = stacked[np.clip(places, 0, last)] * np.exp(-past[:, None] / widths)[..., None]
+        along = (
+            stacked[np.clip(places, 0, last)]
+            * np.exp(-past[:, None] / np.array(widths, np.float32))[..., None]
+        )
         for x in range(away_px.start // _BLOCK_PX * _BLOCK_PX, away_px.stop, _BLOCK_PX):
-            across = np.exp(-np.abs(np.arange(x, x + _BLOCK_PX, dtype=np.float32)) / widths[:, None])
             block = Roi(y, x, y + _BLOCK_PX, x + _BLOCK_PX)
             wanted = Roi(rows.start, away_px.start, rows.stop, away_px.stop)
             part = block & wanted
-            for channel in range(3):
-                made = np.ascontiguousarray(along[..., channel]) @ across
-                out[(*part.within(wanted), channel)] = made[part.within(block)]
+            made = (along.reshape(_BLOCK_PX, -1) @ _fall(x, widths)).reshape(_BLOCK_PX, _BLOCK_PX, 3)
+            out[part.within(wanted)] = made[part.within(block)]
     return out
+
+
+@functools.lru_cache(maxsize=256)
+def _fall(x: int, widths: tuple[float, ...]) -> Floats:
+    """How much is left of each octave in the columns of a block that starts at ``x``, for all channels."""
+    columns = np.abs(np.arange(x, x + _BLOCK_PX, dtype=np.float32))
+    return of_all_channels(np.exp(-columns / np.array(widths, np.float32)[:, None]), 3)
 
 
 def _width(octave: int, octaves: list[Tone], reach: tuple[float, ...]) -> float:

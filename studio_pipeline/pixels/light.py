@@ -53,15 +53,17 @@ class LightGrid:
         Made in blocks that lie at fixed places, each by matrix products: how those round depends on their
         sizes, and a block's never changes.
         """
-        out = np.empty((roi.extent.height, roi.extent.width, 3), np.float32)
-        height, width = self.values.shape[:2]
-        columns = [(x, _shares(x, scale, self.x0, self.cell_px, width)) for x in _blocks(roi.x0, roi.x1)]
+        height, width, channels = self.values.shape
+        out = np.empty((roi.extent.height, roi.extent.width, channels), np.float32)
+        columns = [
+            (x, _columns(x, scale, self.x0, self.cell_px, width, channels)) for x in _blocks(roi.x0, roi.x1)
+        ]
         for y in _blocks(roi.y0, roi.y1):
             rows, down = _shares(y, scale, self.y0, self.cell_px, height)
             for x, (cells, across) in columns:
                 block = Roi(y, x, y + _BLOCK_PX, x + _BLOCK_PX)
                 part = block & roi
-                made = _product(down, self.values[rows, cells], across)
+                made = product(down, self.values[rows, cells], across)
                 out[part.within(roi)] = made[part.within(block)]
         return out
 
@@ -87,16 +89,29 @@ def _shares(start: int, scale: float, first_px: float, cell_px: float, count: in
     return cells, shares
 
 
+@functools.lru_cache(maxsize=1024)
+def _columns(
+    start: int, scale: float, first_px: float, cell_px: float, count: int, channels: int
+) -> tuple[slice, Floats]:
+    cells, shares = _shares(start, scale, first_px, cell_px, count)
+    return cells, of_all_channels(shares.T, channels)
+
+
 def _blocks(first: int, stop: int) -> range:
     return range(first // _BLOCK_PX * _BLOCK_PX, stop, _BLOCK_PX)
 
 
-def _product(down: Floats, cells: Tone, across: Floats) -> Tone:
-    """``down @ cells @ across.T`` of each channel."""
-    out = np.empty((len(down), len(across), cells.shape[2]), np.float32)
-    for channel in range(cells.shape[2]):
-        out[..., channel] = down @ np.ascontiguousarray(cells[..., channel]) @ across.T
-    return out
+def of_all_channels(across: Floats, channels: int) -> Floats:
+    """``across`` ``(n, w)`` for ``c`` channels side by side, ``(c n, c w)``: ``product`` takes it."""
+    return np.kron(across, np.eye(channels, dtype=np.float32))
+
+
+def product(down: Floats, values: Tone, across: Floats) -> Tone:
+    """``down`` ``(h, r)`` times ``values`` ``(r, n, c)`` times what ``of_all_channels`` made of ``(n, w)``:
+    ``(h, w, c)``. One product of all channels takes half as long as three.
+    """
+    made = down @ np.ascontiguousarray(values).reshape(len(values), -1) @ across
+    return np.asarray(made.reshape(len(down), -1, values.shape[2]), np.float32)
 
 
 def read_cells(tone: Tone, readable: Mask, cell: int) -> tuple[Tone, NDArray[np.float32]]:
@@ -105,17 +120,22 @@ def read_cells(tone: Tone, readable: Mask, cell: int) -> tuple[Tone, NDArray[np.
     Rows and columns that do not fill a cell are part of the last one.
     """
     height, width = readable.shape
-    rows, columns = max(1, height // cell), max(1, width // cell)
-    weight = _block_sums(readable.astype(np.float32), rows, columns, cell)
-    total = np.stack([_block_sums(tone[..., c] * readable, rows, columns, cell) for c in range(3)], axis=-1)
-    count = _block_sums(np.ones_like(readable, np.float32), rows, columns, cell)
+    rows = np.append(np.arange(max(1, height // cell)) * cell, height)
+    columns = np.append(np.arange(max(1, width // cell)) * cell, width)
+    seen = readable.astype(np.float32)
+    weight = _block_sums(seen, rows, columns)
+    total = _block_sums(tone * seen[..., None], rows, columns)
     mean = total / np.maximum(weight, 1e-6)[..., None]
+    count = np.diff(rows)[:, None] * np.diff(columns)
     return mean.astype(np.float32), (weight / count).astype(np.float32)
 
 
-def _block_sums(values: NDArray[np.float32], rows: int, columns: int, cell: int) -> NDArray[np.float64]:
-    by_row = np.add.reduceat(values, np.arange(rows) * cell, axis=0, dtype=np.float64)
-    return np.asarray(np.add.reduceat(by_row, np.arange(columns) * cell, axis=1))
+def _block_sums(
+    values: NDArray[np.float32], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Of the blocks between these rows and columns, by an integral image."""
+    total = cv2.integral(values, sdepth=cv2.CV_64F)[rows][:, columns]
+    return np.asarray(np.diff(np.diff(total, axis=0), axis=1))
 
 
 def fit_surface(cells: Tone, weights: NDArray[np.float32], order: int, outer: Roi) -> Tone:
@@ -145,7 +165,8 @@ def fit_surface(cells: Tone, weights: NDArray[np.float32], order: int, outer: Ro
         w = base_weight * robust
         normal = design.T @ (design * w[:, None]) + ridge
         coefficients = np.linalg.lstsq(normal, design.T @ (values * w[:, None]), rcond=None)[0]
-        error = np.sqrt(((values - design @ coefficients) ** 2).mean(axis=1))
+        apart = values - design @ coefficients
+        error = np.sqrt(np.einsum("nc,nc->n", apart, apart) / apart.shape[1])
         spread = 1.4826 * np.median(error) + 1e-6
         robust = np.square(np.clip(1 - (error / (_TUKEY * spread)) ** 2, 0, None))
     out_y, out_x = np.mgrid[outer.y0 : outer.y1, outer.x0 : outer.x1].astype(np.float64)

@@ -79,23 +79,24 @@ def lay(pieces: list[Piece], roi: Roi, residual: Residual) -> Tone:
         part = piece.roi & roi
         if part.empty:
             continue
-        values, weight = _read(piece, part, residual)
+        inside = part.shifted(-piece.roi.y0, -piece.roi.x0)
+        rows, columns = _ramps(piece, inside)
         at = part.within(roi)
-        total[at] += values * weight[..., None]
-        power[at] += weight * weight
+        values = residual(inside.shifted(piece.source.y, piece.source.x)) * rows[:, None, None]
+        values *= np.repeat(columns, 3).reshape(1, -1, 3)
+        total[at] += values
+        power[at] += np.square(rows)[:, None] * np.square(columns)
     # In a corner two ramps multiply to very little.
-    return np.asarray(total / np.sqrt(np.maximum(power, 1e-12))[..., None], np.float32)
+    total /= cv2.merge([np.sqrt(np.maximum(power, np.float32(1e-12)))] * 3)
+    return total
 
 
-def _read(piece: Piece, part: Roi, residual: Residual) -> tuple[Tone, NDArray[np.float32]]:
-    """Values and blend weights of the common part of a piece and a region."""
-    inside = part.shifted(-piece.roi.y0, -piece.roi.x0)
+def _ramps(piece: Piece, inside: Roi) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Blend weights of the rows and the columns of a part of a piece."""
     height, width = piece.roi.extent.height, piece.roi.extent.width
-    values = residual(inside.shifted(piece.source.y, piece.source.x))
     top, left, bottom, right = piece.ramps
-    rows = _ramp(height, top, bottom)[inside.y0 : inside.y1]
-    columns = _ramp(width, left, right)[inside.x0 : inside.x1]
-    return values, rows[:, None] * columns[None, :]
+    rows, columns = _ramp(height, top, bottom), _ramp(width, left, right)
+    return rows[inside.y0 : inside.y1], columns[inside.x0 : inside.x1]
 
 
 def _ramp(length: int, head: int, tail: int) -> NDArray[np.float32]:
@@ -213,8 +214,7 @@ def _best(
         costs[k] = difference * (1 + used[index])
     chosen = picks[int(np.argmin(costs))]
     y, x = (int(v) for v in places[chosen])
-    near = np.abs(places - places[chosen]).max(axis=1) < size // 2
-    used[near] += 1
+    used[(np.abs(places[:, 0] - y) < size // 2) & (np.abs(places[:, 1] - x) < size // 2)] += 1
     fresh = ~seen
     drawn[at][fresh] = residual[y : y + size, x : x + size][inner][fresh]
     known[at] = True

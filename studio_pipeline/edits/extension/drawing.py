@@ -6,6 +6,7 @@ its own resolution, by whole pixels.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -24,6 +25,7 @@ from studio_pipeline.pixels.masks import Mask
 
 _BESIDE_PX = 12
 _LEAST_KEPT = 0.4
+_BLOCK_PX, _KEPT_BLOCKS = 256, 256  # 200 MB
 Floats = NDArray[np.float32]
 Residual = Callable[[Roi], Tone]
 EmptyReader = Callable[[Roi], tuple[Linear, Mask]]
@@ -41,6 +43,7 @@ class Drawing:
         self.gain = _grain_gain(body, base) if base.bits == 8 else np.ones(3, np.float32)
         self.gridded = base.bits == 8 and base.scale == 1 and _shows_grid(body, base)
         self.copied = [(side.name, side.copies) for side in body.sides if side.copies is not None]
+        self.grain = _Blocks(self._grain, base.roi)
         self.octaves = {side.name: self._difference(side) for side in body.sides}
 
     def residual(self, part: Roi) -> Tone:
@@ -52,14 +55,15 @@ class Drawing:
 
         return blocks.without_grid(read, part, self.base.roi) if self.gridded else read(part)
 
-    def grain(self, part: Roi) -> Tone:
+    def _grain(self, part: Roi) -> Tone:
         """What is copied: the residual, of the empty set where there is one and it reaches."""
         residual = self._tone(part) - self.light.at(part, self.base.scale)
         if self.empty is not None:
             linear, reaches = self.empty(part)
             theirs = light.to_tone(linear) - self.light.at(part, self.base.scale)
             residual = np.where(reaches[..., None], theirs, residual)
-        return residual * self.gain
+        residual *= self.gain
+        return residual
 
     def texture(self, roi: Roi) -> Tone:
         """``(h, w, 3)``: copies where a side has some, pieces elsewhere."""
@@ -129,6 +133,24 @@ class Drawing:
     def _carried(self, side: str, octaves: list[Tone], part: Roi) -> Tone:
         rows, away = _turned_places(side, self.base.roi, part)
         return turn_back(border.carried(octaves, rows, away)[:, ::-1], side)
+
+
+class _Blocks:
+    """Reads any region by way of blocks that it keeps: texture is read from one place again and again."""
+
+    def __init__(self, read: Residual, whole: Roi) -> None:
+        self._whole = whole
+        self._block = functools.lru_cache(maxsize=_KEPT_BLOCKS)(read)
+
+    def __call__(self, part: Roi) -> Tone:
+        out = np.empty((part.extent.height, part.extent.width, 3), np.float32)
+        first_y, first_x = (v // _BLOCK_PX * _BLOCK_PX for v in (part.y0, part.x0))
+        for y in range(first_y, part.y1, _BLOCK_PX):
+            for x in range(first_x, part.x1, _BLOCK_PX):
+                block = Roi(y, x, y + _BLOCK_PX, x + _BLOCK_PX) & self._whole
+                common = block & part
+                out[common.within(part)] = self._block(block)[common.within(block)]
+        return out
 
 
 def _grain_gain(body: Extension, base: Frame) -> NDArray[np.float32]:

@@ -6,21 +6,21 @@ import math
 
 from studio_pipeline.edits.extension.turns import turn
 from studio_pipeline.geometry import Roi
-from studio_pipeline.pixels import kinds, light, paper
+from studio_pipeline.pixels import paper
 from studio_pipeline.pixels.blocks import BLOCK_PX
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.masks import Mask, Zone
+from studio_pipeline.pixels.kinds import Steps
+from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.subject.reading import Reading
 
 _SIDES = ("left", "right")  # a roll hangs; what shows above it is its bar, which is cropped
 
 
-def inside_paper(frame: Frame, away: Mask, reading: Reading) -> tuple[Roi, tuple[str, ...]]:
+def inside_paper(steps: Steps, frame: Frame, reading: Reading) -> tuple[Roi, tuple[str, ...]]:
     """The part of the master that lies within the paper's edges, and the sides on which one was found.
 
     A side counts only where nobody reaches past the edge: their surroundings could not be replaced.
     """
-    steps = kinds.steps(light.to_tone(frame.linear()), away)
     master = reading.record.extent
     outside = {}
     for side in _SIDES:

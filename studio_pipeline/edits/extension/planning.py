@@ -16,10 +16,9 @@ from studio_pipeline.edits.extension.copying import Found
 from studio_pipeline.edits.extension.specks import specks
 from studio_pipeline.edits.extension.turns import SIDES, turn, turn_back
 from studio_pipeline.geometry import Extent, Insets, Roi
-from studio_pipeline.pixels import kinds, light, texture
-from studio_pipeline.pixels.color import Linear
+from studio_pipeline.pixels import kinds, texture
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.kinds import Kind
+from studio_pipeline.pixels.kinds import Kind, Steps
 from studio_pipeline.pixels.light import LightGrid, Tone
 from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.pixels.register import Registered
@@ -30,12 +29,20 @@ COPIED = (Kind.TEXTURED, Kind.STRUCTURED, Kind.ENVIRONMENT)
 
 
 @dataclass(frozen=True, eq=False)
-class EmptySet:
-    """One that lies to a picture as ``found`` says, at plan scale: linear light, and where it reaches."""
+class Picture:
+    """What is read of a picture, at the scale of ``frame``.
 
-    found: Registered
-    linear: Linear
-    reaches: Mask
+    ``tone`` ``(h, w, 3)``: its own, or an empty set's where that reaches, which lies as ``empty_set`` says.
+    ``away``: backdrop that may be read and copied, a margin away from the person; ``steps`` are read there.
+    ``nobody``: 0..1, how surely nobody is seen, however near: what may be carried over the border.
+    """
+
+    frame: Frame
+    tone: Tone
+    away: Mask
+    nobody: NDArray[np.float32]
+    steps: Steps
+    empty_set: Registered | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,34 +55,16 @@ class Band:
     free: dict[str, NDArray[np.float32]]
 
 
-def decide(
-    frame: Frame,
-    away: Mask,
-    nobody: NDArray[np.float32],
-    master: Extent,
-    added: Insets,
-    seed: int,
-    empty: EmptySet | None = None,
-    band: Band | None = None,
-) -> Extension:
+def decide(picture: Picture, master: Extent, added: Insets, seed: int, band: Band | None = None) -> Extension:
     """How to fill the new area ``added`` (master pixels) around a picture of the size ``master``.
 
-    Args:
-        frame: the picture at plan scale.
-        away: ``(h, w)`` at its scale: backdrop that may be read and copied, a margin away from the person.
-        nobody: 0..1, how surely nobody is seen, however near: what may be carried over the border.
-        seed: for the choice among texture pieces that fit alike.
-        empty: where there is one, light and texture are read from it, behind the person, too.
-        band: what of the picture's own backdrop may be blended over.
+    ``seed``: for the choice among texture pieces that fit alike. ``band``: what of the picture's own backdrop
+    may be blended over.
     """
-    tone = light.to_tone(frame.linear())
-    if empty is not None:
-        tone = np.where(empty.reaches[..., None], light.to_tone(empty.linear), tone)
-        away = away | empty.reaches
+    frame, tone, away, steps = picture.frame, picture.tone, picture.away, picture.steps
     usable = away & ~frame.clipped
     if np.count_nonzero(usable) < 0.5 * np.count_nonzero(away):
         usable = away  # a clipped white set: there is no other light to read
-    steps = kinds.steps(tone, away)
     things = kinds.things(steps)
     apart = _enlarged(things, frame.extent) & away
     kind = {side: _kind(side, steps, things, frame, away) for side in SIDES if asdict(added)[side]}
@@ -88,7 +77,7 @@ def decide(
         Side(
             name=name,
             kind=what,
-            border=Grid.of(turn(np.where(apart, 0, nobody), name)[:, 0]),
+            border=Grid.of(turn(np.where(apart, 0, picture.nobody), name)[:, 0]),
             blend=Grid.of(band.free[name]) if band else None,
             copies=copying.on_canvas(found[name], name, master, frame.scale) if name in found else None,
         )
@@ -101,7 +90,7 @@ def decide(
         cell_px=grid.cell_px,
         pieces=Grid.of(_pieces(frame, residual, usable & clean, master, added, seed, band)),
         sides=sides,
-        empty_set=empty.found if empty else None,
+        empty_set=picture.empty_set,
         blend_px=band.depth_px if band else 0,
     )
 
@@ -177,7 +166,7 @@ def _pieces(
     return np.array(rows, np.float32).reshape(-1, texture.Piece.NUMBERS)
 
 
-def _kind(side: str, steps: kinds.Steps, apart: Mask, frame: Frame, away: Mask) -> Kind:
+def _kind(side: str, steps: Steps, apart: Mask, frame: Frame, away: Mask) -> Kind:
     seen = kinds.beside(side, away)
     burnt = kinds.beside(side, away & frame.clipped)
     share = float(np.count_nonzero(burnt)) / max(1, int(np.count_nonzero(seen)))

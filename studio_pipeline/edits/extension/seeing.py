@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from studio_pipeline.edits.base import EMPTY_SET, Given, Source
 from studio_pipeline.edits.extension import papers
 from studio_pipeline.edits.extension.body import Extension
-from studio_pipeline.edits.extension.planning import Band, EmptySet, decide
+from studio_pipeline.edits.extension.planning import Band, Picture, decide
 from studio_pipeline.edits.extension.turns import SIDES, turn
 from studio_pipeline.edits.sides import near_body
 from studio_pipeline.geometry import Extent, Insets, Roi
-from studio_pipeline.pixels import register
+from studio_pipeline.pixels import kinds, light, register
 from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.kinds import Steps
+from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask, Zone, grow
 from studio_pipeline.pixels.register import Registered
 from studio_pipeline.records.hand import Hand, drawn
@@ -28,18 +31,23 @@ _FAR = 0.7  # face heights from what the detectors see of a person
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """At plan scale: ``readable`` backdrop; ``away``: that, a margin away from anybody and allowed by hand,
-    where light and texture are read; ``allowed``: by hand alone; ``nobody`` as ``decide`` has it; an empty
-    set and how it lies.
+    """At plan scale: ``tone`` ``(h, w, 3)``; ``readable`` backdrop; ``away``: that, a margin away from
+    anybody and allowed by hand, where light and texture are read; ``allowed``: by hand alone; ``nobody`` as
+    ``Picture`` has it; an empty set and how it lies.
     """
 
     frame: Frame
+    tone: Tone
     readable: Mask
     away: Mask
     nobody: NDArray[np.float32]
     master: Extent
     allowed: Mask
     empty: tuple[Source, Registered] | None
+
+    @cached_property
+    def steps(self) -> Steps:
+        return kinds.steps(self.tone, self.away)
 
     def extended(self, inside: Roi, added: Insets, seed: int, band: Band | None = None) -> Extension | None:
         """From the part ``inside`` (master pixels) to ``added`` around the whole picture."""
@@ -53,13 +61,20 @@ class Seen:
         if not added.any:
             return None
         region = inside.scaled(self.frame.scale) & self.frame.roi
+        return decide(self._picture(region), inside.extent, added, seed, band)
+
+    def _picture(self, region: Roi) -> Picture:
         frame, part = papers.cropped(self.frame, region), region.within(self.frame.roi)
-        empty = None
-        if self.empty is not None:
-            source, found = self.empty
-            linear, reaches = register.sample(found, source.frame, region)
-            empty = EmptySet(found, linear, reaches & self.allowed[part])
-        return decide(frame, self.away[part], self.nobody[part], inside.extent, added, seed, empty, band)
+        tone, away, nobody = self.tone[part], self.away[part], self.nobody[part]
+        if self.empty is None:
+            steps = self.steps if region == self.frame.roi else kinds.steps(tone, away)
+            return Picture(frame, tone, away, nobody, steps)
+        source, found = self.empty
+        linear, reaches = register.sample(found, source.frame, region)
+        reaches &= self.allowed[part]
+        tone = np.where(reaches[..., None], light.to_tone(linear), tone)
+        away = away | reaches
+        return Picture(frame, tone, away, nobody, kinds.steps(tone, away), found)
 
 
 def see(frame: Frame, reading: Reading, given: Given) -> Seen:
@@ -70,7 +85,10 @@ def see(frame: Frame, reading: Reading, given: Given) -> Seen:
     allowed = _by_hand(frame, given.hand)
     away = ~grow(~readable, round(_MARGIN * frame.extent.long_edge)) & allowed
     nobody = np.where(things, np.float32(1), _uncovered(reading, readable.shape))
-    return Seen(frame, readable, away, nobody, reading.record.extent, allowed, _empty_set(frame, away, given))
+    tone = light.to_tone(frame.linear())
+    return Seen(
+        frame, tone, readable, away, nobody, reading.record.extent, allowed, _empty_set(frame, away, given)
+    )
 
 
 def free_band(reading: Reading, depth_px: int) -> Band | None:

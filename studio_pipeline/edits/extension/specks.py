@@ -10,7 +10,7 @@ from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask, grow
 
 _SPECK_SIGMAS = (0.8, 2.0)  # sizes of dust, at a long edge of 1500 px
-_EVERY = 7  # pixel is enough for a median
+_EVERY = 7  # row is enough for a median
 _SAMPLES_A_SIGMA = 2.5
 _SPECK_LIMITS = (4, 8, 16, 32)  # in spreads; 4 is about 7 sigma of grain: the largest of three channels
 
@@ -30,7 +30,7 @@ def specks(residual: Tone, usable: Mask, long_edge: int) -> Mask:
     for fine in _SPECK_SIGMAS:
         sigma = fine * max(1.0, long_edge / 1500)  # smaller ones judge single pixels of grain
         detail = np.abs(_mean_around(kept, weight, sigma) - _mean_around(kept, weight, 4 * sigma))
-        spread = 1.4826 * float(np.median(detail[usable][::_EVERY]))
+        spread = 1.4826 * float(np.median(detail[::_EVERY][usable[::_EVERY]]))
         outstanding = np.maximum(outstanding, detail / max(spread, 1e-6))
     for limit in _SPECK_LIMITS:
         found = (outstanding > limit) & usable
