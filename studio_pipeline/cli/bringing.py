@@ -108,6 +108,8 @@ def _merged(answer: dict[str, Any]) -> list[str]:
         (answer["picks"], "pick", "picks", "brought along"),
         (answer["rejections"], "rejection", "rejections", "brought along"),
         (answer["doors"], "outline", "outlines", '(or "nobody here") brought along'),
+        (answer["hands"], "edit", "edits", "guided by hand brought along"),
+        (answer["references"], "reference", "references", "(or that it is none) brought along"),
     )
     lines += [f"{row['name']}: {row['why']}" for row in answer["left"]]
     if answer["approve_again"]:

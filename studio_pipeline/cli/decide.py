@@ -135,9 +135,11 @@ def mark(
     ] = True,
 ) -> None:
     """Name captures as references: `match_backdrop` brings each frame to the nearest one in time."""
+    from studio_pipeline.pipeline.studio import utc_now
+
     with decisions_about(folder) as (catalog, decisions):
         for entry in named(catalog, captures):
-            decisions.mark_reference(entry.id, reference)
+            decisions.mark_reference(entry.id, reference, user(), utc_now())
             terminal.show(f"{entry.name} is {'a reference' if reference else 'no reference'}")
 
 

@@ -12,7 +12,7 @@ from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pipeline import proof
 from studio_pipeline.pipeline.choice import is_within_reach
 from studio_pipeline.records.capture import State, shown
-from studio_pipeline.records.entry import Door, Entry, Handed
+from studio_pipeline.records.entry import Door, Entry, Handed, Said
 from studio_pipeline.records.hand import NOTHING, Hand, Wish
 from studio_pipeline.records.plan import Item
 from studio_pipeline.records.proposal import Choice, Decision, Proposal, Verb
@@ -22,14 +22,14 @@ from studio_pipeline.session.folder import Session
 _AWAITING = (State.PROPOSED, State.NEEDS_A_PERSON, State.REJECTED)
 _ID_DIGITS = 6
 _REVOKE_FIRST = "revoke it first, or wait until it is developed"
-_TO_BE_PLANNED: dict[str, Any] = {
+TO_BE_PLANNED: dict[str, Any] = {
     "proposal": None,
     "proposal_hash": None,
     "subject": None,
     "state": State.DEVELOPED,
     "failures": {},
 }
-_TO_BE_PLANNED_ANEW = "to be planned anew, as asked for by hand"
+TO_BE_PLANNED_ANEW = "to be planned anew, as asked for by hand"
 PLANNED_ANEW = "asked for by hand after the approval; look again"
 
 
@@ -104,12 +104,13 @@ class Decisions:
         self._entry(capture_id)
         return self._catalog.update(capture_id, picked=picked)
 
-    def mark_reference(self, capture_id: str, reference: bool) -> Entry:
+    def mark_reference(self, capture_id: str, reference: bool, user: str, now: datetime) -> Entry:
         """Name a capture as one that others are matched to; `pipeline.sets` says which takes which."""
         entry = self._entry(capture_id)
         if reference and entry.state in (State.WITHDRAWN, State.QUARANTINED):
             raise Refused(f"{entry.name} is {entry.state.value}: it cannot be a reference")
-        return self._catalog.update(capture_id, reference=reference)
+        said = Said(user=user, host=self._host, said_at=now)
+        return self._catalog.update(capture_id, reference=reference, reference_said=said)
 
     def nobody_here(self, capture_id: str, user: str, now: datetime) -> Entry:
         return self._open_door(capture_id, Door(kind="nobody", user=user, host=self._host, said_at=now))
@@ -147,8 +148,8 @@ class Decisions:
                 changes["switches"] = seen.switches
             if entry.approved_hash is not None:
                 changes |= {"approved_hash": None, "stale": True}
-            reason = PLANNED_ANEW if "stale" in changes else _TO_BE_PLANNED_ANEW
-            changes |= _TO_BE_PLANNED | {"hands": _said(hands), "reason": reason}
+            reason = PLANNED_ANEW if "stale" in changes else TO_BE_PLANNED_ANEW
+            changes |= TO_BE_PLANNED | {"hands": hands, "reason": reason}
             if (changed := self._catalog.update_seen(entry, **changes)) is not None:
                 return changed
 
@@ -199,7 +200,7 @@ class Decisions:
             if plan.items and plan.off != (plan.found(before.off) if before else ()):
                 off = tuple(item for item in plan.items if item.id in plan.off)
                 hands[plan.edit] = self._handed(before.hand if before else NOTHING, off, user, now)
-        return _said(hands)
+        return hands
 
     def _handed(self, hand: Hand, off: tuple[Item, ...], user: str, now: datetime) -> Handed:
         return Handed(hand=hand, off=off, user=user, host=self._host, said_at=now)
@@ -208,7 +209,7 @@ class Decisions:
         entry = self._entry(capture_id)
         if entry.base is None or entry.state in (State.APPROVED, State.DELIVERED, State.WITHDRAWN):
             raise Refused(f"{entry.name} is {entry.state.value}: {_REVOKE_FIRST}")
-        return self._catalog.update(capture_id, door=door, reason="", **_TO_BE_PLANNED)
+        return self._catalog.update(capture_id, door=door, reason="", **TO_BE_PLANNED)
 
     def _entry(self, capture_id: str) -> Entry:
         entry = self._catalog.entry(capture_id)
@@ -273,10 +274,6 @@ def find(catalog: Catalog, wanted: str) -> Entry:
         ids = ", ".join(e.id[:12] for e in found)
         raise Refused(f"{wanted!r} names {len(found)} captures; say which by id: {ids}")
     return found[0]
-
-
-def _said(hands: dict[str, Handed]) -> dict[str, Handed]:
-    return {edit: handed for edit, handed in hands.items() if handed.hand != NOTHING or handed.off}
 
 
 def _corners(roi: Roi) -> str:

@@ -69,7 +69,7 @@ def merge(
         if not files.brought.gave_up:
             studio.run(lambda: tell("taking in"))
             if theirs.catalog is not None:
-                words = Interpreter(theirs.catalog, studio.catalog, other.id, _name(other)).bring()
+                words = _words(session, other, theirs.catalog, studio.catalog)
         return {
             "session": shown(os.fsencode(session.root)),
             "other": shown(os.fsencode(other.root)),
@@ -80,6 +80,11 @@ def merge(
             "problems": theirs.problems + files.problems,
             "complete": not (theirs.problems or files.problems),
         }
+
+
+def _words(session: Session, other: Session, theirs: Catalog, ours: Catalog) -> Words:
+    edits = [spec.name for spec in session.preset.edits]
+    return Interpreter(theirs, ours, other.id, _name(other), edits).bring()
 
 
 @contextmanager
@@ -145,6 +150,8 @@ def _words_said(words: Words) -> Json:
         "picks": words.picks,
         "rejections": words.rejections,
         "doors": words.doors,
+        "hands": words.hands,
+        "references": words.references,
         "approve_again": [{"id": entry.id, "name": entry.name} for entry in words.approve_again],
         "left": [{"id": entry.id, "name": entry.name, "why": why} for entry, why in words.left],
     }

@@ -50,7 +50,7 @@ def due(entry: Entry, preset: Preset, base_key: str, sources: Mapping[str, str] 
 
 def wanted(entry: Entry, preset: Preset) -> bool:
     """Whether the preset asks for a proposal of this capture."""
-    asked = entry.door is not None or bool(entry.hands)
+    asked = entry.door is not None or any(not handed.empty for handed in entry.hands.values())
     if preset.propose == "picked":
         return picked(entry) or asked
     return preset.propose == "all" or asked

@@ -5,17 +5,20 @@ Whatever was said here stands. An approval is bound to a render of the other sta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from studio_pipeline.errors import Refused
+from studio_pipeline.pipeline.decide import TO_BE_PLANNED, TO_BE_PLANNED_ANEW
 from studio_pipeline.records.capture import State
-from studio_pipeline.records.entry import Entry
+from studio_pipeline.records.entry import Entry, Said
 from studio_pipeline.records.proposal import Decision, Verb
 from studio_pipeline.session.catalog import Catalog
 
 _APPROVED = (State.APPROVED, State.DELIVERED)
+_AWAY = (State.WITHDRAWN, State.QUARANTINED)
 _UNDECIDED = (State.TAKEN_IN, State.DEVELOPED, State.PROPOSED, State.NEEDS_A_PERSON)
 
 
@@ -26,6 +29,8 @@ class Words:
     picks: int = 0
     rejections: int = 0
     doors: int = 0
+    hands: int = 0
+    references: int = 0
     approve_again: list[Entry] = field(default_factory=list)
     left: list[tuple[Entry, str]] = field(default_factory=list)
 
@@ -33,11 +38,13 @@ class Words:
 class Interpreter:
     """Brings words from ``theirs`` to ``ours``. Doing it twice changes nothing.
 
-    ``station`` is the other session's id, ``name`` what its folder is called.
+    ``station`` is the other session's id, ``name`` what its folder is called, ``edits`` those of this one.
     """
 
-    def __init__(self, theirs: Catalog, ours: Catalog, station: str, name: str) -> None:
-        self._theirs, self._ours = theirs, ours
+    def __init__(
+        self, theirs: Catalog, ours: Catalog, station: str, name: str, edits: Sequence[str] = ()
+    ) -> None:
+        self._theirs, self._ours, self._edits = theirs, ours, edits
         self._station, self._name = station, name
         self._words = Words()
 
@@ -45,7 +52,7 @@ class Interpreter:
         """For every capture whose primary file is here by now, be it as a member of a larger one."""
         here = {member.sha256: entry.id for entry in self._ours.entries() for member in entry.members}
         for said in self._theirs.entries():
-            if said.id in here and said.state not in (State.WITHDRAWN, State.QUARANTINED):
+            if said.id in here and said.state not in _AWAY:
                 self._bring_of(said, here[said.id])
         return self._words
 
@@ -54,6 +61,12 @@ class Interpreter:
             self._pick(said, capture_id)
         if said.door is not None:
             self._open_door(said, capture_id)
+        if said.reference or said.reference_said is not None:
+            self._mark(said, capture_id)
+        for edit in said.hands:
+            self._words.hands += self._change(capture_id, partial(self._handed, said, edit))
+        if said.switches:
+            self._change(capture_id, partial(_switched, said))
         if said.state is State.REJECTED:
             self._reject(said, capture_id)
         entry = self._ours.entry(capture_id)
@@ -83,17 +96,32 @@ class Interpreter:
         if why:
             self._words.left.append((entry, f"what was said of who is in it stays there: {why}"))
             return {}
-        if entry.base is None:
-            return {"door": said.door}
-        return {
-            "door": said.door,
-            "proposal": None,
-            "proposal_hash": None,
-            "subject": None,
-            "state": State.REJECTED if entry.state is State.REJECTED else State.DEVELOPED,
-            "reason": "",
-            "failures": {},
-        }
+        return {"door": said.door, **_planned_anew(entry, "")}
+
+    def _mark(self, said: Entry, capture_id: str) -> None:
+        def marked(entry: Entry) -> dict[str, Any]:
+            if entry.reference == said.reference or _is_later(entry.reference_said, said.reference_said):
+                return {}
+            if entry.state in _AWAY:
+                why = f"it is {entry.state.value} here"
+                self._words.left.append((entry, f"that it is a reference stays there: {why}"))
+                return {}
+            return {"reference": said.reference, "reference_said": said.reference_said}
+
+        self._words.references += self._change(capture_id, marked)
+
+    def _handed(self, said: Entry, edit: str, entry: Entry) -> dict[str, Any]:
+        """Of what was drawn, tried and switched in one edit, all of the later word: they belong together."""
+        theirs, ours = said.hands[edit], entry.hands.get(edit)
+        if (ours is None and theirs.empty) or _is_later(ours, theirs):
+            return {}
+        if ours is not None and (ours.hand, ours.off) == (theirs.hand, theirs.off):
+            return {}
+        why = f"this session has no {edit}" if edit not in self._edits else _elsewhere(said, entry)
+        if why:
+            self._words.left.append((entry, f"what was done by hand in {edit} stays there: {why}"))
+            return {}
+        return {"hands": entry.hands | {edit: theirs}, **_planned_anew(entry, TO_BE_PLANNED_ANEW)}
 
     def _reject(self, said: Entry, capture_id: str) -> None:
         rejected = [d for d in self._theirs.decisions(said.id) if d.verb is Verb.REJECT]
@@ -130,8 +158,33 @@ class Interpreter:
 def _why_not(said: Entry, entry: Entry) -> str | None:
     """Why an outline or "nobody here" would not mean the same here, or would undo what was said here."""
     assert said.door is not None
-    if entry.door is not None and entry.door.said_at >= said.door.said_at:
+    if entry.door is not None and _is_later(entry.door, said.door):
         return f"{entry.door.user} said otherwise here, and later"
+    return _elsewhere(said, entry)
+
+
+def _is_later(ours: Said | None, theirs: Said | None) -> bool:
+    """Whether the word that was said here counts; one whose time nobody wrote down is the earlier one."""
+    return ours is not None and (theirs is None or ours.said_at >= theirs.said_at)
+
+
+def _switched(said: Entry, entry: Entry) -> dict[str, Any]:
+    """Switches of whole edits have no time of their own: they come along where nobody set any here."""
+    if entry.switches or _elsewhere(said, entry):
+        return {}
+    is_shown = entry.proposal is not None and entry.proposal.switches == said.switches
+    return {"switches": said.switches, **({} if is_shown else _planned_anew(entry, ""))}
+
+
+def _planned_anew(entry: Entry, reason: str) -> dict[str, Any]:
+    if entry.base is None:
+        return {}  # it is planned with it once it is developed
+    state = State.REJECTED if entry.state is State.REJECTED else State.DEVELOPED
+    return TO_BE_PLANNED | {"state": state, "reason": reason}
+
+
+def _elsewhere(said: Entry, entry: Entry) -> str | None:
+    """Why places in the picture would not mean the same here, or come too late."""
     if entry.state in _APPROVED or entry.state is State.WITHDRAWN:
         return f"it is {entry.state.value} here"
     if entry.base_member.sha256 != said.base_member.sha256:

@@ -17,24 +17,33 @@ from studio_pipeline.records.proposal import Proposal
 from studio_pipeline.records.subject import SubjectRecord
 
 
-class Door(Record):
-    """A person's word on who is in the frame, when detection was unsure; recorded with the name."""
+class Said(Record):
+    """Who said something, where, and when."""
+
+    user: str
+    host: str
+    said_at: datetime
+
+
+class Door(Said):
+    """A person's word on who is in the frame, when detection was unsure."""
 
     kind: str
     polygons: tuple[tuple[Point, ...], ...] = ()
-    user: str
-    host: str
-    said_at: datetime
 
 
-class Handed(Record):
-    """What a person asked of one edit, and which of its items they switched off; recorded with the name."""
+class Handed(Said):
+    """What a person asked of one edit, and which of its items they switched off.
+
+    One that was taken back is kept, empty, for when that was.
+    """
 
     hand: Hand = NOTHING
     off: tuple[Item, ...] = ()
-    user: str
-    host: str
-    said_at: datetime
+
+    @property
+    def empty(self) -> bool:
+        return self.hand == NOTHING and not self.off
 
 
 class Delivered(Record):
@@ -75,6 +84,7 @@ class Entry(Record):
     reference: bool = Field(
         False, description="Named by a person: frames of the session may be matched to it."
     )
+    reference_said: Said | None = Field(None, description="Who named it last, or took that back.")
     label: str | None = None
     exposure: Exposure = Exposure()
     previewed: bool = False

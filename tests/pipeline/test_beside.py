@@ -117,10 +117,10 @@ def test_a_marked_reference_is_taken_and_given_up(tmp_path: Path) -> None:
         studio.run()
         first, second = studio.catalog.entries()
         decide = shoots.decisions(session, studio.catalog)
-        decide.mark_reference(second.id, True)
+        decide.mark_reference(second.id, True, "ada", shoots.NOW)
         studio.run()
         marked = studio.catalog.entries()
-        decide.mark_reference(second.id, False)
+        decide.mark_reference(second.id, False, "ada", shoots.NOW)
         studio.run()
         last = studio.catalog.entries()
     assert [e.sources for e in (first, second)] == [{}, {}]

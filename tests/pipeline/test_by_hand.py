@@ -219,7 +219,7 @@ def test_by_commands(working: Working, tmp_path: Path) -> None:
     products = CaptureCache(working.session.cache, switched.id)
     assert products.proposed(switched.proposal_hash).exists()
     done("hand", root, "STP_0003", "--on", "spot")
-    assert working.entry.proposal_hash == before.proposal_hash and working.entry.hands == {}
+    assert working.entry.proposal_hash == before.proposal_hash and working.entry.hands[HEAL].empty
     done("hand", root, "STP_0003", "--off", "all", "--on", ids[0])
     assert [item.id for item in working.plan.on] == [ids[0]]
 

@@ -421,6 +421,7 @@ def joined(tmp_path_factory: pytest.TempPathFactory) -> tuple[Session, Answer, A
         decide.approve(first.id, None, None, "bea", shoots.NOW)
         decide.reject(second.id, "bea", shoots.NOW)
         decide.pick(first.id, True)
+        decide.mark_reference(first.id, True, "bea", shoots.NOW)
         decide.nobody_here(grey.id, "bea", shoots.NOW)
     before = stations.tree(station.root)
     text = done("merge", ours.root, station.root)
@@ -435,14 +436,15 @@ def test_the_words_are_said_and_hold_through_the_work_that_follows(
 ) -> None:
     ours, text, again = joined
     lines = text.out.splitlines()
-    assert lines[:4] == [
+    assert lines[:5] == [
         "1 pick brought along",
         "1 rejection brought along",
         '1 outline (or "nobody here") brought along',
+        "1 reference (or that it is none) brought along",
         "approved there, to be approved again here: STP_0003",
     ]
-    assert lines[4].startswith("4 files copied into Capture/laptop (")
-    assert again.out.splitlines()[0] == lines[3]
+    assert lines[5].startswith("4 files copied into Capture/laptop (")
+    assert again.out.splitlines()[0] == lines[4]
     assert "0 files copied" in again.out.splitlines()[1]
     with shoots.opened(ours) as catalog:
         grey, _, first, second = catalog.entries()

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
-from studio_pipeline.geometry import Extent, Point
+from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pipeline.schedule import Stage, due
 from studio_pipeline.pipeline.words import Interpreter, Words
 from studio_pipeline.records.capture import Member, Role, State
 from studio_pipeline.records.develop import BaseRecord, DevelopSettings
-from studio_pipeline.records.entry import Door, Entry
+from studio_pipeline.records.entry import Door, Entry, Handed, Said
+from studio_pipeline.records.hand import Hand
+from studio_pipeline.records.plan import Item
 from studio_pipeline.records.proposal import Decision, Verb
 from studio_pipeline.session.catalog import Catalog
 from tests.support.shoots import NOW, cleanup_preset
@@ -24,6 +26,12 @@ from tests.support.shoots import NOW, cleanup_preset
 TRIANGLE = ((Point(0, 0), Point(9, 0), Point(9, 9)),)
 NOBODY = Door(kind="nobody", user="bea", host="laptop", said_at=NOW)
 OUTLINED = Door(kind="repaint", polygons=TRIANGLE, user="bea", host="laptop", said_at=NOW)
+EXTEND = "extend_background"
+SPECK = Item(id="7-9", kind="dust", roi=Roi(1, 2, 3, 4))
+DRAWN = Handed(
+    hand=Hand(area=TRIANGLE, spare=TRIANGLE, tries=2), off=(SPECK,), user="bea", host="laptop", said_at=NOW
+)
+REFERENCE = {"reference": True, "reference_said": Said(user="bea", host="laptop", said_at=NOW)}
 
 
 def sha256(text: str) -> str:
@@ -55,7 +63,7 @@ class Stations:
         return self.add(self.ours, "a", "a.NEF", **(here or {}))
 
     def bring(self) -> Words:
-        return Interpreter(self.theirs, self.ours, "0123", "laptop").bring()
+        return Interpreter(self.theirs, self.ours, "0123", "laptop", [EXTEND]).bring()
 
     def reject(self, catalog: Catalog, entry_id: str, *, user: str = "bea", minutes: int = 0) -> Decision:
         entry = catalog.entry(entry_id)
@@ -91,7 +99,7 @@ def unchanged_by_another_run(stations: Stations) -> Words:
     before = stations.ours.changed_since(0)
     words = stations.bring()
     assert stations.ours.changed_since(0) == before
-    assert (words.picks, words.rejections, words.doors) == (0, 0, 0)
+    assert (words.picks, words.rejections, words.doors, words.hands, words.references) == (0, 0, 0, 0, 0)
     return words
 
 
@@ -233,6 +241,109 @@ def test_an_outline_on_an_export_that_did_not_come_along_means_nothing_here(stat
     stations.add(stations.theirs, "b", "b.NEF", "b.tif", door=OUTLINED)
     stations.add(stations.ours, "b", "b.NEF", "b.tif")
     assert stations.bring().doors == 1
+
+
+def test_what_was_done_by_hand_comes_along_with_name_and_time(stations: Stations) -> None:
+    stations.both({"hands": {EXTEND: DRAWN}})
+    assert stations.bring().hands == 1
+    assert stations.here().hands == {EXTEND: DRAWN}
+    assert stations.here().state is State.TAKEN_IN  # planned with it once it is developed
+    unchanged_by_another_run(stations)
+
+
+@pytest.mark.parametrize("state", [State.PROPOSED, State.REJECTED])
+def test_a_frame_is_planned_anew_with_it_unless_it_is_rejected(stations: Stations, state: State) -> None:
+    stations.both({"hands": {EXTEND: DRAWN}}, {"base": _BASE, "proposal_hash": "p", "state": state})
+    stations.bring()
+    entry = stations.here()
+    expected = State.REJECTED if state is State.REJECTED else State.DEVELOPED
+    assert (entry.state, entry.proposal_hash, entry.subject) == (expected, None, None)
+    assert (Stage.PROPOSE in due(entry, cleanup_preset(), "")) is False  # another base first
+    ready = entry.model_copy(update={"base_key": "key", "previewed": True})
+    assert due(ready, cleanup_preset(), "key") == ([] if state is State.REJECTED else [Stage.PROPOSE])
+
+
+def test_the_later_hand_counts_for_each_edit_also_one_that_took_all_back(stations: Stations) -> None:
+    mine = Handed(hand=Hand(tries=1), user="ada", host="h", said_at=NOW + timedelta(minutes=1))
+    stations.both({"hands": {EXTEND: DRAWN}}, {"hands": {EXTEND: mine}})
+    unchanged_by_another_run(stations)
+    assert stations.here().hands == {EXTEND: mine}
+    nothing = Handed(user="bea", host="laptop", said_at=NOW + timedelta(minutes=2))
+    stations.theirs.update(sha256("a.NEF"), hands={EXTEND: nothing})
+    assert stations.bring().hands == 1
+    assert stations.here().hands == {EXTEND: nothing}
+    unchanged_by_another_run(stations)
+
+
+@pytest.mark.parametrize(
+    "said, here, why",
+    [
+        ({}, {"state": State.APPROVED}, "what was done by hand in {} stays there: it is approved here"),
+        ({"name": "heal_spots"}, {}, "what was done by hand in {} stays there: this session has no {}"),
+    ],
+)
+def test_a_hand_that_would_mean_nothing_stays_there(
+    stations: Stations, said: dict[str, str], here: dict[str, Any], why: str
+) -> None:
+    name = said.get("name", EXTEND)
+    stations.both({"hands": {name: DRAWN}}, here)
+    assert [line for _, line in unchanged_by_another_run(stations).left] == [why.format(name, name)]
+    assert stations.here().hands == {}
+
+
+def test_a_hand_on_an_export_that_did_not_come_along_stays_there(stations: Stations) -> None:
+    stations.add(stations.theirs, "a", "a.NEF", "a.tif", hands={EXTEND: DRAWN}, switches={EXTEND: False})
+    stations.add(stations.ours, "a", "a.NEF")
+    assert [line for _, line in unchanged_by_another_run(stations).left] == [
+        f"what was done by hand in {EXTEND} stays there: it starts from another file here"
+    ]
+    assert stations.here().switches == {}
+
+
+def test_switches_come_along_where_nobody_set_any(stations: Stations) -> None:
+    made = {"base": _BASE, "state": State.PROPOSED, "proposal_hash": "p"}
+    stations.both({"switches": {EXTEND: False}}, made)
+    stations.bring()
+    assert (stations.here().switches, stations.here().state) == ({EXTEND: False}, State.DEVELOPED)
+    stations.ours.update(sha256("a.NEF"), switches={EXTEND: True})
+    unchanged_by_another_run(stations)
+    assert stations.here().switches == {EXTEND: True}
+
+
+def test_a_reference_comes_along_and_the_later_word_counts(stations: Stations) -> None:
+    entry = stations.both(REFERENCE)
+    assert stations.bring().references == 1
+    assert stations.here().reference_said == REFERENCE["reference_said"] and stations.here().reference
+    unchanged_by_another_run(stations)
+    later = Said(user="ada", host="h", said_at=NOW + timedelta(minutes=1))
+    stations.ours.update(entry.id, reference=False, reference_said=later)
+    unchanged_by_another_run(stations)
+    latest = Said(user="bea", host="laptop", said_at=NOW + timedelta(minutes=2))
+    stations.theirs.update(entry.id, reference_said=latest)
+    assert stations.bring().references == 1 and stations.here().reference
+
+
+def test_that_a_frame_is_no_reference_any_more_comes_along(stations: Stations) -> None:
+    later = Said(user="bea", host="laptop", said_at=NOW + timedelta(minutes=1))
+    stations.both({"reference": False, "reference_said": later}, REFERENCE)
+    assert stations.bring().references == 1
+    assert not stations.here().reference
+
+
+def test_a_reference_of_a_release_that_wrote_no_time_comes_until_somebody_speaks(stations: Stations) -> None:
+    stations.both({"reference": True})
+    assert stations.bring().references == 1
+    later = Said(user="ada", host="h", said_at=NOW)
+    stations.ours.update(sha256("a.NEF"), reference=False, reference_said=later)
+    unchanged_by_another_run(stations)
+    assert not stations.here().reference
+
+
+def test_a_withdrawn_frame_becomes_no_reference(stations: Stations) -> None:
+    stations.both(REFERENCE, {"state": State.WITHDRAWN})
+    assert [line for _, line in unchanged_by_another_run(stations).left] == [
+        "that it is a reference stays there: it is withdrawn here"
+    ]
 
 
 @pytest.mark.parametrize(
