@@ -19,7 +19,7 @@ from studio_pipeline.edits.base import Source
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.guards.base import Rendered
-from studio_pipeline.pipeline import report, stages
+from studio_pipeline.pipeline import report, sets, stages
 from studio_pipeline.pipeline.choice import measured
 from studio_pipeline.pipeline.conductor import Conductor
 from studio_pipeline.pipeline.decide import Decisions
@@ -75,7 +75,8 @@ class Desk:
     def capture(self, capture_id: str) -> Json:
         entry = self._entry(capture_id)
         scale = plan_scale(entry.base.extent) if entry.base else 1.0
-        return report.detail(entry, self._catalog.decisions(capture_id), scale)
+        beside = sets.by_base(entry.sources, self._catalog.entries())
+        return report.detail(entry, self._catalog.decisions(capture_id), scale, beside)
 
     def shown(self, capture_id: str, choice: Choice) -> Json:
         return report.shown(self._measured(self._entry(capture_id), choice))
@@ -117,6 +118,9 @@ class Desk:
 
     def pick(self, capture_id: str, picked: bool) -> Json:
         return self._decided(self._decisions.pick(capture_id, picked))
+
+    def mark_reference(self, capture_id: str, reference: bool, user: str) -> Json:
+        return self._decided(self._decisions.mark_reference(capture_id, reference, user, self._now()))
 
     def nobody_here(self, capture_id: str, user: str) -> Json:
         return self._decided(self._decisions.nobody_here(capture_id, user, self._now()))

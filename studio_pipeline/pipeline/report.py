@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from studio_pipeline.edits import EDITS
@@ -78,8 +80,13 @@ def row(entry: Entry) -> Json:
     }
 
 
-def detail(entry: Entry, decisions: list[Decision], proxy_scale: float) -> Json:
-    """One capture with everything the loupe shows."""
+def detail(
+    entry: Entry,
+    decisions: list[Decision],
+    proxy_scale: float,
+    beside: Mapping[str, Entry] = MappingProxyType({}),
+) -> Json:
+    """One capture with everything the loupe shows. ``beside``: what its proposal was made beside, by role."""
     subject, turn = entry.subject, entry.proposal.turn if entry.proposal else None
     return row(entry) | {
         "proposal": _proposal(entry, proxy_scale) if entry.proposal else None,
@@ -102,8 +109,18 @@ def detail(entry: Entry, decisions: list[Decision], proxy_scale: float) -> Json:
         if entry.base
         else None,
         "decisions": [d.model_dump(mode="json") for d in decisions],
+        "beside": [
+            {"role": role, "id": other.id, "name": other.name, "edits": _users(entry.proposal, role)}
+            for role, other in beside.items()
+        ],
         "members": [{"path": m.shown, "role": m.role.value, "bytes": m.size_bytes} for m in entry.members],
     }
+
+
+def _users(proposal: Proposal | None, role: str) -> list[str]:
+    """The edits that take pixels from the frame of this role, or were told to match it."""
+    plans = proposal.plans if proposal else ()
+    return [p.edit for p in plans if p.changes and (role in p.sources or p.params.get("to") == role)]
 
 
 def guard(result: GuardResult) -> Json:

@@ -7,7 +7,7 @@ Pure: entries in, entries out. Whether an empty set really shows the same backdr
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from studio_pipeline.edits.base import EMPTY_SET, REFERENCE
@@ -31,7 +31,11 @@ def beside(entry: Entry, entries: Iterable[Entry], roles: Collection[str]) -> di
 
 def named(proposal: Proposal, entries: Iterable[Entry]) -> dict[str, Entry]:
     """The captures whose bases the proposal's plans name, as far as they are still what they were."""
-    wanted = {role: key for plan in proposal.active for role, key in plan.sources.items()}
+    return by_base({role: key for plan in proposal.active for role, key in plan.sources.items()}, entries)
+
+
+def by_base(wanted: Mapping[str, str], entries: Iterable[Entry]) -> dict[str, Entry]:
+    """The captures of roles whose base keys are given, as far as those bases are still theirs."""
     by_key = {entry.base_key: entry for entry in entries if entry.members} if wanted else {}
     return {role: by_key[key] for role, key in wanted.items() if key in by_key}
 

@@ -52,6 +52,10 @@ class Pick(Body):
     picked: bool
 
 
+class Mark(Body):
+    reference: bool
+
+
 class Repaint(Body):
     """The person's outline: ``[y, x]`` per corner, master pixels, the base's first pixel is ``[0, 0]``."""
 
@@ -194,6 +198,10 @@ def _add_decisions(app: FastAPI, desk: Desk, user: str) -> None:
     @app.post("/api/captures/{capture_id}/pick")
     def pick(capture_id: str, body: Pick) -> Json:
         return desk.pick(capture_id, body.picked)
+
+    @app.post("/api/captures/{capture_id}/reference")
+    def mark(capture_id: str, body: Mark) -> Json:
+        return desk.mark_reference(capture_id, body.reference, user)
 
     @app.post("/api/captures/{capture_id}/repaint", status_code=204)
     def repaint(capture_id: str, body: Repaint) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studio_pipeline.pipeline import delivery, proof, verify
+from studio_pipeline.pipeline import delivery, proof, report, sets, verify
 from studio_pipeline.pipeline.verify import Verdict
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.capture import State
@@ -66,6 +66,14 @@ def test_an_undecided_proposal_is_made_again_when_the_empty_set_comes(matched: M
     assert matched.after.proposal.plans[0].changes and matched.after.proposal.passed
 
 
+def test_the_page_is_told_which_frame_it_is_and_which_edit_makes_use_of_it(matched: Matched) -> None:
+    entries = (matched.after, matched.empty)
+    said = report.detail(matched.after, [], 0.5, sets.by_base(matched.after.sources, entries))["beside"]
+    name, edits = matched.empty.name, ["match_backdrop"]
+    assert said == [{"role": "empty set", "id": matched.empty.id, "name": name, "edits": edits}]
+    assert report.detail(matched.empty, [], 0.5, sets.by_base({}, entries))["beside"] == []
+
+
 def test_what_it_was_matched_to_is_part_of_what_is_approved(matched: Matched) -> None:
     assert matched.after.proposal_hash is not None
     with shoots.opened(matched.session) as catalog:
@@ -120,6 +128,7 @@ def test_a_marked_reference_is_taken_and_given_up(tmp_path: Path) -> None:
         decide.mark_reference(second.id, True, "ada", shoots.NOW)
         studio.run()
         marked = studio.catalog.entries()
+        assert marked[1].reference_said is not None and marked[1].reference_said.user == "ada"
         decide.mark_reference(second.id, False, "ada", shoots.NOW)
         studio.run()
         last = studio.catalog.entries()

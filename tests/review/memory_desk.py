@@ -35,6 +35,7 @@ class MemoryDesk:
         self.cameras: list[Row] = []
         self.more_items: list[Row] = []
         self.hands: dict[str, dict[str, Hand]] = {}
+        self.beside: dict[str, list[Row]] = {}
         self.off: dict[str, tuple[str, ...]] = {}
         self._revision = 0
         self._changed_at: dict[str, int] = {}
@@ -58,6 +59,7 @@ class MemoryDesk:
             "kind": "unsure" if state == "needs-a-person" else "portrait",
             "rating": None,
             "picked": False,
+            "reference": False,
             "label": None,
             "arrived_at": taken.isoformat(),
             "captured_at": taken.isoformat(),
@@ -114,6 +116,7 @@ class MemoryDesk:
             row["members"] = row["files"]
             row["base"] = {"kind": "raw", "notes": ["developed from the RAW, look neutral"]}
             row["subject"] = self._subject(row)
+            row["beside"] = self.beside.get(capture_id, [])
             return row
 
     def shown(self, capture_id: str, choice: Choice) -> Row:
@@ -152,6 +155,13 @@ class MemoryDesk:
         with self._condition:
             self.calls.append(("pick", capture_id, picked))
             self.rows[capture_id]["picked"] = picked
+            self._touch(capture_id)
+            return self._row(capture_id)
+
+    def mark_reference(self, capture_id: str, reference: bool, user: str) -> Row:
+        with self._condition:
+            self.calls.append(("mark_reference", capture_id, reference, user))
+            self.rows[capture_id]["reference"] = reference
             self._touch(capture_id)
             return self._row(capture_id)
 

@@ -71,6 +71,14 @@ def test_both_doors_of_a_frame_that_needs_a_person(client: TestClient, desk: Mem
     assert desk.calls == [("repaint", capture, outline, "ada"), ("nobody_here", capture, "ada")]
 
 
+def test_a_reference_is_named_by_whoever_looks(client: TestClient, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    answer = client.post(f"/api/captures/{capture}/reference", json={"reference": True})
+    assert answer.json()["reference"] is True
+    assert desk.calls == [("mark_reference", capture, True, "ada")]
+    assert client.post(f"/api/captures/{capture}/reference", json={}).status_code == 422
+
+
 @pytest.mark.parametrize(
     "polygons", [[], [[[0, 0], [1, 1]]], [[[0, 0], [1, 1], [2]]], [[[0, 0], [1, 1], ["NaN", 2]]], "x"]
 )

@@ -544,3 +544,65 @@ def test_p_picks_and_unpicks(page: Page, desk: MemoryDesk) -> None:
         ("pick", capture, True),
         ("pick", capture, False),
     ]
+
+
+def test_a_reference_is_named_by_key_and_by_button(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    page.get_by_test_id(f"card-{capture}").click()
+    page.keyboard.press("r")
+    page.get_by_test_id(f"card-{capture}").get_by_text("reference").wait_for()
+    open_loupe(page, capture)
+    page.locator("[data-testid=reference][aria-pressed=true]").click()
+    page.locator("[data-testid=reference][aria-pressed=false]").wait_for()
+    assert [call for call in desk.calls if call[0] == "mark_reference"] == [
+        ("mark_reference", capture, True, "ada"),
+        ("mark_reference", capture, False, "ada"),
+    ]
+
+
+def test_what_is_set_aside_cannot_be_a_reference(page: Page, desk: MemoryDesk) -> None:
+    odd = desk.arrive("2.CR2", "quarantined", "this is text, not a RAW file")
+    page.get_by_test_id(f"card-{odd}").click()
+    page.keyboard.press("r")
+    page.keyboard.press("e")
+    page.locator("[data-testid=reference]:disabled").wait_for()
+    assert not [call for call in desk.calls if call[0] == "mark_reference"]
+
+
+def test_a_sure_frame_is_said_to_be_an_empty_set_by_key_and_asked_once_more(
+    page: Page, desk: MemoryDesk
+) -> None:
+    capture = desk.arrive("DSC_0001.NEF")
+    open_loupe(page, capture)
+    page.keyboard.press("n")
+    page.get_by_test_id("nobody-here-cancel").click()
+    page.get_by_test_id("nobody-here").click()
+    with page.expect_response("**/nobody-here"):
+        page.keyboard.press("Enter")  # the answer has the focus: it is no approval
+    page.get_by_test_id("nobody-here-confirm").wait_for(state="detached")
+    assert ("nobody_here", capture, "ada") in desk.calls
+    assert not [call for call in desk.calls if call[0] == "approve"]
+
+
+def test_the_question_is_gone_with_the_frame(page: Page, desk: MemoryDesk) -> None:
+    first, _ = desk.arrive("DSC_0001.NEF"), desk.arrive("DSC_0002.NEF")
+    open_loupe(page, first)
+    page.keyboard.press("n")
+    page.get_by_test_id("nobody-here-confirm").wait_for()
+    page.keyboard.press("ArrowRight")
+    page.get_by_test_id("nobody-here-confirm").wait_for(state="detached")
+
+
+def test_the_frames_that_a_proposal_was_made_beside_are_named(page: Page, desk: MemoryDesk) -> None:
+    empty, capture = desk.arrive("DSC_0001.NEF"), desk.arrive("DSC_0002.NEF")
+    desk.rows[empty]["kind"] = "empty-set"
+    desk.beside[capture] = [
+        {"role": "empty set", "id": empty, "name": "DSC_0001", "edits": [EXTEND]},
+        {"role": "reference", "id": capture, "name": "DSC_0002", "edits": []},
+    ]
+    open_loupe(page, capture)
+    lines = page.get_by_test_id("beside").inner_text()
+    assert "Empty set: DSC_0001 · Extend the background" in re.sub(r"\s+", " ", lines)
+    assert "Reference: this frame itself · not used" in re.sub(r"\s+", " ", lines)
+    page.get_by_test_id("beside-empty-set").click()
+    page.get_by_role("complementary", name="Review of DSC_0001.NEF").wait_for()

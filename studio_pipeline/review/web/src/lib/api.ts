@@ -46,6 +46,8 @@ export const hand = (id: string, edit: string, wish: Wish, { enabled, off }: Cho
 export const reject = (id: string) => request<Capture>(`${at(id)}/reject`, {});
 export const revoke = (id: string) => request<Capture>(`${at(id)}/revoke`, {});
 export const pick = (id: string, picked: boolean) => request<Capture>(`${at(id)}/pick`, { picked });
+export const reference = (id: string, reference: boolean) =>
+  request<Capture>(`${at(id)}/reference`, { reference });
 export const repaint = (id: string, polygons: PointYx[][]) => request<void>(`${at(id)}/repaint`, { polygons });
 export const somebodyHere = (id: string) => request<void>(`${at(id)}/somebody-here`, {});
 export const nobodyHere = (id: string) => request<void>(`${at(id)}/nobody-here`, {});

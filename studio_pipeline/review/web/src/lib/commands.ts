@@ -27,6 +27,7 @@ export function act(command: Command, desk: Desk): boolean {
   else if (command === 'right') view.step(1);
   else if (command === 'reject' || command === 'revoke') return decideCurrent(command, desk);
   else if (command === 'pick') void (view.current && desk.review.pick(view.current));
+  else if (command === 'reference') nameReference(desk);
   else return view.mode === 'loupe' ? inLoupe(command, desk) : inGrid(command, desk);
   return true;
 }
@@ -34,7 +35,8 @@ export function act(command: Command, desk: Desk): boolean {
 function inLoupe(command: Command, desk: Desk): boolean {
   const { view } = desk;
   if (command === 'approve') return decideCurrent('approve', desk);
-  if (command === 'original') view.compare('before');
+  if (command === 'nobody') view.asking = true;
+  else if (command === 'original') view.compare('before');
   else if (command === 'side' || command === 'split') view.compare(command);
   else if (command === 'mask') view.mask = !view.mask;
   else if (command === 'zoom') view.stage?.toggleZoom();
@@ -73,6 +75,20 @@ export function may(verb: 'approve' | 'reject' | 'revoke', { state, proposal }: 
   if (verb === 'reject') return ['proposed', 'needs-a-person'].includes(state);
   return ['approved', 'delivered', 'rejected'].includes(state);
 }
+
+function nameReference({ view, review }: Desk): void {
+  if (view.current && mayBeReference(view.current)) void review.reference(view.current);
+}
+
+/** One that is a reference can always be taken back. */
+export const mayBeReference = ({ reference, state }: Capture) =>
+  reference || !['withdrawn', 'quarantined'].includes(state);
+
+/** Whether somebody may say that nobody is in it. */
+export const mayBeEmpty = ({ state, kind, subject }: Capture) =>
+  ['proposed', 'needs-a-person', 'rejected', 'developed'].includes(state) &&
+  !!subject &&
+  !(kind === 'empty-set' && subject.sure);
 
 function toggleFullScreen(): void {
   if (document.fullscreenElement) void document.exitFullscreen();

@@ -3,6 +3,8 @@ export type Command =
   | 'reject'
   | 'revoke'
   | 'pick'
+  | 'reference'
+  | 'nobody'
   | 'grid'
   | 'loupe'
   | 'left'
@@ -54,6 +56,8 @@ export const SHEET: { group: string; rows: [keys: string, does: string][] }[] = 
       ['X', 'reject'],
       ['U', 'revoke'],
       ['P', 'pick, or unpick: picked frames go first'],
+      ['R', 'a reference, or none: others are matched to it'],
+      ['N', 'nobody here: the frame is an empty set'],
       ['Caps Lock', 'go on to the next frame after each decision'],
       ['?', 'this sheet'],
     ],
@@ -65,6 +69,8 @@ const PLAIN: Record<string, Command> = {
   x: 'reject',
   u: 'revoke',
   p: 'pick',
+  r: 'reference',
+  n: 'nobody',
   g: 'grid',
   e: 'loupe',
   arrowleft: 'left',

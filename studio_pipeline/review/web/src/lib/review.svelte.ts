@@ -131,6 +131,11 @@ export class Review {
   pick = (capture: Capture) =>
     this.#say(capture, capture.picked ? 'Unpicked' : 'Picked', () => api.pick(capture.id, !capture.picked));
 
+  reference = (capture: Capture) =>
+    this.#say(capture, capture.reference ? 'No reference:' : 'A reference:', () =>
+      api.reference(capture.id, !capture.reference),
+    );
+
   /** Have one edit planned anew as a person asks, with the switches as they stand. */
   hand = (capture: Capture, edit: string, wish: Wish) =>
     this.#decide(capture, 'Planned anew:', () => api.hand(capture.id, edit, wish, this.#choice));

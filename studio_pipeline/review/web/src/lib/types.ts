@@ -112,6 +112,8 @@ export interface Capture {
   kind: string | null;
   rating: number | null;
   picked: boolean;
+  /** Named by a person: others may be matched to it. */
+  reference: boolean;
   label: string | null;
   tier: string | null;
   arrived_at: string;
@@ -126,6 +128,8 @@ export interface Capture {
   proposal?: Proposal | null;
   subject?: Subject | null;
   decisions?: Decision[];
+  /** Frames of the set that its proposal was made beside, and the edits that make use of each. */
+  beside?: { role: string; id: string; name: string; edits: string[] }[];
   /** What edits start from: the developed RAW, an exported TIFF, a JPEG. */
   base?: { kind: string; notes: string[] } | null;
 }

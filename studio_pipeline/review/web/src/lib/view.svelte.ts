@@ -18,6 +18,8 @@ export class View {
   opened = $state<string | null>(null);
   /** The item of it that the person points at. */
   pointed = $state<string | null>(null);
+  /** Whether it is asked just now if nobody is in the frame. */
+  asking = $state(false);
   help = $state(false);
   autoAdvance = $state(false);
   /** Columns of the grid as it is laid out now. */
@@ -49,6 +51,7 @@ export class View {
     this.selected = id;
     this.drawing = null;
     this.pointed = null;
+    this.asking = false;
   }
 
   /** Begin to draw, or leave it where that is what is drawn already. */
