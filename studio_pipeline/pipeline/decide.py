@@ -73,7 +73,7 @@ class Decisions:
             stale=False,
             failures={},
             switches=proposal.switches,
-            hands=self._with_off(entry.hands, proposal, user, now),
+            hands=self._switched(entry, proposal, user, now),
         )
 
     def reject(self, capture_id: str, user: str, now: datetime) -> Entry:
@@ -137,15 +137,15 @@ class Decisions:
         while True:
             entry = self._entry(capture_id)
             self._refuse_hand(entry, edit, wish)
-            before = entry.hands.get(edit)
-            hand = wish.of(before.hand if before else NOTHING)
-            off = before.off if before else ()
-            hands = entry.hands | {edit: self._handed(hand, off, user, now)}
-            changes: dict[str, Any] = {}
+            hands, changes = entry.hands, dict[str, Any]()
             if choice is not None and entry.proposal is not None:
                 seen = entry.proposal.chosen(choice)
-                hands = self._with_off(hands, seen, user, now)
+                hands = self._switched(entry, seen, user, now)
                 changes["switches"] = seen.switches
+            before = hands.get(edit)
+            hand = wish.of(before.hand if before else NOTHING)
+            off, on = (before.off, before.on) if before else ((), ())
+            hands = hands | {edit: self._handed(hand, off, on, user, now)}
             if entry.approved_hash is not None:
                 changes |= {"approved_hash": None, "stale": True}
             reason = PLANNED_ANEW if "stale" in changes else TO_BE_PLANNED_ANEW
@@ -171,7 +171,7 @@ class Decisions:
                 proposal=chosen.outline(),
                 proposal_hash=key,
                 switches=chosen.switches,
-                hands=self._with_off(entry.hands, chosen, user, now),
+                hands=self._switched(entry, chosen, user, now),
             )
         if changed is None:
             raise Refused(f"{entry.name} has changed meanwhile; look at it again")
@@ -190,20 +190,26 @@ class Decisions:
         if not is_within_reach(polygons, canvas):
             raise Refused(f"an outline lies far outside the picture, which reaches {_corners(canvas)}")
 
-    def _with_off(
-        self, hands: dict[str, Handed], seen: Proposal, user: str, now: datetime
-    ) -> dict[str, Handed]:
-        """``hands`` with the items off that are off in ``seen``; who said it is written where that is new."""
-        hands = dict(hands)
+    def _switched(self, entry: Entry, seen: Proposal, user: str, now: datetime) -> dict[str, Handed]:
+        """The hands with items off and on as in ``seen``; who said it is written where that is new."""
+        hands = dict(entry.hands)
+        proposed = {plan.edit: plan.off for plan in entry.proposal.plans} if entry.proposal else {}
         for plan in seen.plans:
             before = hands.get(plan.edit)
-            if plan.items and plan.off != (plan.found(before.off) if before else ()):
-                off = tuple(item for item in plan.items if item.id in plan.off)
-                hands[plan.edit] = self._handed(before.hand if before else NOTHING, off, user, now)
+            hand, off, on = (before.hand, before.off, before.on) if before else (NOTHING, (), ())
+            were_off = {*proposed.get(plan.edit, ()), *plan.found(on)}
+            now_on = tuple(item for item in plan.on if item.id in were_off)
+            if plan.off != plan.found(off) or now_on != tuple(
+                i for i in plan.items if i.id in plan.found(on)
+            ):
+                now_off = tuple(item for item in plan.items if item.id in plan.off)
+                hands[plan.edit] = self._handed(hand, now_off, now_on, user, now)
         return hands
 
-    def _handed(self, hand: Hand, off: tuple[Item, ...], user: str, now: datetime) -> Handed:
-        return Handed(hand=hand, off=off, user=user, host=self._host, said_at=now)
+    def _handed(
+        self, hand: Hand, off: tuple[Item, ...], on: tuple[Item, ...], user: str, now: datetime
+    ) -> Handed:
+        return Handed(hand=hand, off=off, on=on, user=user, host=self._host, said_at=now)
 
     def _open_door(self, capture_id: str, door: Door) -> Entry:
         entry = self._entry(capture_id)

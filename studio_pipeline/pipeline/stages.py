@@ -240,8 +240,7 @@ def propose(
     sources, missing = _readable(beside, turn)
     asked = {name: handed.hand for name, handed in hands.items()}
     plans = stack.plan_all(frame, reading, edits, asked, sources)
-    # What an edit itself proposes to leave out stays out, whatever else a person has said of it.
-    plans = tuple(p.without((*p.off, *p.found(hands[p.edit].off))) if p.edit in hands else p for p in plans)
+    plans = tuple(switched(plan, hands[plan.edit]) if plan.edit in hands else plan for plan in plans)
     after, guards = check(plans, frame, reading, limits, sources)
     failed = {g.edit for g in guards if not g.passed}
     on = {spec.name: switches.get(spec.name, spec.enabled) for spec in edits}
@@ -261,6 +260,12 @@ def propose(
     whole = proposal.active == tuple(p for p in plans if p.changes)
     picture(source, proposal, frame, reading, after if whole else None, sources)
     return Proposed(subject, proposal, missing)
+
+
+def switched(plan: Plan, handed: Handed) -> Plan:
+    """What an edit itself proposes to leave out stays out, unless a person switched just that on."""
+    on = plan.found(handed.on)
+    return plan.without((*(id_ for id_ in plan.off if id_ not in on), *plan.found(handed.off)))
 
 
 def _readable(beside: Mapping[str, Beside], turn: Turn | None) -> tuple[dict[str, Other], tuple[str, ...]]:

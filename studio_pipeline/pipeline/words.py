@@ -115,7 +115,7 @@ class Interpreter:
         theirs, ours = said.hands[edit], entry.hands.get(edit)
         if (ours is None and theirs.empty) or _is_later(ours, theirs):
             return {}
-        if ours is not None and (ours.hand, ours.off) == (theirs.hand, theirs.off):
+        if ours is not None and (ours.hand, ours.off, ours.on) == (theirs.hand, theirs.off, theirs.on):
             return {}
         why = f"this session has no {edit}" if edit not in self._edits else _elsewhere(said, entry)
         if why:

@@ -33,17 +33,18 @@ class Door(Said):
 
 
 class Handed(Said):
-    """What a person asked of one edit, and which of its items they switched off.
+    """What a person asked of one edit, which of its items they switched off, and which on again or at all.
 
     One that was taken back is kept, empty, for when that was.
     """
 
     hand: Hand = NOTHING
     off: tuple[Item, ...] = ()
+    on: tuple[Item, ...] = Field((), description="Of those that had been off, be it by the edit itself.")
 
     @property
     def empty(self) -> bool:
-        return self.hand == NOTHING and not self.off
+        return self.hand == NOTHING and not self.off and not self.on
 
 
 class Delivered(Record):

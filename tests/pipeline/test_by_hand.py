@@ -15,14 +15,14 @@ import tifffile
 from studio_pipeline.develop import develop
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Extent, Point, Roi
-from studio_pipeline.pipeline import report
+from studio_pipeline.pipeline import report, stages
 from studio_pipeline.pipeline.choice import measured
 from studio_pipeline.pipeline.decide import PLANNED_ANEW, Decisions
 from studio_pipeline.pipeline.desk import Desk
 from studio_pipeline.pipeline.studio import Studio
 from studio_pipeline.records.capture import Role, State
-from studio_pipeline.records.entry import Entry
-from studio_pipeline.records.hand import Wish
+from studio_pipeline.records.entry import Entry, Handed
+from studio_pipeline.records.hand import Hand, Wish
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.proposal import Choice
 from studio_pipeline.session.cache import CaptureCache
@@ -159,6 +159,24 @@ def test_a_hand_is_planned_with_and_taken_back(working: Working) -> None:
     assert HEAL in working.entry.hands and working.plan.off  # the item that is off was not taken back
 
 
+def test_what_an_edit_leaves_off_stays_on_once_a_person_switched_it_on(working: Working) -> None:
+    """As the paper's edge is: off in the proposal, switched on, and then something is drawn."""
+    first, second = working.plan.items[:2]
+    entry = working.entry
+    assert entry.proposal is not None and entry.proposal_hash is not None
+    full = working.catalog.proposal(entry.proposal_hash)
+    proposed = full.model_copy(update={"plans": (full.plans[0].without((first.id, second.id)),)})
+    working.catalog.update(
+        entry.id, proposal=proposed.outline(), proposal_hash=working.catalog.keep_proposal(proposed)
+    )
+    asked = working.hand(Wish(again=True), working.off(second.id))
+    assert (asked.hands[HEAL].on, asked.hands[HEAL].off) == ((first,), (second,))
+    plan = stages.switched(proposed.plans[0], asked.hands[HEAL])
+    assert plan.off == (second.id,)
+    untouched = Handed(hand=Hand(tries=1), user="ada", host="h", said_at=shoots.NOW)
+    assert stages.switched(proposed.plans[0], untouched).off == (first.id, second.id)
+
+
 def test_a_hand_after_the_approval_voids_it_and_says_so(working: Working) -> None:
     shoots.approve_all(working.studio)
     asked = working.hand(Wish(again=True))
@@ -219,7 +237,7 @@ def test_by_commands(working: Working, tmp_path: Path) -> None:
     products = CaptureCache(working.session.cache, switched.id)
     assert products.proposed(switched.proposal_hash).exists()
     done("hand", root, "STP_0003", "--on", "spot")
-    assert working.entry.proposal_hash == before.proposal_hash and working.entry.hands[HEAL].empty
+    assert working.entry.proposal_hash == before.proposal_hash and working.entry.hands[HEAL].off == ()
     done("hand", root, "STP_0003", "--off", "all", "--on", ids[0])
     assert [item.id for item in working.plan.on] == [ids[0]]
 

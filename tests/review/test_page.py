@@ -365,6 +365,33 @@ def test_a_kind_has_a_switch_and_what_was_switched_is_kept_while_away(page: Page
     seen(page)
 
 
+def test_one_item_that_is_offered_is_named_and_read_whole(
+    page: Page, desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk.picture, "dust_yx", desk.picture.dust_yx[:1])
+    capture = desk.arrive("DSC_0001.NEF")
+    open_items(page, capture)
+    more = page.get_by_test_id(f"more-{HEAL}")
+    assert more.inner_text().endswith("Spot: on")
+    row = page.get_by_test_id("items").locator("li")
+    row.get_by_role("checkbox").click()
+    page.get_by_text("Spot: off").wait_for()
+    place = row.locator("button")
+    assert place.evaluate("e => getComputedStyle(e).textDecorationLine") == "none"
+    assert place.evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
+def test_a_pressed_button_is_readable_under_the_pointer(page: Page, desk: MemoryDesk) -> None:
+    open_items(page, desk.arrive("DSC_0001.NEF"))
+    button = page.get_by_test_id("draw-area")
+    button.click()
+    button.hover()
+    page.locator("[data-testid=draw-area][aria-pressed=true]").wait_for()
+    grounds = button.evaluate("e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]")
+    light, dark = (int(re.findall(r"\d+", colour)[0]) for colour in grounds)
+    assert light > 200 and dark < 50
+
+
 def test_hundreds_of_items_are_one_stop_for_tab_and_show_their_place(page: Page, desk: MemoryDesk) -> None:
     capture = desk.arrive("DSC_0001.NEF")
     open_items(page, capture)
