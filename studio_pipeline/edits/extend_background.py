@@ -85,7 +85,7 @@ class ExtendBackground:
         self, frame: Frame, reading: Reading, params: ExtendParams, seed: int, given: Given = NOTHING_GIVEN
     ) -> Plan:
         seen = extension.see(frame, reading, given)
-        reasons = sides.blocked(reading, seen.readable)
+        reasons = seen.crossing | sides.blocked(reading, seen.readable)
         if not seen.away.any():
             reasons = (
                 dict.fromkeys(sides.SIDES, "no backdrop is visible far enough from the person") | reasons

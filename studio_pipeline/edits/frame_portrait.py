@@ -17,7 +17,16 @@ from pydantic import Field, model_validator
 
 from studio_pipeline.edits import beyond, framing, heads, level
 from studio_pipeline.edits.aspect import Aspect, ratio
-from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Painter, Patch, Source, nothing
+from studio_pipeline.edits.base import (
+    EMPTY_SET,
+    NO_SOURCES,
+    NOTHING_GIVEN,
+    Given,
+    Painter,
+    Patch,
+    Source,
+    nothing,
+)
 from studio_pipeline.edits.framing import Room, Wish
 from studio_pipeline.edits.heads import Head
 from studio_pipeline.geometry import Extent, Roi
@@ -92,7 +101,7 @@ class FramePortrait:
     tier = Tier.BACKDROP_ONLY
     engine = "classical"
     writes: tuple[Zone, ...] = (Zone.NEW,)
-    roles: tuple[str, ...] = ()
+    roles: tuple[str, ...] = (EMPTY_SET,)
     params: type[Record] = FrameParams
 
     def turn(self, reading: Reading, params: FrameParams) -> Turn | None:

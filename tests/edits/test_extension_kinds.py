@@ -25,6 +25,7 @@ from tests.support.backdrops import FINE, MAGENTA, SITTER, SRGB, WHOLE, frame, r
 
 ADDED = 90
 CANVAS = WHOLE.grown(Insets(left=ADDED, right=ADDED))
+WIDE = (Point(0, -60), Point(0, 660), Point(399, 660), Point(399, -60))
 GREY = np.array([0.33, 0.32, 0.31], np.float32)
 
 
@@ -196,9 +197,8 @@ class TestPaper:
     def test_a_framed_portrait_never_puts_paper_in_its_place(self) -> None:
         """The frame asks for new area only; what stands in the picture is the photographer's."""
         base, who = photographed(narrow_paper(WHOLE)), reading()
-        drawn = (Point(0, -60), Point(0, 660), Point(399, 660), Point(399, -60))
         params = FrameParams(aspect="16:9", most_new=0.9)
-        plan = FRAME_PORTRAIT.plan(base.at_scale(0.5), who, params, 1, Given(Hand(area=(drawn,))))
+        plan = FRAME_PORTRAIT.plan(base.at_scale(0.5), who, params, 1, Given(Hand(area=(WIDE,))))
         assert plan.changes and plan.canvas is not None and plan.canvas.x0 < 0
         out = stack.render([plan], base, who, plan.canvas)
         kept = plan.canvas & WHOLE
@@ -254,6 +254,21 @@ class TestEmptySet:
         plan = planned(base, given)
         body = ExtendPlan.model_validate(plan.body).extension
         assert plan.sources and body is not None and body.pieces.array()[:, 5].min() >= 378
+
+    def test_a_frame_that_reaches_beyond_the_picture_reads_it_too(self) -> None:
+        base = photographed(folds(WHOLE))
+        empty = photographed(folds(WHOLE), sitter=False, seed=2)
+        given = Given(Hand(area=(WIDE,)), {EMPTY_SET: Source("an-empty-base", empty.at_scale(0.5))})
+        assert EMPTY_SET in FRAME_PORTRAIT.roles
+        plan = FRAME_PORTRAIT.plan(base.at_scale(0.5), reading(), FrameParams(aspect="16:9"), 1, given)
+        assert plan.sources == {EMPTY_SET: "an-empty-base"} and plan.canvas is not None
+        with_it, other = (
+            stack.render([plan], base, reading(), plan.canvas, {EMPTY_SET: Source("an-empty-base", one)})
+            for one in (empty, photographed(folds(WHOLE), sitter=False, seed=3))
+        )
+        inside = WHOLE.within(plan.canvas)
+        np.testing.assert_array_equal(with_it[inside], other[inside])
+        assert (with_it != other).any()  # its pixels are what is drawn from
 
     def test_another_set_is_not(self) -> None:
         base, other = photographed(folds(WHOLE)), photographed(floor_and_wall(WHOLE), sitter=False)

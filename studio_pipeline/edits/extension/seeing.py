@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_pipeline.edits.base import EMPTY_SET, Given, Source
-from studio_pipeline.edits.extension import papers
+from studio_pipeline.edits.extension import papers, shadows
 from studio_pipeline.edits.extension.body import Extension
 from studio_pipeline.edits.extension.planning import Band, Picture, decide
 from studio_pipeline.edits.extension.turns import SIDES, turn
-from studio_pipeline.edits.sides import near_body
+from studio_pipeline.edits.sides import bodies, near_body
 from studio_pipeline.geometry import Extent, Insets, Roi
 from studio_pipeline.pixels import kinds, light, register
 from studio_pipeline.pixels.frame import Frame
@@ -33,7 +33,8 @@ _FAR = 0.7  # face heights from what the detectors see of a person
 class Seen:
     """At plan scale: ``tone`` ``(h, w, 3)``; ``readable`` backdrop; ``away``: that, a margin away from
     anybody and allowed by hand, where light and texture are read; ``allowed``: by hand alone; ``nobody`` as
-    ``Picture`` has it; an empty set and how it lies.
+    ``Picture`` has it; an empty set and how it lies; ``crossing``: by side, why what the person casts keeps
+    it from being extended.
     """
 
     frame: Frame
@@ -44,6 +45,7 @@ class Seen:
     master: Extent
     allowed: Mask
     empty: tuple[Source, Registered] | None
+    crossing: dict[str, str]
 
     @cached_property
     def steps(self) -> Steps:
@@ -83,12 +85,13 @@ def see(frame: Frame, reading: Reading, given: Given) -> Seen:
     things = _far_things(reading, readable.shape)
     readable |= things
     allowed = _by_hand(frame, given.hand)
-    away = ~grow(~readable, round(_MARGIN * frame.extent.long_edge)) & allowed
+    linear = frame.linear()
+    cast = shadows.cast(linear, readable, bodies(reading, readable.shape))
+    away = ~grow(~readable, round(_MARGIN * frame.extent.long_edge)) & allowed & ~cast.mask
     nobody = np.where(things, np.float32(1), _uncovered(reading, readable.shape))
-    tone = light.to_tone(frame.linear())
-    return Seen(
-        frame, tone, readable, away, nobody, reading.record.extent, allowed, _empty_set(frame, away, given)
-    )
+    empty = _empty_set(frame, away, given)
+    tone, master = light.to_tone(linear), reading.record.extent
+    return Seen(frame, tone, readable, away, nobody, master, allowed, empty, cast.crossing)
 
 
 def free_band(reading: Reading, depth_px: int) -> Band | None:
