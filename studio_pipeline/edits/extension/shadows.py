@@ -19,6 +19,7 @@ from studio_pipeline.pixels.masks import Mask, grow
 
 Floats = NDArray[np.float32]
 
+_LOOKED_AT_PX = 640  # long edge
 _CELLS = 160  # along the long edge: a contact shadow is a few of them
 _SLOPE = 0.08  # of a floor's line, in a camera that is not level
 _JUMP = 0.15  # of a row's own light over that of the row above it, in log units
@@ -54,6 +55,8 @@ def cast(linear: Floats, readable: Mask, person: Mask) -> Cast:
     nothing = Cast(np.zeros(readable.shape, np.bool_), {})
     if not person.any() or person.all():
         return nothing
+    whole = readable.shape
+    linear, readable, person = _reduced(linear, readable, person)
     cell = max(2, round(max(readable.shape) / _CELLS))
     seen_of, share = light.read_cells(linear, readable, cell)
     hers = light.read_cells(linear, person, cell)[1] > _SEEN
@@ -70,8 +73,22 @@ def cast(linear: Floats, readable: Mask, person: Mask) -> Cast:
         {"bottom": _said("reflection")} if reflected is not None and reflected[-1].any() else {}
     )
     both = shadow if reflected is None else shadow | reflected
-    whole = cv2.resize(grow(both, 1).astype(np.uint8), readable.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    return Cast(whole.astype(np.bool_) if both.any() else nothing.mask, crossing)
+    if not both.any():
+        return Cast(nothing.mask, crossing)
+    mask = cv2.resize(grow(both, 1).astype(np.uint8), whole[::-1], interpolation=cv2.INTER_NEAREST)
+    return Cast(mask.astype(np.bool_), crossing)
+
+
+def _reduced(linear: Floats, readable: Mask, person: Mask) -> tuple[Floats, Mask, Mask]:
+    """The picture at a smaller size: readable only where all of a pixel is, and a person where most is."""
+    extent = Extent(*readable.shape)
+    small = extent.scaled(min(1.0, _LOOKED_AT_PX / extent.long_edge))
+    size = (small.width, small.height)
+    seen, hers = (
+        cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) for mask in (readable, person)
+    )
+    picture = np.asarray(cv2.resize(linear, size, interpolation=cv2.INTER_AREA), np.float32)
+    return picture, np.asarray(seen > 0.99, np.bool_), np.asarray(hers > 0.5, np.bool_)
 
 
 def _deviation(tone: Floats, seen: Mask) -> tuple[Floats, Mask] | None:
@@ -86,8 +103,7 @@ def _deviation(tone: Floats, seen: Mask) -> tuple[Floats, Mask] | None:
     seen = seen & lines[:, None]
     own, surface, out = np.zeros((len(tone), 1, 3), np.float32), np.zeros_like(tone), tone
     for _ in range(_ROUNDS):
-        known = np.where(seen[lines][..., None], (tone - surface)[lines], np.nan)
-        own[lines] = np.nanquantile(known, _LIT, axis=1, keepdims=True)
+        own[lines] = _lit((tone - surface)[lines], seen[lines])
         rest = np.where(seen[..., None], tone - own, 0).astype(np.float32)
         surface = light.fit_surface(rest, seen.astype(np.float32), _BENDS, Roi.of(Extent(*seen.shape)))
         out = np.where(seen[..., None], rest - surface, 0).astype(np.float32)
@@ -97,6 +113,14 @@ def _deviation(tone: Floats, seen: Mask) -> tuple[Floats, Mask] | None:
     jumps[2:-2, 0] = np.abs(own[4:] - own[:-4]).mean(axis=(1, 2)) > _JUMP
     reach = round(_SLOPE * seen.shape[1])
     return out, grow(np.repeat(jumps, seen.shape[1], axis=1), reach)
+
+
+def _lit(tone: Floats, seen: Mask) -> Floats:
+    """The tone of each row ``(rows, 1, 3)`` that ``_LIT`` of its seen cells do not exceed."""
+    # What is unseen is sorted to the end.
+    rising = np.sort(np.where(seen[..., None], tone, np.inf), axis=1)
+    place = np.rint(_LIT * (seen.sum(axis=1) - 1)).astype(np.intp)
+    return np.take_along_axis(rising, np.broadcast_to(place[:, None, None], (len(tone), 1, 3)), axis=1)
 
 
 def _beside(dark: Mask, depth: Floats, hers: Mask, lines: Mask) -> Mask:
