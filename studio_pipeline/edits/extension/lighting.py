@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from studio_pipeline.edits.extension.turns import SIDES, turn, turn_back
 from studio_pipeline.geometry import Extent, Insets, Roi
-from studio_pipeline.pixels import light
+from studio_pipeline.pixels import falloff, light
 from studio_pipeline.pixels.light import LightGrid, Tone
 from studio_pipeline.pixels.masks import Mask
 
@@ -69,19 +69,21 @@ def new_cells(added: Insets, cell_master_px: float) -> dict[str, int]:
     return {side: math.ceil(px / cell_master_px) + 2 for side, px in asdict(added).items() if px}
 
 
-def continued(cells: Cells, counts: dict[str, int], scenes: Collection[str] = ()) -> Tone:
+def continued(cells: Cells, counts: dict[str, int], scenes: Collection[str] = (), calm: bool = False) -> Tone:
     """The picture's cells with ``counts`` new ones on each side.
 
     They go on as light falls off; on the sides named in ``scenes`` they hold things, whose slopes lead
-    nowhere, and only spread.
+    nowhere, and only spread. ``calm``: nothing but light and mottle is in them.
     """
     filled, weights = cells.values, cells.weights
     for side in SIDES:
         if side not in counts:
             continue
-        go_on = light.spread_left if side in scenes else light.continue_left
         turned, turned_weights = turn(filled, side), turn(weights, side)
-        new = go_on(turned, turned_weights, counts[side])
+        if side in scenes:
+            new = falloff.spread_left(turned, turned_weights, counts[side])
+        else:
+            new = falloff.continue_left(turned, turned_weights, counts[side], kriged=calm)
         # New cells count as seen, faintly, when the next side is continued past the corner.
         faint = np.full(new.shape[:2], 0.35, np.float32)
         filled = turn_back(np.concatenate([new, turned], axis=1), side)

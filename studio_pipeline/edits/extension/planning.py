@@ -108,7 +108,7 @@ class _Seen:
         cells = lighting.read(self.tone, self.away, self.usable, lighting.CALM_CELLS)
         pitch = cells.cell / self.scale
         counts = lighting.new_cells(self.added, pitch)
-        return lighting.on_canvas(lighting.continued(cells, counts), counts, pitch)
+        return lighting.on_canvas(lighting.continued(cells, counts, calm=True), counts, pitch)
 
     def copied(self, kind: dict[str, Kind]) -> tuple[LightGrid, dict[str, Found]]:
         """Only what is wide goes on as light; folds, lines and shapes are copied. What the copies have of
