@@ -1,4 +1,4 @@
-"""Light beyond the border: a picture's cells (``pixels/light.py``) continued to the left, as light falls off."""
+"""Light beyond the border: cells (``pixels/light.py``) continued to the left, as light falls off."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ LENGTHS = (
     (0.08, 0.08),
     (0.45, 0.04),
     (0.04, 0.45),
-    (0.2, 0.2),
-    (0.45, 0.45),
-    (1.3, 1.3),
+    (0.25, 0.25),
+    (0.6, 0.6),
+    (1.5, 1.5),
 )
 """Down and across, of the cells' long edge, over which a part of the light stays alike: mottle, folds and
 lines either way, light. The mean is one more part."""
@@ -36,7 +36,7 @@ _LOWEST, _HIGHEST, _LEAST_NOISE, _MOST_NOISE = -14.0, 5.0, -9.0, 1.0  # logarith
 _JITTER = 1e-5
 _STEPS = 25
 _MOST_PLACES = 150  # that are read: the time grows with their cube
-_NEAR_CELLS = 6.0  # from the border: places are read densely
+_NEAR_CELLS = 30.0  # from the border: places are read densely
 _LEAST_WEIGHT = 0.5
 _FEWEST = 24
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -189,75 +189,3 @@ class TestFillUnseen:
         filled = light.fill_unseen(cells, weights, fitted)
         behind = weights == 0
         assert rms(filled[behind] - truth[behind]) < 0.6 * rms(fitted[behind] - truth[behind]) < 0.03
-
-
-class TestContinueLeft:
-    @staticmethod
-    def miss(terms: tuple[float, ...], deviation: float, seed: int) -> tuple[float, float]:
-        """Error of the continued light, and of the border merely repeated."""
-        outer = Roi(0, -COUNT, ROWS, COLUMNS)
-        truth = surface(outer, 0.5, *terms)
-        cells = noisy(truth[:, COUNT:], deviation, seed)
-        new = light.continue_left(cells, seen_around_a_sitter(), COUNT)
-        assert new.shape == (ROWS, COUNT, 3) and new.dtype == np.float32
-        return rms(new - truth[:, :COUNT]), rms(truth[:, COUNT : COUNT + 1] - truth[:, :COUNT])
-
-    @given(st.integers(0, 999))
-    def test_constant_light(self, seed: int) -> None:
-        error, _ = self.miss((), 0.001, seed)
-        assert error < 0.001
-
-    @given(slopes, slopes, st.integers(0, 999))
-    def test_linear_light(self, across: float, down: float, seed: int) -> None:
-        error, repeated = self.miss((across, down), 0.001, seed)
-        assert error < 0.002 + 0.15 * repeated
-
-    @given(slopes, slopes, bends, bends, st.integers(0, 999))
-    def test_quadratic_light(self, a: float, b: float, c: float, d: float, seed: int) -> None:
-        error, repeated = self.miss((a, b, c, d), 0.001, seed)
-        assert error < 0.005 + 0.15 * repeated  # 0.005 of tone: a code of 255 and a little
-
-    @given(slopes, bends)
-    def test_leaves_the_border_without_a_step(self, across: float, bend: float) -> None:
-        truth = surface(CELLS, 0.5, across, 0.0, bend)
-        new = light.continue_left(truth, everywhere(), COUNT)
-        step, own = np.abs(new[:, -1] - truth[:, 0]).max(), np.abs(truth[:, 1] - truth[:, 0]).max()
-        assert step < 0.002 + 2 * own
-
-    @given(st.floats(0.02, 0.06), st.sampled_from([1, -1]))
-    def test_light_that_turns_at_the_border_only_is_followed(self, rise: float, up: int) -> None:
-        """No surface over the whole picture does; the border's own slope points the right way."""
-        x = np.arange(-3, COLUMNS) + 0.5
-        profile = 0.5 + up * rise * np.exp(-x / 6)
-        truth = np.broadcast_to(profile[None, :, None], (ROWS, len(x), 3)).astype(np.float32)
-        near = light.continue_left(truth[:, 3:], everywhere(), COUNT)[:, -3:]
-        assert rms(near - truth[:, :3]) < 0.97 * rms(truth[:, 3:4] - truth[:, :3])
-
-    @given(st.integers(0, 999), st.integers(1, 80), st.sampled_from([0.0, 0.3, 0.9]))
-    @settings(max_examples=40)
-    def test_never_goes_wild_on_noise(self, seed: int, count: int, unseen: float) -> None:
-        rng = np.random.default_rng(seed)
-        cells = rng.normal(0.5, 0.05, (int(rng.integers(1, 40)), int(rng.integers(1, 60)), 3)).astype(
-            np.float32
-        )
-        weights = (rng.random(cells.shape[:2]) >= unseen).astype(np.float32)
-        weights[0, 0] = 1
-        new = light.continue_left(cells, weights, count)
-        assert new.shape == (len(cells), count, 3)
-        assert cells.min() - 0.25 <= new.min() and new.max() <= cells.max() + 0.25
-        if cells.size > 900 and not unseen:
-            assert abs(float(new.mean()) - 0.5) < 0.06
-
-    def test_a_border_where_nothing_is_seen_takes_the_light_of_the_rest(self) -> None:
-        weights = everywhere()
-        weights[:, :12] = 0
-        cells = np.where(weights[..., None] > 0, surface(CELLS, 0.5), 0)
-        np.testing.assert_allclose(
-            light.continue_left(cells, weights, COUNT), surface(CELLS, 0.5)[:, :COUNT], atol=1e-3
-        )
-
-    def test_a_person_at_the_border_is_passed_over(self) -> None:
-        truth = surface(Roi(0, -COUNT, ROWS, COLUMNS), 0.5, 0.0, 0.1)
-        cells, weights = truth[:, COUNT:].copy(), everywhere()
-        cells[15:25, :20], weights[15:25, :20] = 3.0, 0
-        assert rms(light.continue_left(cells, weights, COUNT) - truth[:, :COUNT]) < 0.01
