@@ -65,6 +65,8 @@ def _tried(
         too_far = not errors and strip < least * count
         if too_far or columns < 3 * strip or held.mean() < _LEAST_HELD or (rest > 0.3).sum() < 24:
             continue
+        if course is not None and not kriging.enough(rest):
+            continue
         guesses = _predict_left(cells[:, strip:], rest, strip, course)
         away = [float(np.square(guess - cells[:, :strip])[held].mean()) for guess in guesses]
         errors.append(np.array(away) * (count / strip) ** 2)

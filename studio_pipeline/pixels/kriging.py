@@ -51,15 +51,20 @@ class Course:
     unit_cells: float
 
 
+def enough(weights: NDArray[np.float32]) -> bool:
+    """Whether enough cells were seen to say anything from them."""
+    return int(np.count_nonzero(weights > _LEAST_WEIGHT)) >= _FEWEST
+
+
 def measure(cells: Tone, weights: NDArray[np.float32]) -> Course | None:
     """The course of light over ``cells`` ``(rows, columns, 3)`` where ``weights`` ``(rows, columns)`` says
     that they were seen; None where too few were.
     """
     from scipy.optimize import minimize
 
-    places = _places(weights)
-    if len(places) < _FEWEST:
+    if not enough(weights):
         return None
+    places = _places(weights)
     unit = float(max(weights.shape))
     values, _, _ = _normalised(cells, places)
     alike = np.stack([*_alike(places, places, unit), np.eye(len(places))])
@@ -85,7 +90,7 @@ def measure(cells: Tone, weights: NDArray[np.float32]) -> Course | None:
 
 def foresee_left(cells: Tone, weights: NDArray[np.float32], course: Course, count: int) -> Tone:
     """What is expected in ``count`` new columns left of ``cells`` and, last, in their own first one:
-    ``(rows, count + 1, 3)``.
+    ``(rows, count + 1, 3)``. ``weights`` have to be ``enough``.
     """
     places = _places(weights)
     values, mean, spread = _normalised(cells, places)
@@ -113,7 +118,7 @@ def _places(weights: NDArray[np.float32]) -> NDArray[np.int64]:
         return places
     density = np.cumsum(1 / (1 + places[:, 1] / _NEAR_CELLS))
     every = (np.arange(_MOST_PLACES) + 0.5) / _MOST_PLACES * density[-1]
-    return places[np.unique(np.searchsorted(density, every))]
+    return np.asarray(places[np.unique(np.searchsorted(density, every))], np.int64)
 
 
 def _normalised(cells: Tone, places: NDArray[np.int64]) -> tuple[Doubles, Doubles, float]:
