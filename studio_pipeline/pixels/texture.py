@@ -21,7 +21,8 @@ from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask
 
 Residual = Callable[[Roi], Tone]
-_NEAR = 5.0  # windows from the border: where sources are looked for first
+_ALONG, _NEAR = 3.0, 10.0  # windows along the border, and from it: where sources are looked for first
+_FEWEST = 4  # windows to choose from
 OVER_PX = 3
 """How far pieces reach into the picture at least; rounding at another scale moves one by a pixel."""
 
@@ -136,8 +137,8 @@ def choose_pieces(
     exist. Returns an empty list when not even 8 px windows do.
     """
     while size >= 8:
-        places = clean_windows(clean, Extent(size, size), max(1, size // 8))
-        if len(places) >= 4:
+        places = _places(clean, size)
+        if len(places) >= _FEWEST:
             break
         size //= 2
     else:
@@ -153,6 +154,13 @@ def choose_pieces(
     for roi in _cover(canvas, base, size, step, over_px):
         pieces.append(_best(roi, places, used, residual, drawn, known, canvas, base, overlap, rng))
     return pieces
+
+
+def _places(clean: Mask, size: int) -> NDArray[np.int64]:
+    """Clean windows, far enough apart to differ, and closer where backdrop is narrow."""
+    window = Extent(size, size)
+    apart = clean_windows(clean, window, max(1, size // 4))
+    return apart if len(apart) >= _FEWEST else clean_windows(clean, window, max(1, size // 8))
 
 
 def _cover(canvas: Roi, base: Roi, size: int, step: int, over_px: int) -> list[Roi]:
@@ -201,7 +209,7 @@ def _best(
     down, right = places[:, 0] + base.y0 - roi.y0, places[:, 1] + base.x0 - roi.x0
     along, across = (down, right) if beside else (right, down)
     across = np.abs(across) - np.abs(across).min()
-    likely = np.exp(-0.5 * (along / (1.5 * size)) ** 2 - 0.5 * (across / (_NEAR * size)) ** 2)
+    likely = np.exp(-0.5 * (along / (_ALONG * size)) ** 2 - 0.5 * (across / (_NEAR * size)) ** 2)
     likely = likely / (1 + used) ** 3 + 1e-9
     picks = rng.choice(len(places), size=min(16, len(places)), replace=False, p=likely / likely.sum())
     costs = np.empty(len(picks))

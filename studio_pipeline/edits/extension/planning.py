@@ -24,7 +24,7 @@ from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.pixels.register import Registered
 from studio_pipeline.records.plan import Grid
 
-_WINDOW = 0.1  # a texture piece, as a share of the long edge
+_WINDOW = 0.05  # a texture piece, as a share of the long edge
 COPIED = (Kind.TEXTURED, Kind.STRUCTURED, Kind.ENVIRONMENT)
 
 
