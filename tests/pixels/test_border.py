@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,19 @@ def difference(seed: int = 1) -> border.Tone:
 
 
 def carried(octaves: list[border.Tone], columns: int = 40) -> border.Tone:
-    return border.carried(octaves, range(LENGTH), range(1, columns + 1))
+    return border.carried(octaves, border.assumed(len(octaves)), range(LENGTH), range(1, columns + 1))
+
+
+def field(sigma: tuple[float, float], seed: int = 1) -> border.Tone:
+    """``(LENGTH, MEASURED_PX, 3)`` of deviation 1, alike over ``sigma`` pixels across the border, and along it."""
+    size = (LENGTH, border.MEASURED_PX + 80, 3)
+    noise = np.random.default_rng(seed).normal(0, 1, size).astype(np.float32)
+    for axis, each in enumerate(sigma[::-1]):
+        if each:
+            noise = np.asarray(
+                cv2.GaussianBlur(noise, (0, 0), *((each, 1e-6) if axis else (1e-6, each))), np.float32
+            )
+    return np.ascontiguousarray(noise[:, 40:-40] / noise.std())
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -26,8 +39,8 @@ def test_the_octaves_add_up_to_the_difference(seed: int) -> None:
 
 def test_beside_the_border_most_of_it_stands_and_far_from_it_none() -> None:
     octaves = border.octaves(difference(), EVERYWHERE, 600)
-    reach = border.reach_px(octaves)
-    out = border.carried(octaves, range(LENGTH), range(1, reach + 2))
+    left = border.assumed(len(octaves))
+    out = border.carried(octaves, left, range(LENGTH), range(1, left.shape[1] + 1))
     strength = out.std(axis=(0, 2))
     assert 0.4 < strength[0] < 1 and strength[-1] < 1e-3
     assert (np.diff(strength) < 1e-6).all()
@@ -61,13 +74,56 @@ def test_nobody_has_a_say() -> None:
 @settings(max_examples=25)
 def test_any_tile_has_the_values_of_the_whole(y: int, height: int, x: int, width: int) -> None:
     octaves = border.octaves(difference(), EVERYWHERE, 600)
-    whole = border.carried(octaves, range(-200, 600), range(1, 500))
-    part = border.carried(octaves, range(y, y + height), range(x, x + width))
+    left = border.assumed(len(octaves))
+    whole = border.carried(octaves, left, range(-200, 600), range(1, 500))
+    part = border.carried(octaves, left, range(y, y + height), range(x, x + width))
     np.testing.assert_array_equal(part, whole[y + 200 : y + 200 + height, x - 1 : x - 1 + width])
 
 
 @pytest.mark.parametrize("past", [10, 80])
 def test_past_the_end_of_the_border_it_fades(past: int) -> None:
     octaves = border.octaves(np.ones((LENGTH, 3), np.float32), EVERYWHERE, 600)
-    at_end, beyond = (border.carried(octaves, range(y, y + 1), range(1, 2))[0, 0, 0] for y in (0, -past))
+    left = border.assumed(len(octaves))
+    at_end, beyond = (
+        border.carried(octaves, left, range(y, y + 1), range(1, 2))[0, 0, 0] for y in (0, -past)
+    )
     assert 0 <= beyond < at_end
+
+
+COUNT = 6
+
+
+def measured(kept: border.Tone, made: border.Tone) -> border.Floats:
+    return border.measured(kept, made, EVERYWHERE > 0, COUNT)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_of_grain_that_no_neighbours_share_nothing_is_left(seed: int) -> None:
+    left = measured(field((0, 0), seed), field((0, 0), seed + 10))
+    assert (left[:3, 1] < 0.1).all() and (left[:, 1] < 0.5).all()
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.0])
+def test_what_neighbours_share_is_left(sigma: float) -> None:
+    """The correlation of a Gaussian field at one pixel is exp(-1 / (4 sigma²))."""
+    left = measured(field((sigma, sigma), 1), field((sigma, sigma), 2))
+    assert left[1:4, 1] == pytest.approx(np.exp(-1 / (4 * sigma**2)), abs=0.08)
+
+
+def test_the_stronger_of_the_two_says_what_is_left() -> None:
+    rough, smooth = field((0, 0), 1), field((2, 2), 2)
+    assert measured(rough, 0.05 * smooth)[1, 1] < 0.15 < 0.8 < measured(0.05 * rough, smooth)[1, 1]
+
+
+def test_what_is_left_falls_with_the_distance() -> None:
+    left = measured(field((1, 1), 1), field((0, 0), 2))
+    assert (left[:, 0] == 1).all() and (np.diff(left, axis=1) <= 0).all() and (left >= 0).all()
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_where_nothing_can_be_measured_it_is_assumed(width: int) -> None:
+    field_ = field((0, 0))[:, :width]
+    unseen = border.measured(field_, field_, EVERYWHERE < 0, COUNT)
+    np.testing.assert_allclose(unseen, border.assumed(COUNT), rtol=1e-5)
+    narrow = border.measured(field_[:, :1], field_, EVERYWHERE > 0, COUNT)
+    np.testing.assert_allclose(narrow, border.assumed(COUNT), rtol=1e-5)

@@ -96,7 +96,8 @@ def blended(found: Found, detail: Tone, seen: NDArray[np.float32]) -> Tone:
             total += weight[..., None] * copied
     total /= mass[..., None]
     octaves = border.octaves(detail[:, 0] - total[:, -1], seen, max(detail.shape[:2]))
-    carried = border.carried(octaves, range(n), range(1, depth + 1), _CARRIED)[:, ::-1]
+    left = border.assumed(len(octaves), _CARRIED)
+    carried = border.carried(octaves, left, range(n), range(1, depth + 1))[:, ::-1]
     return np.asarray(total[:, :-1] + carried, np.float32)
 
 

@@ -44,7 +44,7 @@ class Drawing:
         self.gridded = base.bits == 8 and base.scale == 1 and _shows_grid(body, base)
         self.copied = [(side.name, side.copies) for side in body.sides if side.copies is not None]
         self.grain = _Blocks(self._grain, base.roi)
-        self.octaves = {side.name: self._difference(side) for side in body.sides}
+        self.met = {side.name: self._meeting(side) for side in body.sides}
 
     def residual(self, part: Roi) -> Tone:
         return light.to_tone(self.base.linear(part)) - self.light.at(part, self.base.scale)
@@ -93,11 +93,11 @@ class Drawing:
             return np.zeros((*shape, 3), np.float32), mask
         tone = self.light.at(roi, self.base.scale)
         tone += self.texture(roi)
-        for side, octaves in self.octaves.items():
+        for side, (_, left) in self.met.items():
             depth_px = round(self.body.blend_px * self.base.scale)
-            part = _near(side, self.base.roi, border.reach_px(octaves), depth_px) & roi
+            part = _near(side, self.base.roi, left.shape[1], depth_px) & roi
             if not part.empty:
-                tone[part.within(roi)] += self._carried(side, octaves, part)
+                tone[part.within(roi)] += self._carried(side, part)
         drawn = light.from_tone(tone)
         if not inner.empty and mask[inner.within(roi)].any():
             at = inner.within(roi)
@@ -123,16 +123,21 @@ class Drawing:
             out[at] = np.maximum(out[at], turn_back(share, side.name))
         return out
 
-    def _difference(self, side: Side) -> list[Tone]:
-        """What stands at the border, less what texture has there, in octaves along it."""
-        line = _border_line(side.name, self.base.roi)
-        apart = turn(self.residual(line) - self.texture(line), side.name)[:, 0]
-        seen = _spread(side.border.array(), len(apart))
-        return border.octaves(apart, seen, self.base.extent.long_edge)
+    def _meeting(self, side: Side) -> tuple[list[Tone], Floats]:
+        """What stands at the border, less what texture has there, in octaves along it; and how much of each
+        is left at each distance.
+        """
+        base, count_px = self.base.roi, border.MEASURED_PX
+        kept = turn(self.residual(_beside(side.name, base, count_px)), side.name)
+        outside = _region(side.name, base, base.grown(count_px - 1))
+        made = turn(self.texture(outside), side.name)[:, ::-1]
+        seen = _spread(side.border.array(), len(kept))
+        octaves = border.octaves(kept[:, 0] - made[:, 0], seen, self.base.extent.long_edge)
+        return octaves, border.measured(kept, made, seen > 0, len(octaves))
 
-    def _carried(self, side: str, octaves: list[Tone], part: Roi) -> Tone:
+    def _carried(self, side: str, part: Roi) -> Tone:
         rows, away = _turned_places(side, self.base.roi, part)
-        return turn_back(border.carried(octaves, rows, away)[:, ::-1], side)
+        return turn_back(border.carried(*self.met[side], rows, away)[:, ::-1], side)
 
 
 class _Blocks:
