@@ -52,7 +52,7 @@ def octaves(difference: Tone, weight: Floats, long_edge_px: int) -> list[Tone]:
 
 
 def assumed(count: int, reach: tuple[float, ...] = REACH) -> Floats:
-    """How much is left of each of ``count`` octaves at each distance from the border, ``(count, px)``: as in a
+    """How much is left of each of ``count`` octaves at each distance from the border, ``(count, px)``, in a
     texture that is alike at all scales.
     """
     widths = _widths(count, reach)
@@ -91,8 +91,8 @@ def measured(kept: Tone, made: Tone, seen: Mask, count: int) -> Floats:
 
 
 def _waves(values: Tone, seen: Mask, count: int) -> list[Tone]:
-    """Haar's wavelets along the border, ``(places, w, 3)`` for each octave: those whose waves are nearest to its
-    own, and the means at the last.
+    """Haar's wavelets along the border, ``(places, w, 3)`` for each octave: those whose waves are nearest to
+    its own; for the last, means.
     """
     waves = []
     for _ in range(count - 1):

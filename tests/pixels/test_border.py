@@ -19,7 +19,7 @@ def carried(octaves: list[border.Tone], columns: int = 40) -> border.Tone:
 
 
 def field(sigma: tuple[float, float], seed: int = 1) -> border.Tone:
-    """``(LENGTH, MEASURED_PX, 3)`` of deviation 1, alike over ``sigma`` pixels across the border, and along it."""
+    """``(LENGTH, MEASURED_PX, 3)`` of deviation 1, white or blurred by ``sigma``: across, and along."""
     size = (LENGTH, border.MEASURED_PX + 80, 3)
     noise = np.random.default_rng(seed).normal(0, 1, size).astype(np.float32)
     for axis, each in enumerate(sigma[::-1]):

@@ -25,7 +25,7 @@ from studio_pipeline.pixels.masks import Mask
 
 _BESIDE_PX = 12
 _LEAST_KEPT = 0.4
-_BLOCK_PX, _KEPT_BLOCKS = 256, 256  # 200 MB
+_BLOCK_PX, _KEPT_BLOCKS = 256, 384  # 300 MB
 Floats = NDArray[np.float32]
 Residual = Callable[[Roi], Tone]
 EmptyReader = Callable[[Roi], tuple[Linear, Mask]]
@@ -212,15 +212,6 @@ def _region(side: str, base: Roi, roi: Roi) -> Roi:
         "bottom": Roi(base.y1 - 1, base.x0, roi.y1, base.x1),
     }[side]
     return beside & roi
-
-
-def _border_line(side: str, base: Roi) -> Roi:
-    return {
-        "left": Roi(base.y0, base.x0, base.y1, base.x0 + 1),
-        "right": Roi(base.y0, base.x1 - 1, base.y1, base.x1),
-        "top": Roi(base.y0, base.x0, base.y0 + 1, base.x1),
-        "bottom": Roi(base.y1 - 1, base.x0, base.y1, base.x1),
-    }[side]
 
 
 def _turned_places(side: str, base: Roi, part: Roi) -> tuple[range, range]:
