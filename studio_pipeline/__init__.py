@@ -4,7 +4,7 @@ import os
 
 __version__ = "0.1.0"
 
-# Before anything imports numpy. Our matrices are small and tiles have threads of their own: threads of the
-# algebra library would wait for each other, and split sums by the number of cores, which rounds differently.
+# Before anything imports numpy. How a product of matrices rounds depends on how many threads it is split
+# over, and a picture has to be the same to the last bit on every machine; tiles have threads of their own.
 for _name in ("OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+    os.environ[_name] = "1"

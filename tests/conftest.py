@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+import studio_pipeline  # noqa: F401 - before numpy: it settles on how many threads algebra runs
 from scripts.browser import find_chromium
 
 if TYPE_CHECKING:
