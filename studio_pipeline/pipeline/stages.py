@@ -333,6 +333,7 @@ def rendered(
         encoding=frame.encoding,
         plans=changing,
         edge_law=partial(stack.edge_of, frame, reading),
+        faces=tuple(face.roi.scaled(frame.scale) for face in reading.record.faces),
     )
 
 

@@ -27,6 +27,8 @@ export const STATE_ADVICE: Partial<Record<State, string>> = {
 
 const GUARD_WORDS: Record<string, string> = {
   locked_pixels: 'Protected pixels changed',
+  skin_tone: 'Skin colour moved',
+  skin_spread: 'Skin evenness changed',
   new_faces: 'New faces in added area',
   seam: 'Seam',
   grain: 'Grain',
