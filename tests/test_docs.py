@@ -160,7 +160,7 @@ def reasons(path: str) -> list[list[str]]:
     for node in ast.walk(ast.parse(read(path))):
         if isinstance(node, ast.Call) and node.args:
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            text: ast.expr | None = node.args[0] if called in ("Refused", "append") else None
+            text: ast.expr | None = node.args[0] if called in ("Refused", "append", "Outcome") else None
         else:
             text = node.value if isinstance(node, ast.Return) else None
         if isinstance(text, ast.Constant | ast.JoinedStr):
@@ -178,7 +178,8 @@ def plain(text: str) -> str:
 def test_every_reason_of_verify_is_explained_and_none_that_it_does_not_give() -> None:
     told = [row[0] for row in rows(sections(read("docs/operations.md"))["verify"])]
     told = [plain(part) for cell in told for part in re.split(r"\.\.\.|;", cell) if " " in plain(part)]
-    given = reasons("studio_pipeline/pipeline/verify.py") + reasons("studio_pipeline/pipeline/proof.py")
+    files = ("verify", "proof", "compare")
+    given = [one for name in files for one in reasons(f"studio_pipeline/pipeline/{name}.py")]
     given.remove(["the zone map could not be encoded"])  # when delivering
     assert len(given) > 10
     for pieces in given:

@@ -188,6 +188,9 @@ def verify(
     session: Annotated[
         Path | None, typer.Option("--session", metavar="DIR", help="Where it was made.")
     ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="OUT.png", help="Draw what was changed, and where.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Prove what was and was not changed. Exits 0 only when everything holds."""
@@ -197,7 +200,7 @@ def verify(
 
     with open_catalog(open_session(session or check.find_session(file))) as (opened, catalog):
         originals = {m.sha256: m.path for e in catalog.entries() for m in e.members}
-        verdict = check.verify(file, opened, originals)
+        verdict = check.verify(file, opened, originals, picture)
     if as_json:
         terminal.print_json(asdict(verdict))
     else:
@@ -227,10 +230,15 @@ def named(catalog: Catalog, wanted: list[str] | None) -> list[Any]:
 
 
 def _verdict(file: Path, verdict: Any) -> list[str]:
+    drawn = [f"drawn in {verdict.picture}"] if verdict.picture else []
     if not verdict.valid:
-        return [f"{file.name}: NOT PROVED", *(f"  {reason}" for reason in verdict.reasons)]
+        lines = [f"{file.name}: NOT PROVED", *(f"  {reason}" for reason in verdict.reasons)]
+        lines += [f"  at rows {y0} to {y1 - 1}, columns {x0} to {x1 - 1}" for y0, x0, y1, x1 in verdict.boxes]
+        more = verdict.places - len(verdict.boxes)
+        return lines + [f"  and {more} more places"] * (more > 0) + drawn
     edits = ", ".join(verdict.edits) or "nothing"
     return [
         f"{file.name}: proved. {verdict.locked_pixels_changed} of {verdict.locked_pixels} locked pixels "
-        f"changed; {verdict.changed_area_fraction:.3%} of the frame was edited ({verdict.tier}: {edits})"
+        f"changed; {verdict.changed_area_fraction:.3%} of the frame was edited ({verdict.tier}: {edits})",
+        *drawn,
     ]

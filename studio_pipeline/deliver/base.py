@@ -31,7 +31,7 @@ class Format:
 
     ``write(file, codes, encoding, recipe, metadata)`` takes codes already finished to ``bits`` and writes
     the same bytes every time; ``read(file)`` returns the codes that any reader finds. ``lossless`` says
-    whether those are the codes written.
+    whether those are the codes written. ``encoder()`` names what else decides the pixels of a lossy file.
     """
 
     key: str
@@ -40,6 +40,7 @@ class Format:
     lossless: bool
     write: Write
     read: Read
+    encoder: Callable[[], str] = str
 
 
 def finish(codes: Codes, encoding: RgbEncoding, recipe: OutputRecipe, bits: int) -> tuple[Codes, RgbEncoding]:

@@ -65,4 +65,12 @@ def read(file: BinaryIO) -> Codes:
         raise CannotRead(f"not a JPEG that can be read: {error}") from error
 
 
-FORMAT = Format("jpeg", "jpg", 8, lossless=False, write=write, read=read)
+def encoder() -> str:
+    """Which library wrote the pixels: one release of Pillow is built against several."""
+    from PIL import features
+
+    turbo = features.version_feature("libjpeg_turbo")
+    return f"libjpeg-turbo {turbo}" if turbo else f"libjpeg {features.version_codec('jpg')}"
+
+
+FORMAT = Format("jpeg", "jpg", 8, lossless=False, write=write, read=read, encoder=encoder)

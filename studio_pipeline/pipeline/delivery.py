@@ -172,6 +172,7 @@ def _publish(order: Order, master: _Master, recipe: OutputRecipe) -> Delivered:
             changes_file=master.changes_file,
             versions=deciding_versions(),
             platform=f"{platform.system()} {platform.machine()}",
+            encoder=deliver.FORMATS[recipe.format].encoder(),
             delivered_at=order.delivered_at,
         )
         proof.write_record(order.hidden, order.records, record)

@@ -15,7 +15,8 @@ from studio_pipeline.edits import EDITS, stack
 from studio_pipeline.edits.base import writable_zones
 from studio_pipeline.errors import Refused, StudioError
 from studio_pipeline.geometry import Roi
-from studio_pipeline.pipeline import proof
+from studio_pipeline.pipeline import heat, proof
+from studio_pipeline.pipeline.compare import Delivery, Outcome, compare, read, said_where
 from studio_pipeline.pipeline.stages import absolute
 from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.exchange import EdgeLaw, Lights, edge_law, unlawful
@@ -33,7 +34,8 @@ _TILE_PX = 512
 class Verdict:
     """``studio verify --json``. ``reasons`` is empty exactly when ``valid``.
 
-    ``locked_pixels_changed`` is None where that could not be determined.
+    ``locked_pixels_changed`` is None where that could not be determined. ``boxes``: where a file was worked
+    on elsewhere, ``[y0, x0, y1, x1]`` in its pixels, the largest of ``places``. ``picture``: the heat map.
     """
 
     valid: bool = False
@@ -44,6 +46,9 @@ class Verdict:
     locked_pixels_changed: int | None = None
     changed_area_fraction: float | None = None
     reasons: list[str] = field(default_factory=list)
+    boxes: list[list[int]] = field(default_factory=list)
+    places: int = 0
+    picture: str | None = None
 
 
 def find_session(file: Path) -> Path:
@@ -54,11 +59,14 @@ def find_session(file: Path) -> Path:
     raise Refused(f"{file} lies in no session; name one with --session DIR")
 
 
-def verify(file: Path, session: Session, originals: dict[str, bytes]) -> Verdict:
+def verify(file: Path, session: Session, originals: dict[str, bytes], picture: Path | None = None) -> Verdict:
     """Check one file. ``originals``: SHA-256 of every member of the session to its path inside it.
 
-    Raises Refused only when the question itself cannot be put (no file, no record of it).
+    ``picture``: where a heat map of all that was changed is to be written, as far as it can be told.
+    Raises Refused only when the question itself cannot be put (no file, no record of it, no such folder).
     """
+    if picture is not None and not picture.absolute().parent.is_dir():
+        raise Refused(f"cannot write {picture}: there is no such folder")
     try:
         file_sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
@@ -76,7 +84,7 @@ def verify(file: Path, session: Session, originals: dict[str, bytes]) -> Verdict
     if record.decision.shown_hash != proposal.shown_hash():
         verdict.reasons.append("the approval belongs to another proposal")
     try:
-        _check_pixels(file, session, record, originals, verdict)
+        _check_pixels(file, session, record, originals, verdict, exact, picture)
     except (StudioError, ValueError) as error:
         verdict.reasons.append(str(error))
     verdict.valid = not verdict.reasons
@@ -99,7 +107,13 @@ def _find_record(session: Session, file: Path, file_sha256: str) -> tuple[Path, 
 
 
 def _check_pixels(
-    file: Path, session: Session, record: DeliveryRecord, originals: dict[str, bytes], verdict: Verdict
+    file: Path,
+    session: Session,
+    record: DeliveryRecord,
+    originals: dict[str, bytes],
+    verdict: Verdict,
+    is_recorded: bool,
+    picture: Path | None,
 ) -> None:
     zones = proof.load_zones(session.records, record.zones_file)
     changes = proof.load_changes(session.records, record.changes_file)
@@ -118,54 +132,49 @@ def _check_pixels(
     strayed = _strayed(record, zones, changes.canvas, null_render, master)
     if strayed.any():
         verdict.reasons.append(
-            f"the record itself changes {_where(strayed, changes.canvas)} outside its zones"
+            f"the record itself changes {said_where(strayed, changes.canvas)} outside its zones"
         )
     beyond = _unlawful(session, record, zones, base, kept, master[kept.within(changes.canvas)])
     if beyond.any():
         verdict.reasons.append(
-            f"at the person's edge more than backdrop was exchanged: {_where(beyond, kept)}"
+            f"at the person's edge more than backdrop was exchanged: {said_where(beyond, kept)}"
         )
     changed = (null_render != master).any(axis=2)[kept.within(changes.canvas)]
     verdict.changed_area_fraction = float(changed.mean())
     verdict.locked_pixels_changed = int(np.count_nonzero(changed & locked))
-    _compare(file, record, base, zones, changes.canvas, master, verdict)
+    outcome = _compare(file, record, master, changes.canvas, base, is_recorded)
+    _tell(outcome, verdict, locked, kept.within(changes.canvas))
+    if picture is not None:
+        shown = heat.heat_map(
+            null_render, master, _on_canvas(zones, changes.canvas), outcome.over(changes.canvas)
+        )
+        heat.write(picture, shown)
+        verdict.picture = str(picture)
 
 
 def _compare(
-    file: Path,
-    record: DeliveryRecord,
-    base: Frame,
-    zones: ZoneMap,
-    canvas: Roi,
-    master: Codes,
-    verdict: Verdict,
-) -> None:
+    file: Path, record: DeliveryRecord, master: Codes, canvas: Roi, base: Frame, is_recorded: bool
+) -> Outcome:
     """The file's pixels beside those the record leads to."""
-    form = deliver.FORMATS[record.recipe.format]
+    form = record.recipe.format
+    found = read(file, form)
     expected = deliver.expected_codes(master, base.encoding, record.recipe)
-    try:
-        with file.open("rb") as opened:
-            found = form.read(opened)
-    except Exception as error:  # a damaged file may fail anywhere inside the libraries
-        raise Refused(f"the file cannot be read as {record.recipe.format}: {error}") from error
-    if found.shape != expected.shape:
-        verdict.locked_pixels_changed = None
-        verdict.reasons.append(f"changed outside: the file is {found.shape[1]}x{found.shape[0]} pixels, not "
-                               f"{expected.shape[1]}x{expected.shape[0]}")  # fmt: skip
+    is_reduced = expected.shape != master.shape
+    return compare(found, expected, Delivery(form, record.encoder, is_recorded, is_reduced), canvas)
+
+
+def _tell(outcome: Outcome, verdict: Verdict, locked: Mask, kept: tuple[slice, slice]) -> None:
+    """``locked``: of what is kept of the base, which lies at ``kept`` in a file of full size."""
+    if outcome.said is None:
         return
-    differs = (found != expected).any(axis=2)
-    if not differs.any():
-        return
-    if form.lossless and expected.shape == master.shape:
-        verdict.reasons.append(f"pixels were changed after delivery: {_where(differs, canvas)}")
-        kept = base.roi & canvas
-        locked = differs[kept.within(canvas)] & (zones[kept.within(base.roi)] == Zone.LOCKED)
-        verdict.locked_pixels_changed = (verdict.locked_pixels_changed or 0) + int(np.count_nonzero(locked))
+    verdict.reasons.append(outcome.said)
+    verdict.boxes = [[box.y0, box.x0, box.y1, box.x1] for box in outcome.boxes]
+    verdict.places = outcome.places
+    if outcome.is_exact:
+        reached = int(np.count_nonzero(outcome.differs[kept] & locked))
+        verdict.locked_pixels_changed = (verdict.locked_pixels_changed or 0) + reached
     else:
         verdict.locked_pixels_changed = None
-        verdict.reasons.append(
-            f"the file does not show the recorded pixels: {_where(differs, Roi.of(base.extent))}"
-        )
 
 
 def _develop_again(session: Session, record: DeliveryRecord, originals: dict[str, bytes]) -> Frame:
@@ -207,10 +216,14 @@ def _other_versions(recorded: dict[str, str]) -> str:
 def _strayed(record: DeliveryRecord, zones: ZoneMap, canvas: Roi, before: Codes, after: Codes) -> Mask:
     """Where the recorded changes lie outside the zones that the recorded edits may write."""
     allowed = {zone for plan in record.proposal.active for zone in writable_zones(EDITS[plan.edit], plan)}
-    on_canvas = np.full(before.shape[:2], int(Zone.NEW), np.uint8)
+    return np.asarray((before != after).any(axis=2) & ~inside(_on_canvas(zones, canvas), *allowed), np.bool_)
+
+
+def _on_canvas(zones: ZoneMap, canvas: Roi) -> ZoneMap:
+    out = np.full((canvas.extent.height, canvas.extent.width), int(Zone.NEW), np.uint8)
     whole = Roi(0, 0, *zones.shape)
-    on_canvas[(whole & canvas).within(canvas)] = zones[(whole & canvas).within(whole)]
-    return np.asarray((before != after).any(axis=2) & ~inside(on_canvas, *allowed), np.bool_)
+    out[(whole & canvas).within(canvas)] = zones[(whole & canvas).within(whole)]
+    return out
 
 
 def _unlawful(
@@ -235,11 +248,3 @@ def _unlawful(
 
 def _law(lights: Lights, matte: NDArray[np.uint8], base: Frame, tile: Roi) -> Callable[[Mask], EdgeLaw]:
     return lambda mask: edge_law(lights, matte, base.linear, base.roi, tile, base.scale, mask)
-
-
-def _where(mask: Mask, canvas: Roi) -> str:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return (
-        f"{np.count_nonzero(mask)} pixels in rows {rows[0] + canvas.y0} to {rows[-1] + canvas.y0}, "
-        f"columns {columns[0] + canvas.x0} to {columns[-1] + canvas.x0}"
-    )

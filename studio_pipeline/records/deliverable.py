@@ -18,6 +18,7 @@ class DeliveryRecord(Record):
     and every pixel the edits wrote. The master is the null render with those changes laid in. So is
     ``matte_file``, where an edit exchanged the backdrop's share of edge pixels.
     ``door`` is a person's word on who is in the frame, where detection was unsure.
+    ``encoder`` names what, beside the versions, decides the pixels of a lossy file; "" in older records.
     ``pixels_sha256`` covers the deliverable's decoded code values, ``file_sha256`` its bytes.
     """
 
@@ -37,4 +38,5 @@ class DeliveryRecord(Record):
     changes_file: str
     versions: dict[str, str]
     platform: str
+    encoder: str = ""
     delivered_at: datetime
