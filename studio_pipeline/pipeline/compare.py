@@ -109,12 +109,13 @@ def compare(found: Codes, expected: Codes, delivery: Delivery, canvas: Roi) -> O
     differs = np.asarray((found != expected).any(axis=2), np.bool_)
     if not differs.any():
         return Outcome(None, differs)
-    if deliver.FORMATS[delivery.form].lossless:
-        what = "the file does not show the recorded pixels" if delivery.is_reduced else None
-        where = Roi(0, 0, *differs.shape) if delivery.is_reduced else canvas
-        said = f"{what or 'pixels were changed after delivery'}: {said_where(differs, where)}"
-        return Outcome(said, differs, *_boxes(differs), is_exact=not delivery.is_reduced)
-    return _compare_lossy(found, expected, differs, delivery)
+    if not deliver.FORMATS[delivery.form].lossless:
+        return _compare_lossy(found, expected, differs, delivery)
+    if delivery.is_reduced:
+        where = said_where(differs, Roi(0, 0, *differs.shape))
+        return Outcome(f"the file does not show the recorded pixels: {where}", differs, *_boxes(differs))
+    where = said_where(differs, canvas)
+    return Outcome(f"pixels were changed after delivery: {where}", differs, *_boxes(differs), is_exact=True)
 
 
 def _compare_lossy(found: Codes, expected: Codes, differs: Mask, delivery: Delivery) -> Outcome:
@@ -133,9 +134,8 @@ def _compare_lossy(found: Codes, expected: Codes, differs: Mask, delivery: Deliv
             f"changed outside: it was encoded anew, by which up to {most} codes differ, and not worked on",
             worked_on,
         )
-    whole = Roi(0, 0, *differs.shape)
-    said = f"the file does not show the recorded pixels: {said_where(worked_on, whole)}"
-    return Outcome(said, worked_on, *_boxes(worked_on))
+    where = said_where(worked_on, Roi(0, 0, *differs.shape))
+    return Outcome(f"the file does not show the recorded pixels: {where}", worked_on, *_boxes(worked_on))
 
 
 def _worked_on(found: Codes, expected: Codes) -> Mask:

@@ -95,6 +95,8 @@ class Entry(Record):
     proposal: Proposal | None = None
     proposal_hash: str | None = None
     door: Door | None = None
+    people: tuple[str, ...] = Field((), description="Who is in it, as a person named them.")
+    consent: str = Field("", description="Under which consent its proposal was made (`Held.key`).")
     sources: dict[str, str] = Field({}, description="Role to base key: what its proposal was made beside.")
     switches: dict[str, bool] = Field({}, description="As a person left them, for when a new base arrives.")
     hands: dict[str, Handed] = Field({}, description="By edit; planned with, whatever the base.")

@@ -18,8 +18,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from studio_pipeline.errors import Refused, TryAgain
+from studio_pipeline.records.consent import Consent
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.proposal import Decision, Proposal
+from studio_pipeline.session import ledger
 
 _metadata = sa.MetaData()
 _entries = sa.Table(
@@ -53,8 +55,11 @@ _gone = sa.Table(
 _facts = sa.Table(
     "facts", _metadata, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.Integer)
 )
-SCHEMA_VERSION = 2  # 2: entries may say what was asked by hand; what 1 wrote is read as it is
+_log = ledger.table(_metadata)
+# 2: entries may say what was asked by hand. 3: consent, and the log. What older ones wrote is read as it is.
+SCHEMA_VERSION = 3
 _BUSY_TIMEOUT_S = 30.0
+_SUBJECT = "subject "  # before a name, so that none is taken for a capture's id
 
 
 class Catalog:
@@ -85,6 +90,9 @@ class Catalog:
             if found > SCHEMA_VERSION:
                 raise Refused(f"{path} was written by a newer studio-pipeline; update this one")
             _metadata.create_all(connection)
+            if 0 < found < 3:
+                for row in connection.execute(sa.select(_decisions).order_by(_decisions.c.seq)).all():
+                    ledger.append(connection, _log, "decision", row.capture_id, row.doc)
             connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def close(self) -> None:
@@ -153,6 +161,7 @@ class Catalog:
                 self._drop(connection, replaces)
                 moved = _decisions.update().where(_decisions.c.capture_id == replaces)
                 connection.execute(moved.values(capture_id=entry.id))
+                connection.execute(_log.update().where(_log.c.about == replaces).values(about=entry.id))
             return self._store(connection, entry)
 
     def remove(self, capture_id: str) -> None:
@@ -181,9 +190,9 @@ class Catalog:
             entry = self._get(connection, decision.capture_id)
             if (entry.state, entry.proposal_hash) != (seen.state, seen.proposal_hash):
                 raise Refused(f"{seen.name} has changed meanwhile; look at it again")
-            connection.execute(
-                _decisions.insert().values(capture_id=decision.capture_id, doc=decision.model_dump_json())
-            )
+            doc = decision.model_dump_json()
+            connection.execute(_decisions.insert().values(capture_id=decision.capture_id, doc=doc))
+            ledger.append(connection, _log, "decision", decision.capture_id, doc)
             return self._store(connection, entry.model_copy(update=changes))
 
     def keep_proposal(self, proposal: Proposal) -> str:
@@ -206,6 +215,54 @@ class Catalog:
         with self._read() as connection:
             rows = connection.execute(query.order_by(_decisions.c.seq)).all()
         return [Decision.model_validate_json(row.doc) for row in rows]
+
+    def say_consent(self, consent: Consent) -> None:
+        """Record what may be proposed; the last word of each subject counts."""
+        with self._write() as connection:
+            about = _SUBJECT + consent.subject
+            ledger.append(connection, _log, "consent", about, consent.model_dump_json())
+
+    def consents(self) -> list[Consent]:
+        """Every word on consent that was not blanked, in order."""
+        query = sa.select(_log.c.doc).where(_log.c.kind == "consent", _log.c.doc.is_not(None))
+        with self._read() as connection:
+            rows = connection.execute(query.order_by(_log.c.seq)).all()
+        return [Consent.model_validate_json(row.doc) for row in rows]
+
+    def consent_by_subject(self) -> dict[str, Consent]:
+        """The last word by subject, "" being the session."""
+        return {consent.subject: consent for consent in self.consents()}
+
+    def check_log(self) -> ledger.Checked:
+        with self._read() as connection:
+            return ledger.check(connection, _log)
+
+    def blank(self, captures: list[Entry], subject: str) -> int:
+        """Blank all that was said of captures and of a subject, and drop the proposals of them.
+
+        ``captures`` are those that stay, with nothing in them but what names them. Returns how many entries of
+        the log were blanked. Once more does nothing more.
+        """
+        ids = [entry.id for entry in captures]
+        with self._write() as connection:
+            for row in connection.execute(sa.select(_proposals.c.hash, _proposals.c.doc)).all():
+                if json.loads(row.doc)["capture_id"] in ids:
+                    connection.execute(_proposals.delete().where(_proposals.c.hash == row.hash))
+            connection.execute(_decisions.delete().where(_decisions.c.capture_id.in_(ids)))
+            for entry in captures:
+                self._store(connection, entry)
+            return ledger.blank(connection, _log, [*ids, _SUBJECT + subject])
+
+    def note(self, kind: str, doc: str) -> None:
+        """Add an entry to the log that is about nobody."""
+        with self._write() as connection:
+            ledger.append(connection, _log, kind, "", doc)
+
+    def compact(self) -> None:
+        """Leave nothing of what was removed in the database's free pages and its write-ahead log."""
+        with self._read() as connection:
+            connection.exec_driver_sql("VACUUM")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def fact(self, name: str) -> int:
         with self._read() as connection:
