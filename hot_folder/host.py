@@ -12,7 +12,8 @@ from hot_folder.records import FileKey
 from hot_folder.scanner import Found
 
 _PLACES: Final = (b"Capture", b"Selects")
-_HOST: Final = b"captureone"
+HOST: Final = b"captureone"
+"""Its folder in every folder of pictures, in small letters."""
 _SETTINGS: Final = b"settings"
 _SESSION_FILE: Final = b"cosessiondb"
 
@@ -22,7 +23,7 @@ def is_settings(path: bytes) -> bool:
     *folders, name = path.lower().split(b"/")
     if not folders:
         return ending_of(name) == _SESSION_FILE
-    return any(above == _HOST and below.startswith(_SETTINGS) for above, below in pairwise(folders))
+    return any(above == HOST and below.startswith(_SETTINGS) for above, below in pairwise(folders))
 
 
 def settings_of(session: bytes) -> Iterator[Found]:
@@ -49,6 +50,6 @@ def settings_of(session: bytes) -> Iterator[Found]:
 def _may_hold_settings(above: bytes, path: bytes, name: bytes) -> bool:
     if not above:
         return path in _PLACES
-    if split(above)[1].lower() == _HOST:
+    if split(above)[1].lower() == HOST:
         return name.startswith(_SETTINGS)
-    return name == _HOST or is_settings(path + b"/") or not is_ignored_folder(name)
+    return name == HOST or is_settings(path + b"/") or not is_ignored_folder(name)

@@ -13,6 +13,7 @@ from typing import Final
 
 from hot_folder.copying import hashes_at, lay, original
 from hot_folder.errors import OriginalChanged, OriginalUnreadable
+from hot_folder.forgetting import is_forgotten
 from hot_folder.intake import SESSION_FOLDERS
 from hot_folder.journal import Journal
 from hot_folder.mhl import Entry
@@ -85,6 +86,8 @@ def restore_journalled(
     due: list[_Due] = []
     for row in (*journal.live_files(), *journal.overwritten()):
         if row.sha256 is None or Place.CAPTURE not in (row.place, row.first_place):
+            continue
+        if is_forgotten(row.path):
             continue
         if lying.has(row.path, row.key.size, row.sha256):
             done.there += 1

@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from studio_pipeline import __version__, terminal
-from studio_pipeline.cli import bringing, decide, keeping, pictures, session, setup
+from studio_pipeline.cli import bringing, decide, keeping, pictures, privacy, session, setup
 from studio_pipeline.errors import StudioError
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     *(session.init, session.shoot, session.run, session.status, session.retry),
     *(bringing.reconcile, bringing.merge),
     *(decide.approve, decide.reject, decide.revoke, decide.mark, decide.hand, decide.deliver, decide.verify),
+    *(privacy.consent, privacy.purge, privacy.due),
     *(pictures.edit, pictures.mask),
     *(setup.demo, setup.doctor),
 )

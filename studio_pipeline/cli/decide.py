@@ -130,17 +130,30 @@ def mark(
     folder: Folder,
     captures: Captures = None,
     reference: Annotated[
-        bool,
+        bool | None,
         typer.Option("--reference/--no-reference", help="A frame to match others to, or one no more."),
-    ] = True,
+    ] = None,
+    subject: Annotated[
+        list[str] | None, typer.Option("--subject", metavar="NAME", help="Who is in it; may be repeated.")
+    ] = None,
+    no_subject: Annotated[
+        list[str] | None, typer.Option("--no-subject", metavar="NAME", help="Who is not in it after all.")
+    ] = None,
 ) -> None:
-    """Name captures as references: `match_backdrop` brings each frame to the nearest one in time."""
+    """Name captures as references, for others to be matched to; or say who is in them. A..B is a range."""
     from studio_pipeline.pipeline.studio import utc_now
 
+    if reference is None and not (subject or no_subject):
+        reference = True
     with decisions_about(folder) as (catalog, decisions):
-        for entry in named(catalog, captures):
-            decisions.mark_reference(entry.id, reference, user(), utc_now())
-            terminal.show(f"{entry.name} is {'a reference' if reference else 'no reference'}")
+        for entry in in_ranges(catalog, captures):
+            if reference is not None:
+                decisions.mark_reference(entry.id, reference, user(), utc_now())
+                terminal.show(f"{entry.name} is {'a reference' if reference else 'no reference'}")
+            if subject or no_subject:
+                people = (set(entry.people) | set(subject or ())) - set(no_subject or ())
+                people_now = decisions.name_people(entry.id, people).people
+                terminal.show(f"{entry.name} shows {', '.join(people_now) or 'nobody who was named'}")
 
 
 def deliver(
@@ -227,6 +240,24 @@ def named(catalog: Catalog, wanted: list[str] | None) -> list[Any]:
     if not wanted:
         raise Refused("name at least one capture; `studio status` lists them")
     return [find(catalog, one) for one in wanted]
+
+
+def in_ranges(catalog: Catalog, wanted: list[str] | None) -> list[Any]:
+    """As ``named``, and for ``FIRST..LAST`` all that arrived from one to the other."""
+    from studio_pipeline.pipeline.decide import find
+
+    entries = catalog.entries()
+    ids = [entry.id for entry in entries]
+    chosen: dict[str, Any] = {}
+    for one in wanted or []:
+        first, dots, last = one.partition("..")
+        if dots and first and last:
+            ends = sorted(ids.index(find(catalog, end).id) for end in (first, last))
+            found = entries[ends[0] : ends[1] + 1]
+        else:
+            found = named(catalog, [one])
+        chosen |= {entry.id: entry for entry in found}
+    return list(chosen.values()) or named(catalog, wanted)
 
 
 def _verdict(file: Path, verdict: Any) -> list[str]:

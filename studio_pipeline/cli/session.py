@@ -114,9 +114,11 @@ def retry(folder: Folder, captures: Captures = None) -> None:
     """Take up again what was set aside or given up: all of it, or the captures that are named."""
     from studio_pipeline.pipeline.again import take_up
     from studio_pipeline.pipeline.decide import find
+    from studio_pipeline.records.capture import State
 
     with open_catalog(open_session(folder)) as (session, catalog):
-        named = [find(catalog, one) for one in captures] if captures else catalog.entries()
+        everything = [e for e in catalog.entries() if e.state is not State.PURGED]  # those only by name
+        named = [find(catalog, one) for one in captures] if captures else everything
         for entry in (taken := take_up(session, catalog, named)):
             terminal.show(f"{entry.name} is taken up again")
         terminal.show("`studio run` looks at it again" if taken else "nothing was set aside or given up")

@@ -59,6 +59,10 @@ class Accession:
             elif known is not None:
                 self._catalog.remove(known.id)
             return
+        if known is not None and known.state is State.PURGED:  # it stays so until somebody takes it up again
+            if known.members != tuple(members):
+                self._catalog.put(known.model_copy(update={"members": tuple(members)}))
+            return
         marks = self._marks(members)
         withdrawn = all(r.place is Place.TRASH for r in rows if r.role.value == first.role.value)
         arrived_s = min((e.at_s for e in events if e.group_id == group), default=events[0].at_s)

@@ -16,8 +16,10 @@ from studio_pipeline.session.folder import Session
 
 
 def given_up(entry: Entry) -> bool:
-    """Set aside, waiting for a TIFF, or a stage failed for good."""
+    """Set aside, waiting for a TIFF, purged and here again, or a stage failed for good."""
     tired = any(tries >= schedule.MOST_TRIES for tries in entry.failures.values())
+    if entry.state is State.PURGED:
+        return bool(entry.members)
     return entry.state in (State.QUARANTINED, State.WAITING_FOR_TIFF) or (
         tired and entry.state is not State.WITHDRAWN
     )
@@ -45,7 +47,7 @@ def take_up(session: Session, catalog: Catalog, entries: list[Entry]) -> list[En
 
 def _due_again(entry: Entry) -> dict[str, Any]:
     changes: dict[str, Any] = {"failures": {}, "unusable": (), "reason": "taken up again"}
-    if entry.state in (State.QUARANTINED, State.WAITING_FOR_TIFF):
+    if entry.state in (State.QUARANTINED, State.WAITING_FOR_TIFF, State.PURGED):
         return changes | {"state": State.TAKEN_IN}
     if entry.state is State.NEEDS_A_PERSON and entry.proposal is None:
         return changes | {"state": State.DEVELOPED, "subject": None}

@@ -11,7 +11,7 @@ from typing import Any
 
 from studio_pipeline.edits import stack
 from studio_pipeline.errors import TryAgain
-from studio_pipeline.pipeline import schedule, sets, stages
+from studio_pipeline.pipeline import consent, schedule, sets, stages
 from studio_pipeline.pipeline.accession import NOTHING_MADE, Accession, switches_of
 from studio_pipeline.pipeline.decide import PLANNED_ANEW
 from studio_pipeline.pipeline.delivery import Order
@@ -203,10 +203,13 @@ class Conductor:
 
     def _submit(self, entry: Entry, has_room: bool) -> None:
         self._memory.without_room.discard(entry.id)
-        if not entry.members or entry.state is State.QUARANTINED:
+        if not entry.members or entry.state in (State.QUARANTINED, State.PURGED):
             return
         sources = _keys(self._beside(entry)) if entry.proposal is not None else {}
-        for stage in schedule.due(entry, self._session.preset, self.source(entry).base_key, sources):
+        allowed = consent.of(self._catalog, entry)
+        for stage in schedule.due(
+            entry, self._session.preset, self.source(entry).base_key, sources, allowed.key
+        ):
             if stage not in self._only or (stage is Stage.DELIVER and not self._recipes(entry)):
                 continue
             if has_room or stage is Stage.PREVIEW:  # a preview is small, and shows that the frame came
@@ -250,6 +253,7 @@ class Conductor:
                     "switches": entry.switches,
                     "hands": entry.hands,
                     "beside": self._beside(entry),
+                    "consent": consent.of(self._catalog, entry),
                 }
             case Stage.DELIVER:
                 return {"order": self.order(entry)}
@@ -278,6 +282,7 @@ class Conductor:
             records=session.records,
             delivered_at=self._now(),
             beside=self.beside_of(proposal),
+            consent=consent.of(self._catalog, entry),
         )
 
     def _settle(self, outcome: Outcome) -> None:
@@ -324,7 +329,10 @@ class Conductor:
         asked = outcome.job.arguments
         if (source.base_key, asked["door"], asked["hands"]) != (entry.base_key, entry.door, entry.hands):
             return {}
-        return self._proposed(entry, outcome.value) | {"sources": _keys(asked["beside"])}
+        if asked["consent"].key != consent.of(self._catalog, entry).key:
+            return {"reason": entry.reason}  # somebody said otherwise meanwhile: it is due again
+        made = {"sources": _keys(asked["beside"]), "consent": asked["consent"].key}
+        return self._proposed(entry, outcome.value) | made
 
     def _developed_anew(self, entry: Entry, base: BaseRecord, base_key: str) -> dict[str, Any]:
         """Other library versions made another base: what was proposed and approved on the old one is void."""

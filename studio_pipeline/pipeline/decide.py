@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Point, Roi
-from studio_pipeline.pipeline import proof
+from studio_pipeline.pipeline import consent, proof
 from studio_pipeline.pipeline.choice import is_within_reach
 from studio_pipeline.records.capture import State, shown
+from studio_pipeline.records.consent import Allowed
 from studio_pipeline.records.entry import Door, Entry, Handed, Said
 from studio_pipeline.records.hand import NOTHING, Hand, Wish
 from studio_pipeline.records.plan import Item
@@ -50,7 +52,7 @@ class Decisions:
         """Bind the approval to exactly what was shown (None: to the proposal as it stands).
 
         ``chosen``: the proposal with the person's switches, and the figures of that (``choice.measured``).
-        Raises Refused when that is not what is proposed now, or a guard is out of its limits.
+        Raises Refused when that is not what is proposed now, goes beyond consent, or out of a guard's limits.
         """
         entry = self._entry(capture_id)
         if entry.state not in _AWAITING or entry.proposal_hash is None:
@@ -60,6 +62,7 @@ class Decisions:
         bound = proposal.shown_hash()
         if shown_hash not in (None, bound) or current.chosen(proposal.choice).shown_hash() != bound:
             raise Refused(f"{entry.name} has changed since it was shown; look at it again")
+        consent.refuse_beyond(proposal, consent.of(self._catalog, entry), entry.name)
         if not proposal.passed:
             raise Refused(f"{entry.name}: {_failures(proposal)}; switch that edit off, or reject the frame")
         self._catalog.keep_proposal(proposal)
@@ -111,6 +114,15 @@ class Decisions:
             raise Refused(f"{entry.name} is {entry.state.value}: it cannot be a reference")
         said = Said(user=user, host=self._host, said_at=now)
         return self._catalog.update(capture_id, reference=reference, reference_said=said)
+
+    def say_consent(self, subject: str, allowed: Allowed, user: str, now: datetime) -> consent.Change:
+        """What may be proposed of a person, or "" of anybody in the session; narrowing it voids approvals."""
+        said = consent.consented(subject, allowed, user, self._host, self._via, now)
+        return consent.say(self._catalog, said)
+
+    def name_people(self, capture_id: str, people: Iterable[str]) -> Entry:
+        """Say who is in it, all of them."""
+        return consent.name_people(self._catalog, self._entry(capture_id), people)
 
     def nobody_here(self, capture_id: str, user: str, now: datetime) -> Entry:
         return self._open_door(capture_id, Door(kind="nobody", user=user, host=self._host, said_at=now))

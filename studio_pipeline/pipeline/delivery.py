@@ -19,11 +19,13 @@ from studio_pipeline.deliver.metadata import read as read_metadata
 from studio_pipeline.deliver.naming import candidates
 from studio_pipeline.errors import GuardFailed, Refused
 from studio_pipeline.guards.base import Rendered
+from studio_pipeline.pipeline import consent as consents
 from studio_pipeline.pipeline import proof, stages
 from studio_pipeline.pipeline.stages import Beside, Source
 from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import ZoneMap
+from studio_pipeline.records.consent import Held
 from studio_pipeline.records.deliverable import DeliveryRecord
 from studio_pipeline.records.develop import BaseRecord
 from studio_pipeline.records.entry import Delivered, Door
@@ -52,6 +54,7 @@ class Order:
     records: Path
     delivered_at: datetime
     beside: Mapping[str, Beside]
+    consent: Held
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +75,10 @@ def fulfil(order: Order) -> tuple[Delivered, ...]:
 
     Raises:
         GuardFailed: the master is out of a guard's limits; nothing was left in the output folder.
-        Refused: the base, the zones or a frame beside it are not those that were approved any more.
+        Refused: the base, the zones or a frame beside it are not those that were approved any more, or it
+            goes beyond consent.
     """
+    consents.refuse_beyond(order.proposal, order.consent, order.name)
     if order.source.base_key != order.proposal.base_key:
         raise Refused("the base is not the one that was approved; look at it and approve again")
     frame, record = stages.load_base(order.source, False, order.base.look)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from hot_folder import Journal, Vault
 from hot_folder.checking import Checked, Kind
 from hot_folder.checking import check as check_vault
 from hot_folder.errors import HotFolderError
+from hot_folder.forgetting import forgotten_hashes
 from hot_folder.keeper import explained
 from hot_folder.records import shown
 from hot_folder.restoring import Restored, restore_journalled, restore_listed
@@ -71,7 +72,7 @@ def check(root: Path, tell: Tell) -> Verdict:
         raise Refused(f"{root} is neither a session nor a vault")
     path = Path(os.fsdecode(vault.root))
     try:
-        checked = check_vault(vault, tell)
+        checked = _less_what_was_purged(session, vault, check_vault(vault, tell))
         absent = _absent(session, vault) if session is not None else ()
     except HotFolderError as error:
         raise Refused(f"the vault could not be compared: {error}") from error
@@ -152,6 +153,18 @@ def _vaults_of_lost(root: Path, vault_path: Path, wanted: str | None) -> list[Va
         asked = name if wanted is None else wanted
         raise Refused(f"the vault has no session {asked!r}; --session takes one of: {', '.join(names)}")
     return [vault_at(vault_path, id) for id in reversed(chosen)]
+
+
+def _less_what_was_purged(session: Session | None, vault: Vault, checked: Checked) -> Checked:
+    """What was removed on request is listed still, for lists are chained, and not missing."""
+    path = session.databases / "journal.sqlite" if session is not None else None
+    if path is None or not path.exists():
+        return checked
+    with Journal.open(os.fsencode(path)) as journal:
+        purged = forgotten_hashes(journal)
+    entries = vault.index().entries
+    left = [f for f in checked.findings if f.kind is not Kind.MISSING or entries[f.path].sha256 not in purged]
+    return replace(checked, findings=tuple(left))
 
 
 def _absent(session: Session, vault: Vault) -> tuple[bytes, ...]:

@@ -21,16 +21,23 @@ class Stage(StrEnum):
 # Previews have a lane of their own. Someone waits for a master; a picked frame goes before the others.
 PRIORITY = {Stage.PREVIEW: 0, Stage.MASTER: 5, Stage.BASE: 20, Stage.PROPOSE: 20, Stage.DELIVER: 30}
 _PICKED_FIRST = 10
-_RESTING = (State.WITHDRAWN, State.QUARANTINED, State.WAITING_FOR_TIFF)
+_RESTING = (State.WITHDRAWN, State.QUARANTINED, State.WAITING_FOR_TIFF, State.PURGED)
 _UNDECIDED = (State.PROPOSED, State.NEEDS_A_PERSON)
 MOST_TRIES = 2
 NO_SOURCES: Mapping[str, str] = {}
 
 
-def due(entry: Entry, preset: Preset, base_key: str, sources: Mapping[str, str] = NO_SOURCES) -> list[Stage]:
+def due(
+    entry: Entry,
+    preset: Preset,
+    base_key: str,
+    sources: Mapping[str, str] = NO_SOURCES,
+    consent: str = "",
+) -> list[Stage]:
     """The stages that can run now, at most one of each lane.
 
-    ``sources``: role to base key of the captures that its proposal should be made beside, as of now.
+    ``sources``: role to base key of the captures that its proposal should be made beside, as of now;
+    ``consent``: the key of what may be proposed.
     """
     if entry.state in _RESTING:
         return []
@@ -43,6 +50,8 @@ def due(entry: Entry, preset: Preset, base_key: str, sources: Mapping[str, str] 
         stages.append(Stage.PROPOSE)
     elif entry.state in _UNDECIDED and entry.proposal is not None and entry.sources != sources:
         stages.append(Stage.PROPOSE)  # an empty set or a reference came, went, or was developed anew
+    elif entry.state in _UNDECIDED and entry.proposal is not None and entry.consent != consent:
+        stages.append(Stage.PROPOSE)
     elif entry.state is State.APPROVED:
         stages.append(Stage.DELIVER)
     return [stage for stage in stages if not exhausted(entry, stage)]

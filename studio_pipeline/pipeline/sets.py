@@ -19,7 +19,7 @@ LONGEST_APART_S = 2 * 3600.0
 MOST_STOPS_APART = 1.0
 """Of the light that was let in, and of the sensitivity: grain beyond that is another grain."""
 _FOCAL_TOLERANCE = 0.01
-_AWAY = (State.WITHDRAWN, State.QUARANTINED)
+_AWAY = (State.WITHDRAWN, State.QUARANTINED, State.PURGED)
 
 
 def beside(entry: Entry, entries: Iterable[Entry], roles: Collection[str]) -> dict[str, Entry]:

@@ -21,6 +21,7 @@ from studio_pipeline.edits.base import Source as Other
 from studio_pipeline.errors import Refused, StudioError
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.guards.base import Rendered
+from studio_pipeline.pipeline import consent as consents
 from studio_pipeline.pipeline import proof
 from studio_pipeline.pipeline.keys import base_key, reading_key, turn_key
 from studio_pipeline.pixels import color
@@ -28,6 +29,7 @@ from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.capture import Exposure, Role
+from studio_pipeline.records.consent import Held
 from studio_pipeline.records.develop import BaseRecord, DevelopSettings, Look
 from studio_pipeline.records.entry import Door, Entry, Handed
 from studio_pipeline.records.plan import Plan
@@ -71,6 +73,7 @@ class Beside:
 
 
 NOTHING_BESIDE: Mapping[str, Beside] = {}
+_DEFAULT_CONSENT = Held()
 
 
 @dataclass(frozen=True)
@@ -224,22 +227,26 @@ def propose(
     switches: dict[str, bool],
     hands: dict[str, Handed],
     beside: Mapping[str, Beside] = NOTHING_BESIDE,
+    consent: Held = _DEFAULT_CONSENT,
 ) -> Proposed:
     """Plan every edit, render the proposal at plan scale, run the guards on it.
 
-    An edit whose guard fails is proposed with its switch off. ``switches`` carries over what a person had
-    chosen before a new base arrived, ``hands`` what they asked of single edits, and the items they left off.
+    What goes beyond ``consent`` is not proposed; its plan says why. An edit whose guard fails is proposed
+    with its switch off. ``switches`` carries over what a person had chosen before a new base arrived,
+    ``hands`` what they asked of single edits, and the items they left off.
     Without a capture of ``beside`` that cannot be read it goes on.
     """
     frame, record = load_base(source, True, look)
     reading = read(source, look, door)
     if reading.record.kind in ("empty-set", "grey-card") and door is None:
         return Proposed(reading.record, None)
-    subject, turn = reading.record, stack.turn(reading, edits)
+    wanted = consents.planned(edits, consent.allowed)
+    subject, turn = reading.record, stack.turn(reading, wanted)
     frame, reading = turned(source, frame, record, reading, turn)
     sources, missing = _readable(beside, turn)
     asked = {name: handed.hand for name, handed in hands.items()}
-    plans = stack.plan_all(frame, reading, edits, asked, sources)
+    plans = stack.plan_all(frame, consents.shown(reading, consent.allowed), wanted, asked, sources)
+    plans = consents.kept_back(plans, edits, consent)
     plans = tuple(switched(plan, hands[plan.edit]) if plan.edit in hands else plan for plan in plans)
     after, guards = check(plans, frame, reading, limits, sources)
     failed = {g.edit for g in guards if not g.passed}

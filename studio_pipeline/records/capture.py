@@ -31,6 +31,7 @@ class State(StrEnum):
     DELIVERED = "delivered"
     WITHDRAWN = "withdrawn"
     QUARANTINED = "quarantined"
+    PURGED = "purged"
 
 
 class Member(Record):

@@ -60,7 +60,7 @@ class Consent(Record):
 
 
 class Held(Record):
-    """What counts for one capture, and who said the part of it that is strictest; None: nobody, the default."""
+    """What counts for one capture, and who said the strictest part of it; None: nobody, the default."""
 
     allowed: Allowed = DEFAULT
     said: Consent | None = None

@@ -76,6 +76,9 @@ class Preset(Record):
     edits: tuple[EditSpec, ...] = ()
     guards: GuardLimits = GuardLimits()
     deliverables: tuple[OutputRecipe, ...] = ()
+    retention_days: int | None = Field(
+        None, ge=1, description="Days after the last frame of a subject until its purge is due."
+    )
 
     @field_validator("edits", "deliverables")
     @classmethod

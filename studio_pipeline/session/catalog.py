@@ -240,8 +240,8 @@ class Catalog:
     def blank(self, captures: list[Entry], subject: str) -> int:
         """Blank all that was said of captures and of a subject, and drop the proposals of them.
 
-        ``captures`` are those that stay, with nothing in them but what names them. Returns how many entries of
-        the log were blanked. Once more does nothing more.
+        ``captures`` are stored as they are given. Returns how many entries of the log were blanked; once more
+        does nothing more.
         """
         ids = [entry.id for entry in captures]
         with self._write() as connection:

@@ -49,7 +49,13 @@ def append(connection: sa.Connection, log: sa.Table, kind: str, about: str, doc:
     """Inside a transaction that writes."""
     last = connection.execute(sa.select(log.c.link).order_by(log.c.seq.desc()).limit(1)).scalar()
     digest = _sha256(doc)
-    row = {"kind": kind, "about": about, "digest": digest, "link": _link(last or _START, kind, digest), "doc": doc}
+    row = {
+        "kind": kind,
+        "about": about,
+        "digest": digest,
+        "link": _link(last or _START, kind, digest),
+        "doc": doc,
+    }
     connection.execute(log.insert().values(**row))
 
 
