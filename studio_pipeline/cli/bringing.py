@@ -107,6 +107,7 @@ def _merged(answer: dict[str, Any]) -> list[str]:
         ),
         (answer["picks"], "pick", "picks", "brought along"),
         (answer["rejections"], "rejection", "rejections", "brought along"),
+        (answer["consents"], "word on consent", "words on consent", "brought along: the stricter counts"),
         (answer["doors"], "outline", "outlines", '(or "nobody here") brought along'),
         (answer["hands"], "edit", "edits", "guided by hand brought along"),
         (answer["references"], "reference", "references", "(or that it is none) brought along"),

@@ -152,6 +152,7 @@ def _words_said(words: Words) -> Json:
         "doors": words.doors,
         "hands": words.hands,
         "references": words.references,
+        "consents": words.consents,
         "approve_again": [{"id": entry.id, "name": entry.name} for entry in words.approve_again],
         "left": [{"id": entry.id, "name": entry.name, "why": why} for entry, why in words.left],
     }

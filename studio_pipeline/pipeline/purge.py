@@ -279,7 +279,7 @@ class Due:
 
 
 def due(session: Session, entries: Iterable[Entry], now: datetime) -> list[Due]:
-    """Whose purge is due by the preset's ``retention_days``, the longest overdue first; nothing is removed."""
+    """Whose purge is due by the preset's ``retention_days``, the longest overdue first. Removes nothing."""
     days = session.preset.retention_days
     if days is None:
         return []

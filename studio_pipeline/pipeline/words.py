@@ -11,8 +11,11 @@ from functools import partial
 from typing import Any
 
 from studio_pipeline.errors import Refused
+from studio_pipeline.pipeline import consent
 from studio_pipeline.pipeline.decide import TO_BE_PLANNED, TO_BE_PLANNED_ANEW
+from studio_pipeline.records.base import digest
 from studio_pipeline.records.capture import State
+from studio_pipeline.records.consent import DEFAULT, Consent
 from studio_pipeline.records.entry import Entry, Said
 from studio_pipeline.records.proposal import Decision, Verb
 from studio_pipeline.session.catalog import Catalog
@@ -31,6 +34,7 @@ class Words:
     doors: int = 0
     hands: int = 0
     references: int = 0
+    consents: int = 0
     approve_again: list[Entry] = field(default_factory=list)
     left: list[tuple[Entry, str]] = field(default_factory=list)
 
@@ -50,13 +54,18 @@ class Interpreter:
 
     def bring(self) -> Words:
         """For every capture whose primary file is here by now, be it as a member of a larger one."""
-        here = {member.sha256: entry.id for entry in self._ours.entries() for member in entry.members}
+        ours = [entry for entry in self._ours.entries() if entry.state is not State.PURGED]
+        here = {member.sha256: entry.id for entry in ours for member in entry.members}
         for said in self._theirs.entries():
             if said.id in here and said.state not in _AWAY:
                 self._bring_of(said, here[said.id])
+        for said_of in self._theirs.consent_by_subject().values():
+            self._consent(said_of)
         return self._words
 
     def _bring_of(self, said: Entry, capture_id: str) -> None:
+        if said.people:
+            self._people(said, capture_id)
         if said.picked:
             self._pick(said, capture_id)
         if said.door is not None:
@@ -73,6 +82,29 @@ class Interpreter:
         was_approved = said.state in _APPROVED or said.stale
         if was_approved and entry is not None and entry.state in _UNDECIDED:
             self._words.approve_again.append(entry)
+
+    def _consent(self, said: Consent) -> None:
+        """The stricter wins. Once for each: who has asked again here means it."""
+        fact = f"consent {said.digest()} from {self._station}"
+        if self._ours.fact(fact):
+            return
+        before = self._ours.consent_by_subject().get(said.subject)
+        allowed = said.allowed
+        if before is not None or not said.subject:  # the default is the session's until somebody says more
+            allowed = allowed.narrowed(before.allowed if before is not None else DEFAULT)
+        if allowed != (before.allowed if before is not None else None if said.subject else DEFAULT):
+            via = f"{said.via}, merged from {self._name}"
+            consent.say(self._ours, said.model_copy(update={"allowed": allowed, "via": via}))
+            self._words.consents += 1
+        self._ours.set_fact(fact, 1)
+
+    def _people(self, said: Entry, capture_id: str) -> None:
+        """All who were named at either station. Once for each, as picks."""
+        fact = f"people {digest([said.id, *said.people])} from {self._station}"
+        entry = self._ours.entry(capture_id)
+        if entry is not None and not self._ours.fact(fact):
+            consent.name_people(self._ours, entry, {*entry.people, *said.people})
+            self._ours.set_fact(fact, 1)
 
     def _pick(self, said: Entry, capture_id: str) -> None:
         """Once for each: who takes it back here means it."""
@@ -129,7 +161,10 @@ class Interpreter:
         if not rejected or entry is None or entry.state is State.REJECTED:
             return
         decision = rejected[-1].model_copy(
-            update={"capture_id": capture_id, "via": f"{rejected[-1].via}, merged from {self._name}"}
+            update={
+                "capture_id": capture_id,
+                "via": f"{rejected[-1].via}, merged from {self._name}",
+            }
         )
         if any(_are_one(decision, other) for other in before):
             return  # it was brought before, and taken back since
