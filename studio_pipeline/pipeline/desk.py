@@ -19,7 +19,7 @@ from studio_pipeline.edits.base import Source
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.guards.base import Rendered
-from studio_pipeline.pipeline import report, sets, stages
+from studio_pipeline.pipeline import consent, report, sets, stages
 from studio_pipeline.pipeline.choice import measured
 from studio_pipeline.pipeline.conductor import Conductor
 from studio_pipeline.pipeline.decide import Decisions
@@ -29,6 +29,7 @@ from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.frame import Frame, plan_scale
 from studio_pipeline.pixels.masks import Zone, ZoneMap
 from studio_pipeline.records.capture import State
+from studio_pipeline.records.consent import Allowed
 from studio_pipeline.records.develop import BaseRecord
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.hand import Wish
@@ -76,7 +77,8 @@ class Desk:
         entry = self._entry(capture_id)
         scale = plan_scale(entry.base.extent) if entry.base else 1.0
         beside = sets.by_base(entry.sources, self._catalog.entries())
-        return report.detail(entry, self._catalog.decisions(capture_id), scale, beside)
+        decisions = self._catalog.decisions(capture_id)
+        return report.detail(entry, decisions, scale, consent.of(self._catalog, entry), beside)
 
     def shown(self, capture_id: str, choice: Choice) -> Json:
         return report.shown(self._measured(self._entry(capture_id), choice))
@@ -121,6 +123,16 @@ class Desk:
 
     def mark_reference(self, capture_id: str, reference: bool, user: str) -> Json:
         return self._decided(self._decisions.mark_reference(capture_id, reference, user, self._now()))
+
+    def name_people(self, capture_id: str, people: list[str]) -> Json:
+        return self._decided(self._decisions.name_people(capture_id, people))
+
+    def say_consent(self, subject: str, allowed: Allowed, user: str) -> Json:
+        """Names of captures whose approval is void now, and of those delivered beyond it before."""
+        change = self._decisions.say_consent(subject, allowed, user, self._now())
+        self._conductor.wake()
+        names = {"voided": change.voided, "delivered": change.delivered}
+        return {key: [entry.name for entry in entries] for key, entries in names.items()}
 
     def nobody_here(self, capture_id: str, user: str) -> Json:
         return self._decided(self._decisions.nobody_here(capture_id, user, self._now()))

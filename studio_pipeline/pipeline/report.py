@@ -12,6 +12,7 @@ from typing import Any
 from studio_pipeline.edits import EDITS
 from studio_pipeline.geometry import Roi
 from studio_pipeline.records.capture import shown as escaped
+from studio_pipeline.records.consent import Held
 from studio_pipeline.records.entry import Entry, Handed
 from studio_pipeline.records.hand import NOTHING, Hand
 from studio_pipeline.records.plan import Item, Plan
@@ -84,6 +85,7 @@ def detail(
     entry: Entry,
     decisions: list[Decision],
     proxy_scale: float,
+    consent: Held,
     beside: Mapping[str, Entry] = MappingProxyType({}),
 ) -> Json:
     """One capture with everything the loupe shows. ``beside``: what its proposal was made beside, by role."""
@@ -108,6 +110,8 @@ def detail(
         }
         if entry.base
         else None,
+        "people": list(entry.people),
+        "consent": consent.allowed.model_dump(mode="json") | {"why": consent.why},
         "decisions": [d.model_dump(mode="json") for d in decisions],
         "beside": [
             {"role": role, "id": other.id, "name": other.name, "edits": _users(entry.proposal, role)}

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from studio_pipeline.errors import Refused, StudioError, TryAgain
 from studio_pipeline.geometry import Point
 from studio_pipeline.records import hand as by_hand
+from studio_pipeline.records.consent import Allowed, Level
 from studio_pipeline.records.hand import Wish
 from studio_pipeline.records.proposal import Choice
 from studio_pipeline.review import events
@@ -54,6 +55,18 @@ class Pick(Body):
 
 class Mark(Body):
     reference: bool
+
+
+class People(Body):
+    people: Annotated[list[str], Field(max_length=64)]
+
+
+class Word(Body):
+    """What may be proposed of ``subject``, "" being the session."""
+
+    subject: str = ""
+    level: Level
+    no_generative: bool = False
 
 
 class Repaint(Body):
@@ -202,6 +215,15 @@ def _add_decisions(app: FastAPI, desk: Desk, user: str) -> None:
     @app.post("/api/captures/{capture_id}/reference")
     def mark(capture_id: str, body: Mark) -> Json:
         return desk.mark_reference(capture_id, body.reference, user)
+
+    @app.post("/api/captures/{capture_id}/people")
+    def people(capture_id: str, body: People) -> Json:
+        return desk.name_people(capture_id, body.people)
+
+    @app.post("/api/consent")
+    def consent(body: Word) -> Json:
+        allowed = Allowed(level=body.level, no_generative=body.no_generative)
+        return desk.say_consent(body.subject, allowed, user)
 
     @app.post("/api/captures/{capture_id}/repaint", status_code=204)
     def repaint(capture_id: str, body: Repaint) -> None:

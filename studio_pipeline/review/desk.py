@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
+from studio_pipeline.records.consent import Allowed
 from studio_pipeline.records.hand import Wish
 from studio_pipeline.records.proposal import Choice
 
@@ -59,6 +60,12 @@ class Desk(Protocol):
     def nobody_here(self, capture_id: str, user: str, /) -> object: ...
 
     def somebody_here(self, capture_id: str, user: str, /) -> object: ...
+
+    def name_people(self, capture_id: str, people: list[str], /) -> Json: ...
+
+    def say_consent(self, subject: str, allowed: Allowed, user: str, /) -> Json:
+        """What may be proposed of a person, "" of anybody in the session."""
+        ...
 
     def health(self) -> Json: ...
 

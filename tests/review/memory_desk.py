@@ -11,6 +11,7 @@ from typing import Any
 
 from studio_pipeline.errors import Refused
 from studio_pipeline.pipeline import report
+from studio_pipeline.records.consent import Allowed
 from studio_pipeline.records.hand import NOTHING, Hand, Wish
 from studio_pipeline.records.proposal import Choice
 from studio_pipeline.review.desk import Layer
@@ -66,6 +67,8 @@ class MemoryDesk:
             "preview": state not in {"taken-in", "quarantined", "waiting-for-tiff"},
             "tier": "backdrop only" if state in _WITH_PROPOSAL else None,
             "decisions": [],
+            "people": [],
+            "consent": {"level": "backdrop only", "no_generative": False, "why": "consent is backdrop only"},
         }
         with self._condition:
             self.rows[capture_id] = row
@@ -186,6 +189,20 @@ class MemoryDesk:
     def nobody_here(self, capture_id: str, user: str) -> None:
         self.calls.append(("nobody_here", capture_id, user))
         self.set_state(capture_id, "proposed")
+
+    def name_people(self, capture_id: str, people: list[str]) -> Row:
+        self.calls.append(("people", capture_id, people))
+        with self._condition:
+            self.rows[capture_id]["people"] = people
+            self._touch(capture_id)
+        return self._row(capture_id)
+
+    def say_consent(self, subject: str, allowed: Allowed, user: str) -> Row:
+        self.calls.append(("consent", subject, allowed.said, user))
+        why = f"consent is {allowed.said} ({user})"
+        for row in self.rows.values():
+            row["consent"] = allowed.model_dump(mode="json") | {"why": why}
+        return {"voided": [], "delivered": []}
 
     def health(self) -> Row:
         with self._condition:

@@ -633,3 +633,22 @@ def test_the_frames_that_a_proposal_was_made_beside_are_named(page: Page, desk: 
     assert "Reference: this frame itself · not used" in re.sub(r"\s+", " ", lines)
     page.get_by_test_id("beside-empty-set").click()
     page.get_by_role("complementary", name="Review of DSC_0001.NEF").wait_for()
+
+
+def test_consent_is_shown_and_recorded_for_a_person(page: Page, desk: MemoryDesk) -> None:
+    capture = desk.arrive("IMG_1.CR3")
+    open_loupe(page, capture)
+    consent = page.get_by_test_id("consent")
+    consent.get_by_text("Consent is backdrop only.").wait_for()
+    page.get_by_test_id("consent-open").click()
+    page.get_by_test_id("consent-people").fill("Ada, Ben")
+    page.get_by_test_id("consent-name").click()
+    consent.get_by_text("In the picture: Ada, Ben").wait_for()
+    page.get_by_test_id("consent-subject").select_option("Ada")
+    page.get_by_test_id("consent-level").select_option("bounded retouch")
+    page.get_by_test_id("consent-no-generative").check()
+    page.get_by_test_id("consent-set").click()
+    consent.get_by_text("Consent is bounded retouch, no generative pixels (").wait_for()
+    said = [call for call in desk.calls if call[0] in ("people", "consent")]
+    assert said[0] == ("people", capture, ["Ada", "Ben"])
+    assert said[1][:3] == ("consent", "Ada", "bounded retouch, no generative pixels")

@@ -49,6 +49,9 @@ export const pick = (id: string, picked: boolean) => request<Capture>(`${at(id)}
 export const reference = (id: string, reference: boolean) =>
   request<Capture>(`${at(id)}/reference`, { reference });
 export const repaint = (id: string, polygons: PointYx[][]) => request<void>(`${at(id)}/repaint`, { polygons });
+export const people = (id: string, names: string[]) => request<Capture>(`${at(id)}/people`, { people: names });
+export const consent = (subject: string, level: string, no_generative: boolean) =>
+  request<{ voided: string[]; delivered: string[] }>('/api/consent', { subject, level, no_generative });
 export const somebodyHere = (id: string) => request<void>(`${at(id)}/somebody-here`, {});
 export const nobodyHere = (id: string) => request<void>(`${at(id)}/nobody-here`, {});
 

@@ -146,6 +146,19 @@ export class Review {
   somebodyHere = (capture: Capture) =>
     this.#decide(capture, 'Somebody in', () => api.somebodyHere(capture.id));
 
+  namePeople = (capture: Capture, names: string[]) =>
+    this.#decide(capture, 'People named in', async () => {
+      await api.people(capture.id, names);
+      await this.#live.refresh(capture.id);
+    });
+
+  /** What may be proposed of a person, '' of anybody in the session. */
+  consent = (capture: Capture, subject: string, level: string, noGenerative: boolean) =>
+    this.#decide(capture, 'Consent recorded, seen from', async () => {
+      await api.consent(subject, level, noGenerative);
+      await this.#live.refresh(capture.id);
+    });
+
   nobodyHere = (capture: Capture) =>
     this.#decide(capture, 'Nobody in', () => api.nobodyHere(capture.id));
 

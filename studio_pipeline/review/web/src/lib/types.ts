@@ -10,7 +10,8 @@ export type State =
   | 'rejected'
   | 'delivered'
   | 'withdrawn'
-  | 'quarantined';
+  | 'quarantined'
+  | 'purged';
 
 /** Half-open: y0, x0, y1, x1. */
 export type Roi = [number, number, number, number];
@@ -99,6 +100,13 @@ export interface Decision {
   decided_at: string;
 }
 
+/** What may be proposed of a capture, and by whose word. */
+export interface Consent {
+  level: string;
+  no_generative: boolean;
+  why: string;
+}
+
 export interface File {
   path: string;
   bytes: number;
@@ -130,6 +138,9 @@ export interface Capture {
   decisions?: Decision[];
   /** Frames of the set that its proposal was made beside, and the edits that make use of each. */
   beside?: { role: string; id: string; name: string; edits: string[] }[];
+  /** Who is in it, as somebody named them. */
+  people?: string[];
+  consent?: Consent;
   /** What edits start from: the developed RAW, an exported TIFF, a JPEG. */
   base?: { kind: string; notes: string[] } | null;
 }

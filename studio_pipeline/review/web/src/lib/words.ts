@@ -12,6 +12,7 @@ export const STATE_WORDS: Record<State, string> = {
   developed: 'Developed',
   'taken-in': 'Taken in',
   withdrawn: 'Withdrawn',
+  purged: 'Purged',
 };
 
 export const STATES = Object.keys(STATE_WORDS) as State[];
@@ -24,6 +25,9 @@ export const STATE_ADVICE: Partial<Record<State, string>> = {
   withdrawn: 'The file was moved to the trash folder; move it back and it returns.',
   quarantined: 'The file is safe, but nothing can be made of it.',
 };
+
+/** How far edits may go, the strictest first. */
+export const LEVELS = ['nothing', 'backdrop only', 'bounded retouch'];
 
 const GUARD_WORDS: Record<string, string> = {
   locked_pixels: 'Protected pixels changed',
