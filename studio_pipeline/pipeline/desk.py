@@ -78,7 +78,7 @@ class Desk:
         scale = plan_scale(entry.base.extent) if entry.base else 1.0
         beside = sets.by_base(entry.sources, self._catalog.entries())
         decisions = self._catalog.decisions(capture_id)
-        return report.detail(entry, decisions, scale, consent.of(self._catalog, entry), beside)
+        return report.detail(entry, decisions, scale, beside, consent.of(self._catalog, entry))
 
     def shown(self, capture_id: str, choice: Choice) -> Json:
         return report.shown(self._measured(self._entry(capture_id), choice))

@@ -20,6 +20,7 @@ from studio_pipeline.records.proposal import Decision, GuardResult, Proposal
 from studio_pipeline.session.folder import Session
 
 Json = dict[str, Any]
+_DEFAULT_CONSENT = Held()
 
 
 def status(session: Session, entries: list[Entry], now: datetime, health: Json | None = None) -> Json:
@@ -85,8 +86,8 @@ def detail(
     entry: Entry,
     decisions: list[Decision],
     proxy_scale: float,
-    consent: Held,
     beside: Mapping[str, Entry] = MappingProxyType({}),
+    consent: Held = _DEFAULT_CONSENT,
 ) -> Json:
     """One capture with everything the loupe shows. ``beside``: what its proposal was made beside, by role."""
     subject, turn = entry.subject, entry.proposal.turn if entry.proposal else None

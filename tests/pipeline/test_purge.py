@@ -15,6 +15,7 @@ from studio_pipeline.errors import Refused
 from studio_pipeline.pipeline import consent, purge, recovery
 from studio_pipeline.records.capture import State
 from studio_pipeline.records.consent import DEFAULT
+from studio_pipeline.records.entry import Entry
 from studio_pipeline.session.folder import Session, open_session, set_vault
 from tests.support import shoots
 from tests.support.finished import Finished, hashes
@@ -49,7 +50,7 @@ def containing(folder: Path, *words: bytes) -> list[str]:
     ]
 
 
-def entry_of(session: Session, capture_id: str) -> purge.Entry:
+def entry_of(session: Session, capture_id: str) -> Entry:
     with shoots.opened(session) as catalog:
         found = catalog.entry(capture_id)
     assert found is not None
