@@ -29,6 +29,7 @@ class Part(StrEnum):
     PORTRAITS = "portraits"
     BLOCKS = "blocks"
     EXTENDING = "extending"
+    FACES = "faces"
 
 
 WARM_UP_FRAMES = 3

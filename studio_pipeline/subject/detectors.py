@@ -7,6 +7,7 @@ Everything above sees only these classes, so that another detector can replace t
 from __future__ import annotations
 
 import logging
+import math
 import os
 import tempfile
 import threading
@@ -41,7 +42,7 @@ _FEATURES = (
 
 _CHIN = _OVAL.index(152)
 
-_SHOULDERS = (11, 12)  # of mediapipe's body model
+_SHOULDERS, _HEAD = (11, 12), (0, 7, 8)  # of mediapipe's body model: nose and ears
 
 # Below this a detector is guessing; what is said above it is weighed by ``faces``.
 _MIN_SCORE = 0.4
@@ -50,11 +51,15 @@ _STDERR = 2
 
 @dataclass(frozen=True, slots=True)
 class FoundFace:
-    """One detector's word: brows to chin, and how sure it is (0..1)."""
+    """One detector's word: brows to chin, and how sure it is (0..1).
+
+    ``roll``: degrees, counter-clockwise, that the line between the eyes is turned from level.
+    """
 
     roi: Roi
     score: float
     source: str
+    roll: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +83,11 @@ class FacePoints:
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """One body: its person map, and the shoulders that are surely in view."""
+    """One body: its person map, the shoulders that are surely in view, and the nose and the ears that are."""
 
     person: Probability
     shoulders: tuple[Point, ...]
+    head: tuple[Point, ...] = ()
 
 
 class Detectors:
@@ -139,8 +145,10 @@ class Detectors:
                 y0, x0 = box.ymin * height, box.xmin * width
                 y1, x1 = y0 + box.height * height, x0 + box.width * width
                 roi = Roi(round(y0), round(x0), round(y1), round(x1))
+                right, left = detection.location_data.relative_keypoints[:2]  # the eyes
+                roll = math.degrees(math.atan2((right.y - left.y) * height, (left.x - right.x) * width))
                 if not roi.empty:
-                    found.append(FoundFace(roi, float(detection.score[0]), source))
+                    found.append(FoundFace(roi, float(detection.score[0]), source, roll))
         return found
 
     def eyes(self, picture: Picture) -> NDArray[np.float32] | None:
@@ -173,9 +181,12 @@ class Detectors:
             return None
         self._unheard.discard(id(self._pose))
         height, width = picture.shape[:2]
-        shoulders = (found.pose_landmarks.landmark[i] for i in _SHOULDERS)
-        seen = tuple(Point(int(p.y * height), int(p.x * width)) for p in shoulders if p.visibility > 0.8)
-        return Figure(np.asarray(found.segmentation_mask, np.float32), seen)
+
+        def seen(numbers: tuple[int, ...]) -> tuple[Point, ...]:
+            points = (found.pose_landmarks.landmark[i] for i in numbers)
+            return tuple(Point(int(p.y * height), int(p.x * width)) for p in points if p.visibility > 0.8)
+
+        return Figure(np.asarray(found.segmentation_mask, np.float32), seen(_SHOULDERS), seen(_HEAD))
 
     def face_points(self, picture: Picture) -> FacePoints | None:
         """The outlines of the most prominent face of a crop, or None."""

@@ -15,9 +15,10 @@ from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, grow
 from studio_pipeline.records.subject import Face, SubjectRecord
 from studio_pipeline.subject import backdrop, matte, scenes, zones
 from studio_pipeline.subject.backdrop import Backdrop, Floats, resized
-from studio_pipeline.subject.detectors import Detectors, shared
+from studio_pipeline.subject.bodies import without_a_face
+from studio_pipeline.subject.detectors import Detectors, Picture, shared
 from studio_pipeline.subject.evidence import Evidence, gather
-from studio_pipeline.subject.faces import SMALLEST_PX, find_faces
+from studio_pipeline.subject.faces import SMALLEST_PX, find_faces, look_again
 from studio_pipeline.subject.look import Look, look_at
 from studio_pipeline.subject.mesh import located
 from studio_pipeline.subject.reading import Reading
@@ -30,6 +31,9 @@ _SEEN = 0.5  # a pixel is somebody's, by the person maps alone
 _STRONG_FACE = 0.75
 # Where there is no face to measure by, distances are taken from a face of this share of the long edge.
 _UNIT_WITHOUT_FACE = 0.12
+
+_FINER_LONG_EDGE_PX = 2048  # tiny faces are looked for at proxy size
+_MOST_BODIES = 4  # faces are looked for again in so many
 
 Kind = Literal["portrait", "empty-set", "grey-card", "unsure"]
 
@@ -77,13 +81,30 @@ def read_subject(frame: Frame, master: Extent, detectors: Detectors | None = Non
 
 def _see(frame: Frame, detectors: Detectors) -> _Seen:
     look = look_at(frame.codes, frame.encoding)
-    faces = find_faces(detectors, look.picture)
-    evidence = gather(detectors, look.picture, faces)
+    faces, evidence = people_in(detectors, frame, look)
     heights = [face.roi.extent.height for face in faces]
     unit_px = float(np.median(heights)) if heights else _UNIT_WITHOUT_FACE * look.extent.long_edge
     srgb = look.picture.astype(np.float32) / np.float32(255)
     grain = backdrop.grain_of(srgb)
     return _Seen(look, backdrop.without_grain(srgb, grain), grain, faces, evidence, unit_px)
+
+
+def people_in(detectors: Detectors, frame: Frame, look: Look) -> tuple[tuple[Face, ...], Evidence]:
+    """The faces of a frame, in the look's pixels, and what the person maps say; where those see somebody whose
+    face was not found it is looked for again.
+    """
+    faces = find_faces(detectors, look.picture, lambda: _finer(frame))
+    evidence = gather(detectors, look.picture, faces)
+    bodies = without_a_face(evidence, faces)[:_MOST_BODIES]
+    if bodies:
+        more = look_again(detectors, look.picture, faces, bodies)
+        if len(more) > len(faces):
+            faces, evidence = more, gather(detectors, look.picture, more)
+    return faces, evidence
+
+
+def _finer(frame: Frame) -> Picture:
+    return look_at(frame.codes, frame.encoding, _FINER_LONG_EDGE_PX).picture
 
 
 def _contradiction(seen: _Seen) -> str:
