@@ -30,6 +30,7 @@ class Part(StrEnum):
     BLOCKS = "blocks"
     EXTENDING = "extending"
     FACES = "faces"
+    REFUSALS = "refusals"
 
 
 WARM_UP_FRAMES = 3

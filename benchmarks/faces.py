@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,8 @@ from studio_pipeline.pixels import color
 from studio_pipeline.pixels.frame import Frame, clipped_in_file
 from studio_pipeline.records.subject import Face
 from studio_pipeline.subject import detectors, look
+from studio_pipeline.subject.faces import find_faces
+from studio_pipeline.subject.read import people_in
 
 PROXY = Extent(1365, 2048)
 FACE_PX = (24, 36, 54, 80, 120, 180, 270, 400, 600, 900, 1200)
@@ -71,7 +73,10 @@ def measure(bench: Bench) -> Iterator[Score]:
 
 def missed(trial: Trial, head: Head, number: int = 0) -> bool:
     """Whether the head's face is not among those that are found."""
-    return not any(_is_at(face, trial.face_px) for face in faces_of(pictured(trial, head, number)))
+    picture = pictured(trial, head, number)
+    return not any(
+        _is_at(face, trial.face_px) for found in (first_faces, faces_of) for face in found(picture)
+    )
 
 
 def pictured(trial: Trial, head: Head, number: int = 0) -> nobody.Picture:
@@ -82,13 +87,21 @@ def pictured(trial: Trial, head: Head, number: int = 0) -> nobody.Picture:
     return heads.exposed(placed, trial.stops)
 
 
-def faces_of(picture: nobody.Picture) -> tuple[Face, ...]:
-    """What a frame's reading would have, in the picture's pixels."""
-    from studio_pipeline.subject.read import people_in
+def first_faces(picture: nobody.Picture) -> tuple[Face, ...]:
+    """What is found before anybody is asked where bodies are, in the picture's pixels."""
+    seen = look.look_at(picture, color.named("sRGB"))
+    return _enlarged(find_faces(detectors.shared(), seen.picture, lambda: picture), seen.scale)
 
+
+def faces_of(picture: nobody.Picture) -> tuple[Face, ...]:
+    """What a frame's reading has, in the picture's pixels."""
     frame = Frame(picture, color.named("sRGB"), clipped_in_file(picture))
-    scale = look.LOOK_LONG_EDGE_PX / frame.extent.long_edge
-    faces, _ = people_in(detectors.shared(), frame, look.look_at(frame.codes, frame.encoding))
+    seen = look.look_at(frame.codes, frame.encoding)
+    faces, *_ = people_in(detectors.shared(), frame, seen)
+    return _enlarged(faces, seen.scale)
+
+
+def _enlarged(faces: tuple[Face, ...], scale: float) -> tuple[Face, ...]:
     return tuple(face.model_copy(update={"roi": face.roi.scaled(1 / scale)}) for face in faces)
 
 
@@ -114,10 +127,9 @@ def _row(grid: str, trial: Trial, cast: list[Head]) -> Score:
 
 def _nobody(takes: int) -> Iterator[Score]:
     found: dict[str, list[float]] = {}
-    count: Callable[[nobody.Picture], int] = lambda picture: len(faces_of(picture))
     for name, picture in nobody.pictures(PROXY, takes):
         started = time.perf_counter()
-        faces = count(picture)
+        faces = len(faces_of(picture))
         found.setdefault(name, []).append(faces)
         found.setdefault(name + " s", []).append(time.perf_counter() - started)
     for name in [name for name in found if not name.endswith(" s")]:

@@ -1,4 +1,4 @@
-"""Bodies that the person maps see and whose face nobody found."""
+"""Bodies whose face nobody found: on the person maps, and where the body's own detector sees one more."""
 
 from __future__ import annotations
 
@@ -8,27 +8,66 @@ import cv2
 import numpy as np
 
 from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.records.subject import Face
+from studio_pipeline.subject.detectors import Detectors, Picture
 from studio_pipeline.subject.evidence import Evidence
 
 _SEEN, _AGREED = 0.5, 0.3
 _LEAST_SHARE = 0.004  # of the picture; smaller ones are false alarms, or nobody can be seen in them
+_NEW = 0.5  # of a body that is another one's than those that have a face
 _MARGIN = 0.1  # of the body's longer side: a head's outline may lie outside
 _REACH = 0.5  # face heights around a face that are its body's for certain
+_HIDDEN = 0.25  # of the person maps: as much as may be somebody's, to be sure that nothing is left of them
+_BLUR = 0.05  # of the long edge, for what is put in their place
 
 
-def without_a_face(evidence: Evidence, faces: Sequence[Face]) -> list[Roi]:
-    """Where each of them is, the largest first; squares, a little larger than the body."""
-    seen = ((evidence.likely > _SEEN) & (evidence.agreed > _AGREED)).astype(np.uint8)
+def without_a_face(
+    detectors: Detectors, picture: Picture, evidence: Evidence, faces: Sequence[Face]
+) -> list[Roi]:
+    """Where each of them is, the largest first; squares, a little larger than the body.
+
+    The body's detector sees one person in a picture. It is asked once more with those hidden that have a
+    face, so that it sees somebody who is turned away beside them.
+    """
+    seen = (evidence.likely > _SEEN) & (evidence.agreed > _AGREED)
+    alone = seen & ~_with_a_face(seen, faces)
+    if faces:
+        hidden = _with_a_face((evidence.likely > _HIDDEN) | seen, faces)
+        figure = detectors.figure(_without(picture, hidden))
+        if figure is not None:
+            body = figure.person > _SEEN
+            if np.mean(hidden[body]) < 1 - _NEW:
+                alone |= body & ~hidden
+    count, _, stats, _ = cv2.connectedComponentsWithStats(alone.astype(np.uint8), connectivity=8)
+    found = [stat for stat in stats[1:count].tolist() if stat[cv2.CC_STAT_AREA] > _LEAST_SHARE * alone.size]
+    return [_around(*stat[:4]) for stat in sorted(found, key=lambda stat: -stat[cv2.CC_STAT_AREA])]
+
+
+def _with_a_face(seen: Mask, faces: Sequence[Face]) -> Mask:
+    """The connected parts that hold a face, and the faces."""
     whole = Roi.of(Extent(*seen.shape))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(seen, connectivity=8)
-    alone = stats[:, cv2.CC_STAT_AREA] > _LEAST_SHARE * seen.size
+    _, labels = cv2.connectedComponents(seen.astype(np.uint8), connectivity=8)
+    held = np.zeros(int(labels.max()) + 1, np.bool_)
+    out = np.zeros_like(seen)
     for face in faces:
-        near = face.roi.grown(round(_REACH * face.roi.extent.height)) & whole
-        alone[np.unique(labels[near.within(whole)])] = False
-    alone[0] = False
-    bodies = sorted(np.flatnonzero(alone[:count]), key=lambda i: -int(stats[i, cv2.CC_STAT_AREA]))
-    return [_around(*stats[i, :4].tolist()) for i in bodies]
+        near = (face.roi.grown(round(_REACH * face.roi.extent.height)) & whole).within(whole)
+        held[np.unique(labels[near])] = True
+        out[near] = True
+    held[0] = False
+    return np.asarray(out | held[labels], np.bool_)
+
+
+def _without(picture: Picture, hidden: Mask) -> Picture:
+    """The picture with what surrounds the hidden part blurred over it."""
+    sigma = _BLUR * max(picture.shape)
+    hidden = grow(hidden, max(1, round(sigma / 4)))
+    free = (~hidden).astype(np.float32)
+    weight = cv2.GaussianBlur(free, (0, 0), sigma)[..., None]
+    around = cv2.GaussianBlur(picture * free[..., None], (0, 0), sigma)
+    mean = picture[~hidden].mean(axis=0) if not hidden.all() else np.full(3, 128.0)
+    filled = np.where(weight > 1e-3, around / np.maximum(weight, np.float32(1e-3)), mean.astype(np.float32))
+    return np.where(hidden[..., None], np.rint(filled), picture).astype(np.uint8)
 
 
 def _around(x: int, y: int, width: int, height: int) -> Roi:

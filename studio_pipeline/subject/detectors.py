@@ -42,7 +42,7 @@ _FEATURES = (
 
 _CHIN = _OVAL.index(152)
 
-_SHOULDERS, _HEAD = (11, 12), (0, 7, 8)  # of mediapipe's body model: nose and ears
+_SHOULDERS = (11, 12)  # of mediapipe's body model
 
 # Below this a detector is guessing; what is said above it is weighed by ``faces``.
 _MIN_SCORE = 0.4
@@ -83,11 +83,10 @@ class FacePoints:
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """One body: its person map, the shoulders that are surely in view, and the nose and the ears that are."""
+    """One body: its person map, and the shoulders that are surely in view."""
 
     person: Probability
     shoulders: tuple[Point, ...]
-    head: tuple[Point, ...] = ()
 
 
 class Detectors:
@@ -181,12 +180,9 @@ class Detectors:
             return None
         self._unheard.discard(id(self._pose))
         height, width = picture.shape[:2]
-
-        def seen(numbers: tuple[int, ...]) -> tuple[Point, ...]:
-            points = (found.pose_landmarks.landmark[i] for i in numbers)
-            return tuple(Point(int(p.y * height), int(p.x * width)) for p in points if p.visibility > 0.8)
-
-        return Figure(np.asarray(found.segmentation_mask, np.float32), seen(_SHOULDERS), seen(_HEAD))
+        shoulders = (found.pose_landmarks.landmark[i] for i in _SHOULDERS)
+        seen = tuple(Point(int(p.y * height), int(p.x * width)) for p in shoulders if p.visibility > 0.8)
+        return Figure(np.asarray(found.segmentation_mask, np.float32), seen)
 
     def face_points(self, picture: Picture) -> FacePoints | None:
         """The outlines of the most prominent face of a crop, or None."""

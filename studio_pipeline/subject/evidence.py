@@ -17,7 +17,7 @@ from studio_pipeline.subject.look import crop, square
 # face heights. The models see 256 x 256 pixels, so a crop decides how fine an edge can be.
 _HEAD, _BUST, _FIGURE = (1.7, 1.7, 1.7), (2.0, 4.0, 3.0), (2.0, 8.5, 4.0)
 _MANY_FACES = 4  # more than this many: one crop each, and one body pose for the picture
-_MOST_FACES = 24
+MOST_FACES = 40  # that each get a crop of their own
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ def _second(maps: list[Floats]) -> Floats:
 
 def _regions(faces: Sequence[Face], whole: Roi) -> list[Roi]:
     crops = (_BUST,) if len(faces) > _MANY_FACES else (_HEAD, _BUST, _FIGURE)
-    return [whole, *(_around(face, reach, whole) for face in faces[:_MOST_FACES] for reach in crops)]
+    return [whole, *(_around(face, reach, whole) for face in faces[:MOST_FACES] for reach in crops)]
 
 
 def _figure_regions(faces: Sequence[Face], whole: Roi) -> list[Roi]:

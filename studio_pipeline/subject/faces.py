@@ -25,7 +25,8 @@ from studio_pipeline.subject.search import (
 )
 
 # Foliage, windows, folds of cloth score up to 0.81 with one detector, and hardly anything with both from
-# close by. What a close-up did not settle must be surer; a face that is missed so leaves its frame to a person.
+# close by. What a close-up did not settle must be surer; a face that is so missed leaves its frame to a
+# person.
 _ALONE_SCORE, _AGREED_SCORE = 0.85, 0.8
 _CLEAR_SCORE = 0.85  # of both detectors: no closer look is needed
 _CLOSE_SCORE, _CLOSE_LEAST = 0.8, 0.5  # of the surer detector, and of the other one
@@ -83,14 +84,16 @@ def look_again(
     """The faces that were found, and those in ``places``, where somebody is whose face was not: closer, in
     other light, and turned.
     """
-    hunt = _Hunt(detectors)
-    copies = {"again": picture, "lifted": lifted(picture), "lowered": lowered(picture)}
+    hunt, either_way = _Hunt(detectors), (0, 180)
     for place in places:
-        around = [place, *tiles(place, 2, _STRIDE), *tiles(place, 4, _STRIDE)]
-        for name, copy in copies.items():
-            hunt.take(copy, search(detectors, copy, around, name), (0, 180))
-        for quarter_turns in (1, 2, 3):
-            hunt.take(picture, search_turned(detectors, picture, place, quarter_turns, "turned"), (0, 180))
+        halves = [place, *tiles(place, 2, 1.0)]
+        finest = [*halves, *tiles(place, 4, 1.0)]
+        hunt.take(picture, search(detectors, picture, finest, "again"), either_way)
+        for copied, name in ((lifted, "lifted"), (lowered, "lowered")):
+            copy = copied(picture)
+            hunt.take(copy, search(detectors, copy, halves, name), either_way)
+        for turns in (1, 2, 3):
+            hunt.take(picture, search_turned(detectors, picture, place, turns, "turned"), either_way)
     known = [face.roi for face in faces]
     more = hunt.faces(Roi(0, 0, *picture.shape[:2]))
     return (*faces, *(face for face in more if not any(_same(face.roi, roi) for roi in known)))

@@ -17,8 +17,9 @@ from studio_pipeline.subject import backdrop, matte, scenes, zones
 from studio_pipeline.subject.backdrop import Backdrop, Floats, resized
 from studio_pipeline.subject.bodies import without_a_face
 from studio_pipeline.subject.detectors import Detectors, Picture, shared
-from studio_pipeline.subject.evidence import Evidence, gather
+from studio_pipeline.subject.evidence import MOST_FACES, Evidence, gather
 from studio_pipeline.subject.faces import SMALLEST_PX, find_faces, look_again
+from studio_pipeline.subject.frames import framed
 from studio_pipeline.subject.look import Look, look_at
 from studio_pipeline.subject.mesh import located
 from studio_pipeline.subject.reading import Reading
@@ -27,6 +28,7 @@ from studio_pipeline.versions import deciding_versions
 
 # A face is somebody's when the person maps cover it.
 _COVERED = 0.5
+_WHOLE_FACE = 0.85  # of its box that lies in the picture: the forehead may be cut, features not
 _SEEN = 0.5  # a pixel is somebody's, by the person maps alone
 _STRONG_FACE = 0.75
 # Where there is no face to measure by, distances are taken from a face of this share of the long edge.
@@ -43,6 +45,7 @@ class _Seen:
     """All that was seen of a frame, at the look's scale.
 
     ``srgb``: the look in 0..1, strong grain averaged out; ``grain``: what it was, in the same units.
+    ``bodies``: where somebody is whose face was not found.
     """
 
     look: Look
@@ -50,6 +53,7 @@ class _Seen:
     grain: float
     faces: tuple[Face, ...]
     evidence: Evidence
+    bodies: tuple[Roi, ...]
     unit_px: float
 
 
@@ -81,26 +85,30 @@ def read_subject(frame: Frame, master: Extent, detectors: Detectors | None = Non
 
 def _see(frame: Frame, detectors: Detectors) -> _Seen:
     look = look_at(frame.codes, frame.encoding)
-    faces, evidence = people_in(detectors, frame, look)
+    faces, evidence, bodies = people_in(detectors, frame, look)
     heights = [face.roi.extent.height for face in faces]
     unit_px = float(np.median(heights)) if heights else _UNIT_WITHOUT_FACE * look.extent.long_edge
     srgb = look.picture.astype(np.float32) / np.float32(255)
     grain = backdrop.grain_of(srgb)
-    return _Seen(look, backdrop.without_grain(srgb, grain), grain, faces, evidence, unit_px)
+    return _Seen(look, backdrop.without_grain(srgb, grain), grain, faces, evidence, bodies, unit_px)
 
 
-def people_in(detectors: Detectors, frame: Frame, look: Look) -> tuple[tuple[Face, ...], Evidence]:
-    """The faces of a frame, in the look's pixels, and what the person maps say; where those see somebody whose
-    face was not found it is looked for again.
+def people_in(
+    detectors: Detectors, frame: Frame, look: Look
+) -> tuple[tuple[Face, ...], Evidence, tuple[Roi, ...]]:
+    """The faces of a frame, in the look's pixels, what the person maps say, and bodies without a face.
+
+    Where somebody is whose face was not found it is looked for again.
     """
     faces = find_faces(detectors, look.picture, lambda: _finer(frame))
     evidence = gather(detectors, look.picture, faces)
-    bodies = without_a_face(evidence, faces)[:_MOST_BODIES]
+    bodies = without_a_face(detectors, look.picture, evidence, faces)
     if bodies:
-        more = look_again(detectors, look.picture, faces, bodies)
+        more = look_again(detectors, look.picture, faces, bodies[:_MOST_BODIES])
         if len(more) > len(faces):
             faces, evidence = more, gather(detectors, look.picture, more)
-    return faces, evidence
+            bodies = without_a_face(detectors, look.picture, evidence, faces)
+    return faces, evidence, tuple(bodies)
 
 
 def _finer(frame: Frame) -> Picture:
@@ -110,18 +118,37 @@ def _finer(frame: Frame) -> Picture:
 def _contradiction(seen: _Seen) -> str:
     """Why the detectors cannot all be right, or nothing."""
     whole, likely = seen.look.roi, seen.evidence.likely
+    if len(seen.faces) > MOST_FACES:
+        return f"more than {MOST_FACES} people are too many to be outlined surely: repaint the lock"
     covered = [float(likely[face.roi.within(whole)].mean()) > _COVERED for face in seen.faces]
     if not any(covered):
         return "a face was found, but nobody around it: repaint the lock"
     strong = [face.score > _STRONG_FACE and len(face.sources) > 1 for face in seen.faces]
     if any(s and not c for s, c in zip(strong, covered, strict=True)):
         return "one of the faces has nobody around it (a picture on the wall?): repaint the lock"
+    if any(_is_cut(face.roi.extent) for face in seen.faces):
+        return "the frame's border cuts through a face: repaint the lock"
+    if framed(seen.look.picture, seen.faces, likely > _SEEN):
+        return "one of the faces is inside a frame (a picture, a mirror, a screen?): repaint the lock"
+    if seen.bodies:
+        where = _side(seen.bodies[0], whole)
+        return f"somebody {where} has no face that can be seen (turned away, covered, cut?): repaint the lock"
     for figure in seen.evidence.figures:
         for shoulder in figure.shoulders:
             near = Roi.of(Extent(1, 1), shoulder).grown(round(0.3 * seen.unit_px)) & whole
             if not near.empty and float(likely[near.within(whole)].max()) < 0.2:
                 return "the detectors disagree about where somebody stands: repaint the lock"
     return ""
+
+
+def _is_cut(face: Extent) -> bool:
+    """Detectors draw squares around faces; what is left of one is narrower."""
+    return min(face.height, face.width) < _WHOLE_FACE * face.long_edge
+
+
+def _side(place: Roi, whole: Roi) -> str:
+    middle = (place.x0 + place.x1) / 2 / whole.x1
+    return "at the left" if middle < 1 / 3 else "at the right" if middle > 2 / 3 else "in the middle"
 
 
 def _portrait(frame: Frame, master: Extent, seen: _Seen, detectors: Detectors) -> Reading:

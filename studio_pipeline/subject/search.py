@@ -46,7 +46,7 @@ def search_turned(
     height, width = part.shape[:2]
     turned = np.rot90(part, quarter_turns)
     whole = Roi(0, 0, *turned.shape[:2])
-    for face in search(detectors, turned, [whole, *tiles(whole, 2)], name):
+    for face in search(detectors, turned, [whole, *tiles(whole, 2, 1.0)], name):
         r = face.roi
         upright = {
             1: Roi(r.x0, width - r.y1, r.x1, width - r.y0),
