@@ -42,7 +42,7 @@ def heads(detectors: Detectors, least_px: int = 100) -> list[Head]:
     return [
         head
         for name, picture in _portraits()
-        for head in _cut_out(detectors, name, picture)
+        for head in cut_out(detectors, name, picture)
         if head.face_px >= least_px
     ]
 
@@ -113,7 +113,8 @@ def occluded(head: Head, kind: str) -> Head:
     )
 
 
-def _cut_out(detectors: Detectors, name: str, picture: Picture) -> Iterator[Head]:
+def cut_out(detectors: Detectors, name: str, picture: Picture) -> Iterator[Head]:
+    """A head for every face of the picture."""
     for number, face in enumerate(find_faces(detectors, picture)):
         unit, roi = face.roi.extent.height, face.roi
         cy, cx, reach = (roi.y0 + roi.y1) // 2, (roi.x0 + roi.x1) // 2, round(_REACH * unit)

@@ -27,14 +27,16 @@ def without_a_face(
 ) -> list[Roi]:
     """Where each of them is, the largest first; squares, a little larger than the body.
 
-    The body's detector sees one person in a picture. It is asked once more with those hidden that have a
-    face, so that it sees somebody who is turned away beside them.
+    Those that have a face are hidden, and everybody is asked once more: the body's detector sees one person
+    in a picture, and the person maps little of one whom the border cuts, beside a large one.
     """
     seen = (evidence.likely > _SEEN) & (evidence.agreed > _AGREED)
     alone = seen & ~_with_a_face(seen, faces)
     if faces:
         hidden = _with_a_face((evidence.likely > _HIDDEN) | seen, faces)
-        figure = detectors.figure(_without(picture, hidden))
+        rest = _without(picture, hidden)
+        alone |= _on_maps(detectors, rest) & ~hidden
+        figure = detectors.figure(rest)
         if figure is not None:
             body = figure.person > _SEEN
             if np.mean(hidden[body]) < 1 - _NEW:
@@ -42,6 +44,16 @@ def without_a_face(
     count, _, stats, _ = cv2.connectedComponentsWithStats(alone.astype(np.uint8), connectivity=8)
     found = [stat for stat in stats[1:count].tolist() if stat[cv2.CC_STAT_AREA] > _LEAST_SHARE * alone.size]
     return [_around(*stat[:4]) for stat in sorted(found, key=lambda stat: -stat[cv2.CC_STAT_AREA])]
+
+
+def _on_maps(detectors: Detectors, rest: Picture) -> Mask:
+    """What both person maps see, of each half of the picture on its own."""
+    out = np.zeros(rest.shape[:2], np.bool_)
+    middle = rest.shape[1] // 2
+    for part in (slice(None, middle), slice(middle, None)):
+        maps = detectors.person(np.ascontiguousarray(rest[:, part])).values()
+        out[:, part] = np.minimum.reduce(list(maps)) > _SEEN
+    return out
 
 
 def _with_a_face(seen: Mask, faces: Sequence[Face]) -> Mask:

@@ -1,4 +1,4 @@
-"""The ways on when detection is unsure or wrong: repaint the lock, or say who is here: nobody, somebody."""
+"""The ways on when detection is unsure or wrong: outline the person, or say who is here: nobody, somebody."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def somebody_here(reading: Reading, by: str) -> Reading:
     decision = {
         "kind": "unsure",
         "sure": False,
-        "reason": f"somebody is here, says {by}: repaint the lock",
+        "reason": f"somebody is here, says {by}: outline the person",
         "decided_by": by,
         "fractions": zones.zone_fractions(locked),
         "zones_sha256": zones.zones_sha256(locked),

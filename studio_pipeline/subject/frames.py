@@ -23,12 +23,15 @@ def framed(picture: Picture, faces: tuple[Face, ...], person: Mask) -> list[Face
 
     ``person`` ``(h, w)``: where anybody is likely to be.
     """
-    outlines = _quadrilaterals(picture)
+    outlines = quadrilaterals(picture)
     _, labels = cv2.connectedComponents(person.astype(np.uint8), connectivity=8)
     return [face for face in faces if any(_encloses(outline, face, labels) for outline in outlines)]
 
 
-def _quadrilaterals(picture: Picture) -> list[NDArray[np.int32]]:
+def quadrilaterals(picture: Picture) -> list[NDArray[np.int32]]:
+    """Closed outlines of four straight sides, near a rectangle, of less than half of the picture; each
+    ``(4, 1, 2)`` of x, y, as OpenCV has them.
+    """
     grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), 1.0)
     found = []
     for low, high in _EDGES:

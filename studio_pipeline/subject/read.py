@@ -119,25 +119,27 @@ def _contradiction(seen: _Seen) -> str:
     """Why the detectors cannot all be right, or nothing."""
     whole, likely = seen.look.roi, seen.evidence.likely
     if len(seen.faces) > MOST_FACES:
-        return f"more than {MOST_FACES} people are too many to be outlined surely: repaint the lock"
+        return f"more than {MOST_FACES} people are too many to be outlined surely: outline them by hand"
     covered = [float(likely[face.roi.within(whole)].mean()) > _COVERED for face in seen.faces]
     if not any(covered):
-        return "a face was found, but nobody around it: repaint the lock"
+        return "a face was found, but nobody around it: outline the person"
     strong = [face.score > _STRONG_FACE and len(face.sources) > 1 for face in seen.faces]
     if any(s and not c for s, c in zip(strong, covered, strict=True)):
-        return "one of the faces has nobody around it (a picture on the wall?): repaint the lock"
+        return "one of the faces has nobody around it (a picture on the wall?): outline the person"
     if any(_is_cut(face.roi.extent) for face in seen.faces):
-        return "the frame's border cuts through a face: repaint the lock"
+        return "the frame's border cuts through a face: outline the person"
     if framed(seen.look.picture, seen.faces, likely > _SEEN):
-        return "one of the faces is inside a frame (a picture, a mirror, a screen?): repaint the lock"
+        return "one of the faces is inside a frame (a picture, a mirror, a screen?): outline the person"
     if seen.bodies:
         where = _side(seen.bodies[0], whole)
-        return f"somebody {where} has no face that can be seen (turned away, covered, cut?): repaint the lock"
+        return (
+            f"somebody {where} has no face that can be seen (turned away, covered, cut?): outline the person"
+        )
     for figure in seen.evidence.figures:
         for shoulder in figure.shoulders:
             near = Roi.of(Extent(1, 1), shoulder).grown(round(0.3 * seen.unit_px)) & whole
             if not near.empty and float(likely[near.within(whole)].max()) < 0.2:
-                return "the detectors disagree about where somebody stands: repaint the lock"
+                return "the detectors disagree about where somebody stands: outline the person"
     return ""
 
 

@@ -38,7 +38,7 @@ def read_scene(srgb: Floats, evidence: Evidence) -> Scene:
     """What a picture without a face shows; ``srgb`` ``(h, w, 3)`` 0..1, the size of the evidence."""
     nothing = np.zeros(srgb.shape[:2], np.bool_)
     if person_like(evidence):
-        return Scene("unsure", "somebody seems to be here, but no face was found: repaint the lock", nothing)
+        return Scene("unsure", "somebody seems to be here, but no face was found: outline the person", nothing)
     smooth = cv2.GaussianBlur(srgb, (0, 0), max(1.0, 0.002 * max(srgb.shape)))
     rest = largest(np.abs(smooth - light_surface(srgb, ~nothing, order=3)))
     limit = min(max(4 * float(np.median(rest)), _LEAST_STRANGE), _MOST_STRANGE)
@@ -48,7 +48,7 @@ def read_scene(srgb: Floats, evidence: Evidence) -> Scene:
     left = strange & ~card
     plain = model(srgb, ~strange, nothing).plain_share > _PLAIN
     if left.mean() > 1 - _EXPLAINED or _stands_in_the_set(left) or not plain:
-        return Scene("unsure", "nobody was found: say 'nobody here', or repaint the lock", nothing)
+        return Scene("unsure", "nobody was found: say 'nobody here', or outline the person", nothing)
     if card.any():
         return Scene("grey-card", "a grey card on an empty set", card)
     return Scene("empty-set", "nobody in the picture, and a plain backdrop explains it", nothing)
