@@ -18,7 +18,7 @@ _LEAST_SHARE = 0.004  # of the picture; smaller ones are false alarms, or nobody
 _NEW = 0.5  # of a body that is another one's than those that have a face
 _MARGIN = 0.1  # of the body's longer side: a head's outline may lie outside
 _REACH = 0.5  # face heights around a face that are its body's for certain
-_HIDDEN = 0.25  # of the person maps: as much as may be somebody's, to be sure that nothing is left of them
+_HIDDEN = 0.25  # of the person maps: as much may be somebody's
 _BLUR = 0.05  # of the long edge, for what is put in their place
 
 
@@ -33,9 +33,11 @@ def without_a_face(
     seen = (evidence.likely > _SEEN) & (evidence.agreed > _AGREED)
     alone = seen & ~_with_a_face(seen, faces)
     if faces:
-        hidden = _with_a_face((evidence.likely > _HIDDEN) | seen, faces)
+        maybe = evidence.likely > _HIDDEN
+        hidden = _with_a_face(maybe | seen, faces)
         rest = _without(picture, hidden)
-        alone |= _on_maps(detectors, rest) & ~hidden
+        # With nobody there the maps see a person in a flag: they must have had an inkling before.
+        alone |= _on_maps(detectors, rest) & maybe & ~hidden
         figure = detectors.figure(rest)
         if figure is not None:
             body = figure.person > _SEEN
