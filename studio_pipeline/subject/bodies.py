@@ -15,7 +15,6 @@ from studio_pipeline.subject.evidence import Evidence
 
 _SEEN, _AGREED = 0.5, 0.3
 _LEAST_SHARE = 0.004  # of the picture; smaller ones are false alarms, or nobody can be seen in them
-_NEW = 0.5  # of a body that is another one's than those that have a face
 _MARGIN = 0.1  # of the body's longer side: a head's outline may lie outside
 _REACH = 0.5  # face heights around a face that are its body's for certain
 _HIDDEN = 0.25  # of the person maps: as much may be somebody's
@@ -36,13 +35,12 @@ def without_a_face(
         maybe = evidence.likely > _HIDDEN
         hidden = _with_a_face(maybe | seen, faces)
         rest = _without(picture, hidden)
-        # With nobody there the maps see a person in a flag: they must have had an inkling before.
-        alone |= _on_maps(detectors, rest) & maybe & ~hidden
+        left = _on_maps(detectors, rest)
         figure = detectors.figure(rest)
         if figure is not None:
-            body = figure.person > _SEEN
-            if np.mean(hidden[body]) < 1 - _NEW:
-                alone |= body & ~hidden
+            left |= figure.person > _SEEN
+        # With nobody left they see somebody in a flag: the maps must have had an inkling before.
+        alone |= left & maybe & ~hidden
     count, _, stats, _ = cv2.connectedComponentsWithStats(alone.astype(np.uint8), connectivity=8)
     found = [stat for stat in stats[1:count].tolist() if stat[cv2.CC_STAT_AREA] > _LEAST_SHARE * alone.size]
     return [_around(*stat[:4]) for stat in sorted(found, key=lambda stat: -stat[cv2.CC_STAT_AREA])]

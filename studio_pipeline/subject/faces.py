@@ -38,7 +38,7 @@ _SAME_FACE_OVERLAP = 0.6  # of the smaller one: a tile's border cuts the faces i
 _SMALL_FACE, _TINY_FACE = 0.06, 0.04
 _STRIDE = 0.7  # of small tiles: larger faces than their overlap were seen in larger tiles
 _DARK_MEDIAN, _LIGHT_MEDIAN = 70, 215
-_MOST_CLOSE_UPS = 60
+_MOST_CLOSE_UPS, _MOST_EITHER_WAY = 40, 6  # in one search; foliage and windows give no end of them
 
 Group = list[FoundFace]
 
@@ -142,7 +142,8 @@ class _Hunt:
             here = _scaled(first, 1 / scale).roi
             if not any(_clear(group) for group in _grouped(self._found) if _same(group[0].roi, here)):
                 doubtful.append(first)
-        for face in doubtful[:_MOST_CLOSE_UPS]:
+        most = _MOST_CLOSE_UPS if len(turns) == 1 else _MOST_EITHER_WAY
+        for face in doubtful[:most]:
             for turn in turns:
                 seen = close_up(self._detectors, picture, face, turn)
                 self._found += [_scaled(one, 1 / scale) for one in seen]

@@ -38,7 +38,9 @@ def read_scene(srgb: Floats, evidence: Evidence) -> Scene:
     """What a picture without a face shows; ``srgb`` ``(h, w, 3)`` 0..1, the size of the evidence."""
     nothing = np.zeros(srgb.shape[:2], np.bool_)
     if person_like(evidence):
-        return Scene("unsure", "somebody seems to be here, but no face was found: outline the person", nothing)
+        return Scene(
+            "unsure", "somebody seems to be here, but no face was found: outline the person", nothing
+        )
     smooth = cv2.GaussianBlur(srgb, (0, 0), max(1.0, 0.002 * max(srgb.shape)))
     rest = largest(np.abs(smooth - light_surface(srgb, ~nothing, order=3)))
     limit = min(max(4 * float(np.median(rest)), _LEAST_STRANGE), _MOST_STRANGE)

@@ -79,10 +79,9 @@ def test_a_mirror_image_is_protected_like_a_person(sitter_frame: Picture) -> Non
     assert (protected & protected[:, ::-1]).sum() > 0.9 * protected.sum()
 
 
-@pytest.mark.parametrize("angle", [0.0, 70.0])
-def test_a_child_in_her_arms(head: Head, sitter_frame: Picture, face: Roi, angle: float) -> None:
+def test_a_child_in_her_arms(head: Head, sitter_frame: Picture, face: Roi) -> None:
     arms = Point(face.y1 + 60, (face.x0 + face.x1) // 2 + 5)
-    reading = read(oddities.with_child(sitter_frame, head, arms, angle))
+    reading = read(oddities.with_child(sitter_frame, head, arms, angle=70.0))
     assert reading.record.kind == "portrait" and len(reading.record.faces) == 2
     around = reading.zones[2 * arms.y - 40 : 2 * arms.y + 40, 2 * arms.x - 40 : 2 * arms.x + 40]
     assert (around != Zone.BACKDROP).all()
