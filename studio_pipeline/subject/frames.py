@@ -24,7 +24,8 @@ def framed(picture: Picture, faces: tuple[Face, ...], person: Mask) -> list[Face
     ``person`` ``(h, w)``: where anybody is likely to be.
     """
     outlines = quadrilaterals(picture)
-    _, labels = cv2.connectedComponents(person.astype(np.uint8), connectivity=8)
+    _, found = cv2.connectedComponents(person.astype(np.uint8), connectivity=8)
+    labels = np.asarray(found, np.int32)
     return [face for face in faces if any(_encloses(outline, face, labels) for outline in outlines)]
 
 
@@ -38,7 +39,8 @@ def quadrilaterals(picture: Picture) -> list[NDArray[np.int32]]:
         edges = cv2.dilate(cv2.Canny(grey, low, high), np.ones((3, 3), np.uint8))
         contours, _ = cv2.findContours(edges, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         for contour in contours:
-            corners = cv2.approxPolyDP(contour, _SIDE * cv2.arcLength(contour, True), True)
+            bend = _SIDE * cv2.arcLength(contour, True)
+            corners = np.asarray(cv2.approxPolyDP(contour, bend, True), np.int32)
             small = cv2.contourArea(corners) < _MOST_SHARE * grey.size
             if len(corners) == 4 and small and cv2.isContourConvex(corners) and _is_upright(corners[:, 0]):
                 found.append(corners)

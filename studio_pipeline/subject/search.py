@@ -72,7 +72,7 @@ def close_up(detectors: Detectors, picture: Picture, face: FoundFace, turn: floa
     roll = face.roll + turn
     out = max(8, round(size / math.sqrt(2)))
     middle = (size - 1) / 2
-    turning = cv2.getRotationMatrix2D((middle, middle), -roll, 1)
+    turning = np.asarray(cv2.getRotationMatrix2D((middle, middle), -roll, 1), np.float64)
     turning[:, 2] += (out - size) / 2
     level = cv2.warpAffine(part, turning, (out, out), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     seen = []
