@@ -18,7 +18,7 @@ _LEAST_SHARE = 0.004  # of the picture; smaller ones are false alarms, or nobody
 _MARGIN = 0.1  # of the body's longer side: a head's outline may lie outside
 _REACH = 0.5  # face heights around a face that are its body's for certain
 _HIDDEN = 0.25  # of the person maps: as much may be somebody's
-_BLUR = 0.05  # of the long edge, for what is put in their place
+_BLUR, _SMALL_PX = 0.05, 128  # of the long edge, for what is put in their place; it is made that small
 
 
 def without_a_face(
@@ -72,14 +72,19 @@ def _with_a_face(seen: Mask, faces: Sequence[Face]) -> Mask:
 
 def _without(picture: Picture, hidden: Mask) -> Picture:
     """The picture with what surrounds the hidden part blurred over it."""
-    sigma = _BLUR * max(picture.shape)
-    hidden = grow(hidden, max(1, round(sigma / 4)))
-    free = (~hidden).astype(np.float32)
+    height, width = hidden.shape
+    hidden = grow(hidden, max(1, round(_BLUR / 4 * max(height, width))))
+    small = Extent(height, width).scaled(min(1.0, _SMALL_PX / max(height, width)))
+    size = (small.width, small.height)
+    free = (cv2.resize(hidden.astype(np.float32), size, interpolation=cv2.INTER_AREA) == 0).astype(np.float32)
+    colours = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) * free[..., None]
+    sigma = _BLUR * _SMALL_PX
     weight = cv2.GaussianBlur(free, (0, 0), sigma)[..., None]
-    around = cv2.GaussianBlur(picture * free[..., None], (0, 0), sigma)
-    mean = picture[~hidden].mean(axis=0) if not hidden.all() else np.full(3, 128.0)
-    filled = np.where(weight > 1e-3, around / np.maximum(weight, np.float32(1e-3)), mean.astype(np.float32))
-    return np.where(hidden[..., None], np.rint(filled), picture).astype(np.uint8)
+    mean = colours.sum(axis=(0, 1)) / max(1.0, float(free.sum()))
+    around = cv2.GaussianBlur(colours, (0, 0), sigma) / np.maximum(weight, np.float32(1e-3))
+    filled = np.where(weight > 1e-3, around, mean).astype(np.float32)
+    over = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.where(hidden[..., None], np.clip(np.rint(over), 0, 255), picture).astype(np.uint8)
 
 
 def _around(x: int, y: int, width: int, height: int) -> Roi:

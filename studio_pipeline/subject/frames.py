@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,9 @@ from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.records.subject import Face
 from studio_pipeline.subject.detectors import Picture
+
+Outline = NDArray[np.int32]
+"""``(4, 1, 2)`` of x, y, as OpenCV has them."""
 
 _LEAST_FACES, _MOST_SHARE = 1.5, 0.45  # a frame's size: of the face's area, and of the picture's
 _INSIDE = 0.97  # of the person: somebody before a panel or a window reaches out of it
@@ -23,22 +28,27 @@ def framed(picture: Picture, faces: tuple[Face, ...], person: Mask) -> list[Face
 
     ``person`` ``(h, w)``: where anybody is likely to be.
     """
-    outlines = quadrilaterals(picture)
-    _, found = cv2.connectedComponents(person.astype(np.uint8), connectivity=8)
-    labels = np.asarray(found, np.int32)
-    return [face for face in faces if any(_encloses(outline, face, labels) for outline in outlines)]
+    if not faces:
+        return []
+    smallest_px = min(face.roi.extent.height for face in faces)
+    outlines = _quadrilaterals(picture, 4 * smallest_px)
+    around = [(face, [o for o in outlines if _holds(o, face.roi)]) for face in faces]
+    if not any(held for _, held in around):
+        return []
+    _, labels = cv2.connectedComponents(person.astype(np.uint8), connectivity=8)
+    return [face for face, held in around if any(_encloses(o, face.roi, labels) for o in held)]
 
 
-def quadrilaterals(picture: Picture) -> list[NDArray[np.int32]]:
-    """Closed outlines of four straight sides, near a rectangle, of less than half of the picture; each
-    ``(4, 1, 2)`` of x, y, as OpenCV has them.
-    """
+def _quadrilaterals(picture: Picture, shortest_px: int) -> list[Outline]:
+    """Closed outlines of four straight sides, near a rectangle, at least so long all around."""
     grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), 1.0)
     found = []
     for low, high in _EDGES:
         edges = cv2.dilate(cv2.Canny(grey, low, high), np.ones((3, 3), np.uint8))
         contours, _ = cv2.findContours(edges, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         for contour in contours:
+            if len(contour) < shortest_px:
+                continue
             bend = _SIDE * cv2.arcLength(contour, True)
             corners = np.asarray(cv2.approxPolyDP(contour, bend, True), np.int32)
             small = cv2.contourArea(corners) < _MOST_SHARE * grey.size
@@ -53,15 +63,17 @@ def _is_upright(corners: NDArray[np.int32]) -> bool:
     return bool((np.abs((sides * np.roll(sides, -1, axis=0)).sum(axis=1)) < _CORNER).all())
 
 
-def _encloses(corners: NDArray[np.int32], face: Face, labels: NDArray[np.int32]) -> bool:
-    roi = face.roi
-    if cv2.contourArea(corners) < _LEAST_FACES * roi.extent.area:
+def _holds(corners: Outline, face: Roi) -> bool:
+    if cv2.contourArea(corners) < _LEAST_FACES * face.extent.area:
         return False
-    places = ((x, y) for x in (roi.x0, roi.x1) for y in (roi.y0, roi.y1))
-    if not all(cv2.pointPolygonTest(corners, place, False) >= 0 for place in places):
-        return False
+    places = ((x, y) for x in (face.x0, face.x1) for y in (face.y0, face.y1))
+    return all(cv2.pointPolygonTest(corners, place, False) >= 0 for place in places)
+
+
+def _encloses(corners: Outline, face: Roi, labels: NDArray[Any]) -> bool:
+    """Whether the person of the face lies in the outline, too."""
     whole = Roi.of(Extent(*labels.shape))
-    own = np.unique(labels[(roi & whole).within(whole)])
+    own = np.unique(labels[(face & whole).within(whole)])
     body = np.isin(labels, own[own > 0])
     inside = np.zeros(labels.shape, np.uint8)
     cv2.fillConvexPoly(inside, corners, (1,))
