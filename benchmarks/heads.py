@@ -99,9 +99,9 @@ def occluded(head: Head, kind: str) -> Head:
         cv2.rectangle(before, place(0.05, -0.8), place(1.3, 0.8), (255,), -1)
     else:
         colour = np.array([70.0, 52.0, 38.0])
-        axes = (round(0.95 * unit), round(0.3 * unit))
-        cv2.ellipse(before, place(-0.42, 0), axes, 0, 0, 360, (255,), -1, cv2.LINE_AA)
-        cv2.ellipse(before, place(-0.8, 0), (axes[0] // 2, 2 * axes[1]), 0, 0, 360, (255,), -1, cv2.LINE_AA)
+        axes = (round(0.95 * unit), round(0.2 * unit))
+        cv2.ellipse(before, place(-0.5, 0), axes, 0, 0, 360, (255,), -1, cv2.LINE_AA)
+        cv2.ellipse(before, place(-0.8, 0), (axes[0] // 2, 3 * axes[1]), 0, 0, 360, (255,), -1, cv2.LINE_AA)
     soft = cv2.GaussianBlur(before, (0, 0), 0.01 * unit + 0.3).astype(np.float32) / 255
     if kind == VEIL:
         soft *= (coverage > 0.5).astype(np.float32)
