@@ -31,6 +31,7 @@ class Part(StrEnum):
     EXTENDING = "extending"
     FACES = "faces"
     REFUSALS = "refusals"
+    PROTECTION = "protection"
 
 
 WARM_UP_FRAMES = 3
@@ -46,11 +47,13 @@ def main(
     known_files: Annotated[int, typer.Option(help="Files in the folder that is scanned.")] = 40_000,
     burst: Annotated[float, typer.Option(help="Seconds of twenty frames a second.")] = 60.0,
     quality_px: Annotated[int, typer.Option(help="Long edge at which extensions are scored.")] = 900,
-    only: Annotated[list[str] | None, typer.Option(help="Score this set or portrait only.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Score this set, portrait or group only.")] = None,
     sizes: Annotated[str, typer.Option(help="Megapixels at which extending is timed.")] = "6,12,24,60",
     full_peers: Annotated[bool, typer.Option(help="Time inpainting at full size up to 24 MP.")] = False,
     gmic: Annotated[bool, typer.Option(help="Score G'MIC where it is installed.")] = True,
-    sheet: Annotated[Path | None, typer.Option(help="A folder for contact sheets of extensions.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="A folder for contact sheets.")] = None,
+    composites: Annotated[int, typer.Option(help="People before backdrops whose protection is scored.")] = 240,
+    demo_frames: Annotated[int, typer.Option(help="Ordinary frames that should not be refused.")] = 300,
     darktable: Annotated[bool, typer.Option(help="Time darktable-cli where it is installed.")] = True,
     scratch: Annotated[Path | None, typer.Option(help="A folder on the drive to measure on.")] = None,
     markdown: Annotated[bool, typer.Option(help="Print the tables as Markdown.")] = False,
@@ -70,6 +73,8 @@ def main(
             "gmic": gmic,
             "sizes_mp": tuple(map(float, sizes.split(","))),
             "full_peers": full_peers,
+            "composites": composites,
+            "demo_frames": demo_frames,
         }
         bench = _prepare(folder, chosen, megapixels, frames, runs, interval, darktable, asked)
         size = f"{bench.extent.width} × {bench.extent.height}"

@@ -240,6 +240,45 @@ def _into_panel(along: Light, period: float) -> Light:
     return np.minimum(within, np.float32(period) - within) - np.float32(_FRAME)
 
 
+_BRICK_H, _BRICK_W, _MORTAR = 0.042, 0.125, 0.006
+_BRICK, _JOINT = np.array([0.23, 0.09, 0.06], np.float32), np.array([0.30, 0.28, 0.26], np.float32)
+
+
+def brick(view: View) -> Light:
+    """A brick wall a little behind the plane of focus, every brick of its own colour."""
+    rng = view.chance(8)
+    row = np.floor(view.y / np.float32(_BRICK_H)).astype(np.int64)
+    along = view.x / np.float32(_BRICK_W) + np.float32(0.5) * (row % 2).astype(np.float32)
+    column = np.floor(along).astype(np.int64)
+    tints = rng.lognormal(0, 0.25, (64, 64)).astype(np.float32)
+    tint = tints[row % 64, column % 64]
+    from_joint = np.minimum(
+        np.abs(along - np.rint(along)) * np.float32(_BRICK_W),
+        np.abs(view.y / np.float32(_BRICK_H) - np.rint(view.y / np.float32(_BRICK_H))) * np.float32(_BRICK_H),
+    )
+    joint = view.edge(np.float32(_MORTAR / 2) - from_joint)[..., None]
+    rough = 1 + np.float32(0.12) * rng.standard_normal(view.shape, np.float32)
+    wall = (tint * rough)[..., None] * _BRICK
+    wall = (wall + joint * (_JOINT - wall)) * two_lamps(view)[..., None]
+    return np.asarray(cv2.GaussianBlur(wall, (0, 0), 0.0018 * view.shape[0]), np.float32)
+
+
+def bokeh(view: View) -> Light:
+    """A street far out of focus: discs of light of many colours on a dark ground."""
+    rng, (height, width) = view.chance(9), view.shape
+    picture = np.full((height, width, 3), 0.03, np.float32)
+    picture += np.float32(0.05) * np.abs(_clouds(view, 10, ((3, 0.5), (6, 0.4))))[..., None]
+    y, x = view.y * np.float32(height), view.x * np.float32(height)
+    for _ in range(45):
+        at_y, at_x, radius = rng.uniform((0, 0, 0.02 * height), (height, width, 0.07 * height))
+        colour = rng.uniform(0.05, 0.5) * rng.dirichlet((2, 1.5, 1)) * 3
+        rows = slice(max(0, int(at_y - radius) - 1), int(at_y + radius) + 2)
+        columns = slice(max(0, int(at_x - radius) - 1), int(at_x + radius) + 2)
+        disc = np.clip(radius - np.hypot(y[rows] - at_y, x[:, columns] - at_x) + 0.5, 0, 1)
+        picture[rows, columns] += (disc[..., None] * colour).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(np.minimum(picture, 1), (0, 0), 0.004 * height), np.float32)
+
+
 # --- paper that is too narrow
 
 PAPER_LEFT, PAPER_RIGHT = 0.235, 0.568

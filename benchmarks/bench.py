@@ -19,7 +19,8 @@ class Bench:
     ``known_files``: how many a scan looks through; ``burst_s``: how long frames come at twenty a second.
     ``quality_px``: the long edge at which extensions are scored; ``sheets``: where contact sheets go, if any;
     ``only``: the sets and portraits that are scored, all when empty; ``gmic``: whether G'MIC is a peer;
-    ``sizes_mp``: of the pictures whose extension is timed; ``full_peers``: time inpainting at full size.
+    ``sizes_mp``: of the pictures whose extension is timed; ``full_peers``: time inpainting at full size;
+    ``composites``, ``demo_frames``: how many pictures protection is measured on, ``composite_scale``: their size.
     """
 
     scratch: Path
@@ -38,6 +39,9 @@ class Bench:
     gmic: bool = True
     sizes_mp: tuple[float, ...] = (6, 12, 24, 60)
     full_peers: bool = False
+    composites: int = 240
+    demo_frames: int = 300
+    composite_scale: float = 1.0
 
     def folder(self) -> Path:
         """A fresh folder on the drive that is measured on."""

@@ -99,8 +99,8 @@ def _photographed(made: Set, backdrop: Backdrop, iso: str, view: View, person: L
     """Codes of one shot; ``person`` is filled in."""
     picture = backdrop(view)
     _put_sitter(picture, person, made.sitter_width)
-    _put_noise(picture, iso, view)
-    return _srgb16(picture)
+    put_noise(picture, iso, view)
+    return srgb16(picture)
 
 
 def _put_sitter(picture: Light, person: Light, width: float) -> None:
@@ -113,7 +113,7 @@ def _put_sitter(picture: Light, person: Light, width: float) -> None:
     part += coverage[..., None] * (hers - part)
 
 
-def _put_noise(picture: Light, iso: str, view: View) -> None:
+def put_noise(picture: Light, iso: str, view: View) -> None:
     """Shot and read noise of a Bayer sensor, correlated between pixels as bilinear demosaicing does it."""
     shot, read = (np.float32(value) for value in ISO[iso])
     if iso == NO_NOISE:
@@ -134,7 +134,7 @@ _GREEN = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
 _RED_BLUE = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 4
 
 
-def _srgb16(light: Light) -> Codes:
+def srgb16(light: Light) -> Codes:
     """Linear sRGB as 16-bit codes, by IEC 61966-2-1, a band of rows at a time."""
     out = np.empty(light.shape, np.uint16)
     for start in range(0, light.shape[0], 512):
