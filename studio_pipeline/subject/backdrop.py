@@ -19,6 +19,8 @@ PLAIN_SET_SHARE = 0.6
 _LEAST_THING, _MOST_THING = 0.03, 0.08
 _GRAIN_LEFT = 0.006
 _STEEP = 0.008  # a pixel, in code values over 1
+_OF_STEP = 0.1  # of a step, a pixel: a blur of four pixels
+_FULL_OF_EDGES = 0.3
 _SMOOTHING = 0.012  # of the long edge
 _CREEP_STEPS = 3
 _FIT_STEPS = 30
@@ -114,19 +116,30 @@ def _without_things(srgb: Floats, known: Mask) -> Mask:
     return known & ~thing if thing.sum() < (1 - PLAIN_SET_SHARE) * known.sum() else known
 
 
-def hard_edged(mask: Mask, srgb: Floats, beside: Mask) -> Mask:
+def hard_edged(mask: Mask, srgb: Floats, beside: Mask, step: Floats | None = None) -> Mask:
     """The connected parts of a mask whose border, as far as it lies ``beside`` it, is an edge in the picture.
 
-    Light and shade end softly, things do not. A part with no such border at all counts as a thing.
+    Light and shade end softly, things do not. A part with no such border at all counts as a thing, and so
+    does one that is full of edges: hair. ``step`` ``(h, w)``: how far pixels differ from what they lie
+    before; an edge takes a tenth of that within a pixel. Without it any slope is one.
     """
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     spreading = cv2.dilate(labels.astype(np.float32), np.ones((5, 5), np.uint8))
     ring = (spreading > 0) & ~mask & beside
-    steep = cv2.dilate((steepness(srgb) > _STEEP).astype(np.uint8), np.ones((5, 5), np.uint8))
+    least = np.full(mask.shape, _STEEP, np.float32)
+    if step is not None:
+        least = np.maximum(least, np.float32(_OF_STEP) * cv2.dilate(step, np.ones((9, 9), np.uint8)))
+    sharp = steepness(srgb) > least
+    steep = cv2.dilate(sharp.astype(np.uint8), np.ones((5, 5), np.uint8))
     owner = spreading[ring].astype(np.int64)
     border = np.bincount(owner, minlength=count)
     edges = np.bincount(owner, weights=steep[ring], minlength=count)
     hard = edges >= 0.5 * border
+    if step is not None:
+        inner = mask & beside
+        owner = labels[inner].astype(np.int64)
+        area = np.bincount(owner, minlength=count)
+        hard |= np.bincount(owner, weights=sharp[inner], minlength=count) > _FULL_OF_EDGES * np.maximum(area, 1)
     hard[0] = False
     return np.asarray(hard[labels], np.bool_)
 

@@ -15,8 +15,13 @@ from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.records.subject import Face
 from studio_pipeline.subject.backdrop import Backdrop, Floats, fill, hard_edged, largest, resized, steepness
 from studio_pipeline.subject.evidence import Evidence
+from studio_pipeline.subject.unlike import unlike
 
 _REACH = 2.0  # face heights: what goes on farther from the person than this is the room
+_HAIR = 1.2  # face heights from whom the detectors see: as far as hair that they miss may reach
+_BESIDE = 0.05
+_INSIDE = 0.03
+_ENOUGH = 0.15  # of the picture
 _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
 
 
@@ -24,12 +29,14 @@ _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no 
 class Trimap:
     """Three exclusive parts: ``person`` for certain, ``unknown``, and the rest, backdrop for certain.
 
-    ``held``: what cannot be the plain backdrop and touches the person, wherever it lies.
+    ``held``: what cannot be the plain backdrop and touches the person, wherever it lies. ``area``: the same
+    by what areas are like; single pixels of it may be backdrop seen between hairs.
     """
 
     person: Mask
     unknown: Mask
     held: Mask
+    area: Mask
 
 
 def possible_person(evidence: Evidence, faces: Sequence[Face], unit_px: float) -> Mask:
@@ -56,29 +63,46 @@ def trimap(
     srgb: Floats,
     faces: Sequence[Face],
     unit_px: float,
+    seen: Floats | None = None,
 ) -> Trimap:
     """Draw the doubtful band around the person; on a plain backdrop let the picture itself narrow it.
 
     What differs from a plain backdrop and touches the person (a hat, a chair, a held prop, a stray lock)
-    belongs to the person. ``unit_px`` is the height of a face.
+    belongs to the person. ``unit_px`` is the height of a face; ``seen`` is ``srgb`` with all its grain.
     """
+    seen = srgb if seen is None else seen
     core = grow((evidence.likely > 0.85) & possible, -round(0.04 * unit_px))
     outer = grow(possible, max(2, round(0.04 * unit_px)))
     outer |= grow(possible, round(0.14 * unit_px)) & _heads(faces, possible.shape)
-    held = np.zeros_like(core)
+    held = area = np.zeros_like(core)
     if backdrop.is_plain_set:
-        thing = backdrop.differs(srgb) & ~_shadow(backdrop, srgb)
-        thing = (thing & possible) | hard_edged(thing & ~possible, srgb, ~possible)
+        lit = ~_shadow(backdrop, srgb)
+        thing = backdrop.differs(srgb) & lit
+        away = ~grow(possible, max(3, round(_BESIDE * unit_px)))  # nearer than that the person's own edge is
+        thing = (thing & possible) | hard_edged(thing & ~possible, srgb, away, backdrop.residual(srgb))
+        area = unlike(seen, backdrop, away_from(possible, evidence, unit_px), possible | thing, unit_px)
         held = thing & touching(thing, possible) & grow(possible, round(_REACH * unit_px))
+        area &= grow(possible, round(_HAIR * unit_px))
+        area &= touching(area, possible | held)
+        outer |= area
         core |= grow(held, -max(2, round(0.02 * unit_px)))
         outer |= grow(held, max(2, round(0.02 * unit_px)))
         # Only whole stretches of backdrop narrow the band: a gap of a few pixels may lie between hairs.
-        seen_through = backdrop.explains(srgb) & (evidence.likely < 0.5) & ~held
+        open_to = backdrop.explains(srgb) & (evidence.likely < 0.5) & ~held & ~area
         # One that the person encloses must be denied by every model: it may be a reflection.
-        seen_through &= touching(seen_through, ~outer) | (evidence.likely < 0.1)
-        outer &= ~opened(seen_through, max(1, round(0.02 * unit_px)))
+        open_to &= touching(open_to, ~outer) | (evidence.likely < 0.1)
+        outer &= ~opened(open_to, max(1, round(0.02 * unit_px)))
     enclosed = _enclosed_by(core, outer)
-    return Trimap(core | enclosed, outer & ~core & ~enclosed, held)
+    return Trimap(core | enclosed, outer & ~core & ~enclosed, held, area)
+
+
+def away_from(possible: Mask, evidence: Evidence, unit_px: float) -> Mask:
+    """Backdrop for certain, out of any hair's reach where there is enough of that."""
+    for reach in (_HAIR, 0.6, 0.25):
+        known = ~grow(possible | (evidence.agreed > 0.15), round(reach * unit_px))
+        if known.mean() > _ENOUGH:
+            return np.asarray(known, np.bool_)
+    return np.asarray(known, np.bool_)
 
 
 def opened(mask: Mask, radius_px: int) -> Mask:
@@ -153,7 +177,9 @@ def solve(frame: Frame, evidence: Evidence, parts: Trimap, spread: Floats, unit_
     person = resized(parts.person.astype(np.float32), extent) > 0.5
     unknown = (resized(parts.unknown.astype(np.float32), extent) > 0) & ~person
     held = unknown & (resized(parts.held.astype(np.float32), extent) > 0.5)
-    told, likely = resized(measured, extent), resized(evidence.likely, extent)
+    body = grow(parts.area, -round(_INSIDE * unit_px)).astype(np.float32)
+    believed = np.maximum(evidence.likely, cv2.GaussianBlur(body, (0, 0), max(1.0, 0.02 * unit_px)))
+    told, likely = resized(measured, extent), resized(np.asarray(believed, np.float32), extent)
     alpha = np.where(unknown, likely, person).astype(np.float32)
     radius = max(2, round(0.04 * unit_px * extent.long_edge / max(parts.person.shape)))
     guided = _guided(linear, alpha, unknown & (told < 1), radius)[unknown]
@@ -167,7 +193,8 @@ def solve(frame: Frame, evidence: Evidence, parts: Trimap, spread: Floats, unit_
     share[share < resized(floor, extent)[unknown]] = 0
     alpha[unknown] = told[unknown] * share + (1 - told[unknown]) * guided
     alpha[unknown] = np.where(held[unknown] & (foreign > foreign_limit), 1, alpha[unknown])
-    return Matte(alpha, told, likely, Trimap(person, unknown, held))
+    area = unknown & (resized(parts.area.astype(np.float32), extent) > 0.5)
+    return Matte(alpha, told, likely, Trimap(person, unknown, held, area))
 
 
 def _share(away: Linear, span: Linear) -> Floats:

@@ -161,7 +161,8 @@ def _portrait(frame: Frame, master: Extent, seen: _Seen, detectors: Detectors) -
         if not possible[face.roi.within(whole)].any():  # a faint one with nobody around it, beside sure ones
             possible[(face.roi.grown(face.roi.extent.height // 2) & whole).within(whole)] = True
     model = _backdrop_model(seen, possible)
-    parts = matte.trimap(seen.evidence, possible, model, seen.srgb, seen.faces, unit_px)
+    grainy = seen.look.picture.astype(np.float32) / np.float32(255)
+    parts = matte.trimap(seen.evidence, possible, model, seen.srgb, seen.faces, unit_px, grainy)
     solved = matte.solve(frame, seen.evidence, parts, model.spread + np.float32(seen.grain), unit_px)
     skin = _enlarged(healable_skin(detectors, seen.look.picture, seen.faces), frame.extent)
     unit_px /= seen.look.scale

@@ -1,0 +1,55 @@
+"""What is unlike a plain backdrop over an area, though no single pixel of it shows that through the grain."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from studio_pipeline.pixels.masks import Mask
+from studio_pipeline.subject.backdrop import Backdrop, Floats, fill, largest, light_surface
+
+_AREA = 0.03  # face heights: the size of an area
+_LEAST_AREA_PX, _MOST_AREA_PX = 2.0, 6.0
+_TIMES_USUAL = 2.5  # times what nine tenths of the seen backdrop stay below
+_USUAL = 90
+_LEAST_STEP, _MOST_STEP = 0.008, 0.03  # sRGB 0..1; with a higher limit the set is not smooth enough
+_LEAST_ROUGHER = 1.35  # times the backdrop's own detail
+_FLAT = 0.002  # detail that a clipped or noiseless backdrop is given
+
+
+def unlike(srgb: Floats, model: Backdrop, known: Mask, left_out: Mask, unit_px: float) -> Mask:
+    """Where the mean of an area, or its detail, is not the backdrop's, ``(h, w)``.
+
+    Args:
+        srgb: ``(h, w, 3)`` 0..1, its grain as it is.
+        known: backdrop for certain; what it varies by is what is usual.
+        left_out: pixels that are known to differ, and would smear into the areas beside them.
+    """
+    if np.count_nonzero(known) < 400:
+        return np.zeros_like(known)
+    sigma_px = float(np.clip(_AREA * unit_px, _LEAST_AREA_PX, _MOST_AREA_PX))
+    weight = (~left_out).astype(np.float32)
+    share = np.maximum(_blurred(weight, sigma_px), np.float32(1e-3))
+    mean = _blurred(srgb * weight[..., None], sigma_px) / share[..., None]
+    surface = light_surface(srgb, known, order=3)
+    # Either continuation of the light behind a person may be wrong; a thing differs from both.
+    away = np.minimum(largest(np.abs(mean - surface)), largest(np.abs(mean - model.colour)))
+    limit = max(_TIMES_USUAL * float(np.percentile(away[known], _USUAL)), _LEAST_STEP)
+    rougher = _rougher(srgb, known, weight, share, sigma_px)
+    steps = away > limit if limit < _MOST_STEP else np.zeros_like(known)
+    return np.asarray((steps | rougher) & (share > 0.1), np.bool_)
+
+
+def _rougher(srgb: Floats, known: Mask, weight: Floats, share: Floats, sigma_px: float) -> Mask:
+    """More detail than the seen backdrop has: hair of the backdrop's own colour."""
+    grey = cv2.transform(srgb, np.full((1, 3), 1 / 3, np.float32))
+    detail = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.5)) * weight
+    detail = _blurred(detail, sigma_px) / share
+    usual = np.maximum(fill(detail, known, 4 * sigma_px), np.float32(_FLAT))
+    ratio = detail / usual
+    limit = max(_TIMES_USUAL * (float(np.percentile(ratio[known], _USUAL)) - 1) + 1, _LEAST_ROUGHER)
+    return np.asarray(ratio > limit, np.bool_)
+
+
+def _blurred(values: Floats, sigma_px: float) -> Floats:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma_px), np.float32)
