@@ -21,6 +21,7 @@ _GRAIN_LEFT = 0.006
 _STEEP = 0.008  # a pixel, in code values over 1
 _OF_STEP = 0.1  # of a step, a pixel: a blur of four pixels
 _FULL_OF_EDGES = 0.3
+_THING, _MANY_THINGS = 0.025, 5  # of the long edge
 _SMOOTHING = 0.012  # of the long edge
 _CREEP_STEPS = 3
 _FIT_STEPS = 30
@@ -100,7 +101,15 @@ def model(srgb: Floats, known: Mask, forbidden: Mask) -> Backdrop:
     deviation = resized(largest(np.abs(srgb - colour)), half)
     spread = fill(deviation, seen, 2 * sigma)
     plain = given & seen & (spread < PLAIN_SPREAD)
-    return Backdrop(colour, resized(spread, Extent(*known.shape)), float(plain.sum() / max(1, given.sum())))
+    share = 0.0 if _cluttered(given & ~_without_things(small, given)) else plain.sum() / max(1, given.sum())
+    return Backdrop(colour, resized(spread, Extent(*known.shape)), float(share))
+
+
+def _cluttered(things: Mask) -> bool:
+    """So many things stand apart that they are what the backdrop consists of: lights, leaves, pictures."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(things.astype(np.uint8), connectivity=8)
+    least = (_THING * max(things.shape)) ** 2
+    return int(np.count_nonzero(stats[1:, cv2.CC_STAT_AREA] > least)) >= _MANY_THINGS
 
 
 def _without_things(srgb: Floats, known: Mask) -> Mask:

@@ -14,6 +14,7 @@ from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.records.subject import Face
 from studio_pipeline.subject.backdrop import Backdrop, Floats, fill, hard_edged, largest, resized, steepness
+from studio_pipeline.subject.colour_cut import colour_cut
 from studio_pipeline.subject.evidence import Evidence
 from studio_pipeline.subject.unlike import unlike
 
@@ -21,6 +22,7 @@ _REACH = 2.0  # face heights: what goes on farther from the person than this is 
 _HAIR = 1.2  # face heights from whom the detectors see: as far as hair that they miss may reach
 _BESIDE = 0.05
 _INSIDE = 0.03
+_FACE, _SKULL = 0.35, 1.1  # face heights around a face's middle: in it, and on the head for certain
 _ENOUGH = 0.15  # of the picture
 _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
 
@@ -72,6 +74,7 @@ def trimap(
     """
     seen = srgb if seen is None else seen
     core = grow((evidence.likely > 0.85) & possible, -round(0.04 * unit_px))
+    core |= _heads(faces, possible.shape, _FACE)
     outer = grow(possible, max(2, round(0.04 * unit_px)))
     outer |= grow(possible, round(0.14 * unit_px)) & _heads(faces, possible.shape)
     held = area = np.zeros_like(core)
@@ -90,7 +93,9 @@ def trimap(
         # Only whole stretches of backdrop narrow the band: a gap of a few pixels may lie between hairs.
         open_to = backdrop.explains(srgb) & (evidence.likely < 0.5) & ~held & ~area
         # One that the person encloses must be denied by every model: it may be a reflection.
-        open_to &= touching(open_to, ~outer) | (evidence.likely < 0.1)
+        # Near a face no gap is so sure: skin of the backdrop's own tone looks like one to everybody.
+        denied = (evidence.likely < 0.1) & ~_heads(faces, possible.shape, _SKULL)
+        open_to &= touching(open_to, ~outer) | denied
         outer &= ~opened(open_to, max(1, round(0.02 * unit_px)))
     enclosed = _enclosed_by(core, outer)
     return Trimap(core | enclosed, outer & ~core & ~enclosed, held, area)
@@ -134,13 +139,13 @@ def _shadow(backdrop: Backdrop, srgb: Floats) -> Mask:
     return np.asarray((darker < 1) & (darker > 0.4) & (tint < 0.12) & ~steep, np.bool_)
 
 
-def _heads(faces: Sequence[Face], shape: tuple[int, ...]) -> Mask:
-    """Discs that hold a head with its hair."""
+def _heads(faces: Sequence[Face], shape: tuple[int, ...], reach: float = 2.2) -> Mask:
+    """Discs around faces, ``reach`` face heights in radius; 2.2 hold a head with its hair."""
     out = np.zeros(shape, np.uint8)
     for face in faces:
         unit = face.roi.extent.height
         centre = ((face.roi.x0 + face.roi.x1) // 2, (face.roi.y0 + face.roi.y1) // 2)
-        cv2.circle(out, centre, round(2.2 * unit), (1,), -1)
+        cv2.circle(out, centre, round(reach * unit), (1,), -1)
     return out > 0
 
 
@@ -148,12 +153,14 @@ def _heads(faces: Sequence[Face], shape: tuple[int, ...]) -> Mask:
 class Matte:
     """At plan scale: ``alpha`` the coverage of the person, ``measured`` how well colour could tell it,
     ``likely`` what the detectors said, each ``(h, w)`` float32 0..1, and the trimap it was solved in.
+    ``cautious``: coverage before colours narrowed it; what may be the person's by that is no backdrop.
     """
 
     alpha: Floats
     measured: Floats
     likely: Floats
     parts: Trimap
+    cautious: Floats
 
 
 def solve(frame: Frame, evidence: Evidence, parts: Trimap, spread: Floats, unit_px: float) -> Matte:
@@ -191,10 +198,12 @@ def solve(frame: Frame, evidence: Evidence, parts: Trimap, spread: Floats, unit_
     foreign = np.abs(_tone(seen) - _tone(behind + share[:, None] * span)).max(axis=1)
     foreign_limit = np.float32(0.03) + 8 * resized(spread, extent)[unknown]
     share[share < resized(floor, extent)[unknown]] = 0
-    alpha[unknown] = told[unknown] * share + (1 - told[unknown]) * guided
-    alpha[unknown] = np.where(held[unknown] & (foreign > foreign_limit), 1, alpha[unknown])
+    foreign_held = held[unknown] & (foreign > foreign_limit)
+    cautious = alpha.copy()
+    for out, rest in ((cautious, guided), (alpha, _narrowed(linear, parts, believed, guided, unknown, told, radius))):
+        out[unknown] = np.where(foreign_held, 1, told[unknown] * share + (1 - told[unknown]) * rest)
     area = unknown & (resized(parts.area.astype(np.float32), extent) > 0.5)
-    return Matte(alpha, told, likely, Trimap(person, unknown, held, area))
+    return Matte(alpha, told, likely, Trimap(person, unknown, held, area), cautious)
 
 
 def _share(away: Linear, span: Linear) -> Floats:
@@ -213,6 +222,18 @@ def _guided(linear: Linear, rough: Floats, wanted: Mask, radius_px: int) -> Floa
     out = rough.copy()
     out[part] = np.clip(cv2.ximgproc.guidedFilter(_tone(linear[part]), rough[part], radius_px, 4e-4), 0, 1)
     return out
+
+
+def _narrowed(
+    linear: Linear, parts: Trimap, believed: Floats, guided: Floats, unknown: Mask, told: Floats, radius_px: int
+) -> Floats:
+    """``guided`` ``(n,)``, where single colours tell nothing, by what colours both sides have (GrabCut)."""
+    if not (unknown & (told < 0.5)).any():
+        return guided
+    cut = colour_cut(_tone(linear), parts.person, parts.unknown, believed)
+    whole = resized(cut, Extent(*unknown.shape))
+    fine = _guided(linear, whole, unknown, max(2, radius_px // 3))[unknown]
+    return np.asarray(fine, np.float32)
 
 
 def _tone(linear: Linear) -> Floats:

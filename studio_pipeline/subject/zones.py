@@ -32,7 +32,7 @@ def draw(matte: Matte, skin: Mask, unit_px: float) -> ZoneMap:
     deep = cv2.erode((matte.parts.person | unknown).view(np.uint8), np.ones((side, side), np.uint8)) > 0
     opaque = (alpha >= _OPAQUE) | (~told & (likely > 0.25)) | (deep & (likely > 0.5) & (alpha > 0.5))
     locked = matte.parts.person | (unknown & opaque)
-    soft = _held(unknown & (alpha > _CLEAR), locked, unit_px)
+    soft = _held(unknown & (np.maximum(alpha, matte.cautious) > _CLEAR), locked, unit_px)
     zones = np.full(alpha.shape, int(Zone.BACKDROP), np.uint8)
     zones[grow(locked | soft, margin_px(unit_px))] = Zone.EDGE
     zones[locked] = Zone.LOCKED
