@@ -19,10 +19,11 @@ PLAIN_SET_SHARE = 0.6
 _LEAST_THING, _MOST_THING = 0.03, 0.08
 _GRAIN_LEFT = 0.006
 _STEEP = 0.008  # a pixel, in code values over 1
-_OF_STEP = 0.1  # of a step, a pixel: a blur of four pixels
+_OF_STEP = 0.12  # of a step, a pixel: a blur of three pixels
 _FULL_OF_EDGES = 0.3
 _THING, _MANY_THINGS = 0.025, 5  # of the long edge
 _SMOOTHING = 0.012  # of the long edge
+_COARSE_PX = 3.0
 _CREEP_STEPS = 3
 _FIT_STEPS = 30
 
@@ -78,12 +79,13 @@ def without_grain(srgb: Floats, grain: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(srgb, (0, 0), max(sigma, 0.6)), np.float32)
 
 
-def model(srgb: Floats, known: Mask, forbidden: Mask) -> Backdrop:
+def model(srgb: Floats, known: Mask, forbidden: Mask, away: Mask | None = None) -> Backdrop:
     """The backdrop from the ``known`` pixels, then from all that continue them smoothly.
 
     A low-order light surface carries fall-off behind the person, a local mean of the residual the rest. The
     known area is let creep towards the person over pixels it explains, never into ``forbidden``, so that at
-    the silhouette the model is interpolated, not extrapolated.
+    the silhouette the model is interpolated, not extrapolated. Many things that stand ``away`` from anybody
+    are what the backdrop consists of: such a one is not plain, and judges nothing.
     """
     half = Extent((known.shape[0] + 1) // 2, (known.shape[1] + 1) // 2)
     small = resized(srgb, half)
@@ -101,13 +103,16 @@ def model(srgb: Floats, known: Mask, forbidden: Mask) -> Backdrop:
     deviation = resized(largest(np.abs(srgb - colour)), half)
     spread = fill(deviation, seen, 2 * sigma)
     plain = given & seen & (spread < PLAIN_SPREAD)
-    share = 0.0 if _cluttered(given & ~_without_things(small, given)) else plain.sum() / max(1, given.sum())
+    cluttered = away is not None and _cluttered(
+        given & ~_without_things(small, given), resized(away.astype(np.float32), half) > 0.5
+    )
+    share = 0.0 if cluttered else plain.sum() / max(1, given.sum())
     return Backdrop(colour, resized(spread, Extent(*known.shape)), float(share))
 
 
-def _cluttered(things: Mask) -> bool:
+def _cluttered(things: Mask, away: Mask) -> bool:
     """So many things stand apart that they are what the backdrop consists of: lights, leaves, pictures."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(things.astype(np.uint8), connectivity=8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats((things & away).astype(np.uint8), connectivity=8)
     least = (_THING * max(things.shape)) ** 2
     return int(np.count_nonzero(stats[1:, cv2.CC_STAT_AREA] > least)) >= _MANY_THINGS
 
@@ -130,15 +135,16 @@ def hard_edged(mask: Mask, srgb: Floats, beside: Mask, step: Floats | None = Non
 
     Light and shade end softly, things do not. A part with no such border at all counts as a thing, and so
     does one that is full of edges: hair. ``step`` ``(h, w)``: how far pixels differ from what they lie
-    before; an edge takes a tenth of that within a pixel. Without it any slope is one.
+    before; an edge takes an eighth of a part's mean step within a pixel. Without it any slope is one.
     """
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     spreading = cv2.dilate(labels.astype(np.float32), np.ones((5, 5), np.uint8))
     ring = (spreading > 0) & ~mask & beside
-    least = np.full(mask.shape, _STEEP, np.float32)
+    least = np.full(count, _STEEP)
     if step is not None:
-        least = np.maximum(least, np.float32(_OF_STEP) * cv2.dilate(step, np.ones((9, 9), np.uint8)))
-    sharp = steepness(srgb) > least
+        total = np.bincount(labels.ravel(), weights=step.ravel(), minlength=count)
+        least = np.maximum(least, _OF_STEP * total / np.bincount(labels.ravel(), minlength=count))
+    sharp = steepness(srgb) > least.astype(np.float32)[spreading.astype(np.int64)]
     steep = cv2.dilate(sharp.astype(np.uint8), np.ones((5, 5), np.uint8))
     owner = spreading[ring].astype(np.int64)
     border = np.bincount(owner, minlength=count)
@@ -220,10 +226,21 @@ def fill(values: Floats, known: Mask, sigma_px: float = 0.0) -> Floats:
     weight = known.astype(np.float32)
     planes = values.reshape(*known.shape, -1)
     total = planes * weight[..., None]
+    factor = max(1, int(sigma_px / _COARSE_PX))
+    extent = Extent(*known.shape)
+    if factor > 1 and min(known.shape) > 8 * factor:  # so wide an average needs no fine pixels
+        small = extent.scaled(1 / factor)
+        total, weight = resized(total, small).reshape(small.height, small.width, -1), resized(weight, small)
+        total, weight = (_averaged(part, sigma_px / factor) for part in (total, weight))
+        coarse = _pull(total.reshape(small.height, small.width, -1), weight)
+        return resized(coarse, extent).reshape(values.shape)
     if sigma_px:
-        total = np.asarray(cv2.GaussianBlur(total, (0, 0), sigma_px), np.float32).reshape(planes.shape)
-        weight = np.asarray(cv2.GaussianBlur(weight, (0, 0), sigma_px), np.float32)
+        total, weight = _averaged(total, sigma_px).reshape(planes.shape), _averaged(weight, sigma_px)
     return _pull(total, weight).reshape(values.shape)
+
+
+def _averaged(values: Floats, sigma_px: float) -> Floats:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma_px), np.float32)
 
 
 def _pull(total: Floats, weight: Floats) -> Floats:

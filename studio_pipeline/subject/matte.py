@@ -22,7 +22,8 @@ _REACH = 2.0  # face heights: what goes on farther from the person than this is 
 _HAIR = 1.2  # face heights from whom the detectors see: as far as hair that they miss may reach
 _BESIDE = 0.05
 _INSIDE = 0.03
-_FACE, _SKULL = 0.35, 1.1  # face heights around a face's middle: in it, and on the head for certain
+_BARE = 0.1  # coverage
+_FACE, _SKULL = 0.35, 0.8  # face heights around a face's middle: in it, and on the head for certain
 _ENOUGH = 0.15  # of the picture
 _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
 
@@ -97,6 +98,7 @@ def trimap(
         denied = (evidence.likely < 0.1) & ~_heads(faces, possible.shape, _SKULL)
         open_to &= touching(open_to, ~outer) | denied
         outer &= ~opened(open_to, max(1, round(0.02 * unit_px)))
+    outer |= ~outer & ~touching(~outer, _border(outer.shape) & ~outer) & _heads(faces, outer.shape, _SKULL)
     enclosed = _enclosed_by(core, outer)
     return Trimap(core | enclosed, outer & ~core & ~enclosed, held, area)
 
@@ -113,6 +115,12 @@ def away_from(possible: Mask, evidence: Evidence, unit_px: float) -> Mask:
 def opened(mask: Mask, radius_px: int) -> Mask:
     """Without its parts that are narrower than the disc."""
     return grow(grow(mask, -radius_px), radius_px) & mask
+
+
+def _border(shape: tuple[int, ...]) -> Mask:
+    out = np.ones(shape, np.bool_)
+    out[1:-1, 1:-1] = False
+    return out
 
 
 def _enclosed_by(core: Mask, outer: Mask) -> Mask:
@@ -199,11 +207,25 @@ def solve(frame: Frame, evidence: Evidence, parts: Trimap, spread: Floats, unit_
     foreign_limit = np.float32(0.03) + 8 * resized(spread, extent)[unknown]
     share[share < resized(floor, extent)[unknown]] = 0
     foreign_held = held[unknown] & (foreign > foreign_limit)
+    rim = _rim(linear, resized(back, extent), unknown, share)[unknown]
     cautious = alpha.copy()
     for out, rest in ((cautious, guided), (alpha, _narrowed(linear, parts, believed, guided, unknown, told, radius))):
-        out[unknown] = np.where(foreign_held, 1, told[unknown] * share + (1 - told[unknown]) * rest)
+        out[unknown] = np.where(foreign_held, rim, told[unknown] * share + (1 - told[unknown]) * rest)
     area = unknown & (resized(parts.area.astype(np.float32), extent) > 0.5)
     return Matte(alpha, told, likely, Trimap(person, unknown, held, area), cautious)
+
+
+def _rim(linear: Linear, behind: Linear, unknown: Mask, share: Floats) -> Floats:
+    """Coverage of what has a colour of its own: 1, and next to bare backdrop the step from that, of the
+    largest step within two pixels. Were it 1 there too, a rim of the old backdrop would be locked.
+    """
+    step = largest(np.abs(linear - behind))
+    bare = np.zeros(unknown.shape, np.uint8)
+    bare[unknown] = share < _BARE
+    square = np.ones((5, 5), np.uint8)
+    near = cv2.dilate(bare, square) > 0
+    own = np.clip(step / np.maximum(cv2.dilate(step, square), np.float32(1e-4)), 0, 1)
+    return np.asarray(np.where(near, own, 1), np.float32)
 
 
 def _share(away: Linear, span: Linear) -> Floats:
