@@ -25,7 +25,7 @@ def draw(matte: Matte, skin: Mask, unit_px: float) -> ZoneMap:
 
     A doubtful pixel is locked when it is opaque, when colour could not tell and the detectors lean to the
     person, or when both lean to the person; else it is edge where the matte has anything of the person. The
-    margin around both is edge.
+    margin around both is edge, and so is the lock's outermost pixel where colour can tell what is whose.
     """
     told, alpha, likely, unknown = matte.measured > 0.5, matte.alpha, matte.likely, matte.parts.unknown
     side = 2 * round(0.1 * unit_px) + 1
@@ -33,6 +33,8 @@ def draw(matte: Matte, skin: Mask, unit_px: float) -> ZoneMap:
     opaque = (alpha >= _OPAQUE) | (~told & (likely > 0.25)) | (deep & (likely > 0.5) & (alpha > 0.5))
     locked = matte.parts.person | (unknown & opaque)
     soft = _held(unknown & (np.maximum(alpha, matte.cautious) > _CLEAR), locked, unit_px)
+    # The outermost pixel is more than one of the master's, some of them partly backdrop: the edge's law can tell.
+    locked &= ~(grow(~locked, 1) & told)
     zones = np.full(alpha.shape, int(Zone.BACKDROP), np.uint8)
     zones[grow(locked | soft, margin_px(unit_px))] = Zone.EDGE
     zones[locked] = Zone.LOCKED
