@@ -52,7 +52,9 @@ def main(
     full_peers: Annotated[bool, typer.Option(help="Time inpainting at full size up to 24 MP.")] = False,
     gmic: Annotated[bool, typer.Option(help="Score G'MIC where it is installed.")] = True,
     sheet: Annotated[Path | None, typer.Option(help="A folder for contact sheets.")] = None,
-    composites: Annotated[int, typer.Option(help="People before backdrops whose protection is scored.")] = 240,
+    composites: Annotated[
+        int, typer.Option(help="People before backdrops whose protection is scored.")
+    ] = 240,
     demo_frames: Annotated[int, typer.Option(help="Ordinary frames that should not be refused.")] = 300,
     darktable: Annotated[bool, typer.Option(help="Time darktable-cli where it is installed.")] = True,
     scratch: Annotated[Path | None, typer.Option(help="A folder on the drive to measure on.")] = None,

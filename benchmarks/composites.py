@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks import backdrops, cutouts, hair, sets
 from benchmarks.backdrops import Backdrop, Light, View
 from benchmarks.cutouts import SITTER, Cutout
-from benchmarks.hair import COLOURS, STYLES, Hair, Head
+from benchmarks.hair import STYLES, Hair, Head
 from studio_pipeline.geometry import Extent
 
 Floats = NDArray[np.float32]
@@ -195,4 +195,3 @@ def _dressed(light: Floats, coverage: Floats, worn: Hair) -> tuple[Floats, Float
     out = worn.light * worn.front[..., None] + (1 - front)[..., None] * out
     total = front + (1 - front) * total
     return np.asarray(np.clip(total, 0, 1), np.float32), np.asarray(out, np.float32)
-

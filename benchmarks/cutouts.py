@@ -112,7 +112,9 @@ def _core(likely: Floats, face: Face, unit: int, faces: tuple[Face, ...]) -> Flo
     sure = likely > _SURE
     for other in faces:
         if other is not face:  # half way to a neighbour's face nobody can say whose a shoulder is
-            columns = np.arange(sure.shape[1]) * 2 - (face.roi.x0 + face.roi.x1 + other.roi.x0 + other.roi.x1) / 2
+            columns = (
+                np.arange(sure.shape[1]) * 2 - (face.roi.x0 + face.roi.x1 + other.roi.x0 + other.roi.x1) / 2
+            )
             sure = sure & ((columns < 0) == (face.roi.x0 < other.roi.x0))[None, :]
     side = round(_SIDE * sure.shape[1])
     sure[:, :side] = sure[:, sure.shape[1] - side :] = False
@@ -162,13 +164,15 @@ def _skin(light: Floats, coverage: Floats, head: Head) -> Floats:
 def _shown(light: Floats) -> Floats:
     table = np.clip(light, 0, 1)
     return np.asarray(
-        np.where(table <= 0.0031308, 12.92 * table, 1.055 * np.maximum(table, 0.0031308) ** (1 / 2.4) - 0.055),
+        np.where(
+            table <= 0.0031308, 12.92 * table, 1.055 * np.maximum(table, 0.0031308) ** (1 / 2.4) - 0.055
+        ),
         np.float32,
     )
 
 
 def _linear(codes: NDArray[np.uint8]) -> Floats:
-    """sRGB codes as linear sRGB light."""
+    """SRGB codes as linear sRGB light."""
     value = np.arange(256) / 255
     table = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)
     return np.asarray(table[codes], np.float32)

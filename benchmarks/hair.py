@@ -66,7 +66,10 @@ class _Canvas:
 
     def place(self, points: NDArray[np.float64]) -> NDArray[np.int32]:
         """Head units ``(..., 2)`` of y, x as OpenCV's fixed-point x, y."""
-        at = np.array([self.head.y - self.region.y0, self.head.x - self.region.x0]) + points * self.head.unit_px
+        at = (
+            np.array([self.head.y - self.region.y0, self.head.x - self.region.x0])
+            + points * self.head.unit_px
+        )
         return np.rint(at[..., ::-1] * _FINER * 2**_FIXED).astype(np.int32)
 
     def strand(self, points: NDArray[np.float64], shade: float, width_px: float) -> None:
@@ -89,7 +92,10 @@ class _Canvas:
 def render(style: str, colour: str, head: Head, shape: tuple[int, int], rng: Chance) -> Hair:
     """One of ``STYLES`` in one of ``COLOURS`` around a head, over a picture of that shape."""
     whole = Roi(0, 0, *shape)
-    middle, reach = Roi(round(head.y), round(head.x), round(head.y), round(head.x)), round(_REACH * head.unit_px)
+    middle, reach = (
+        Roi(round(head.y), round(head.x), round(head.y), round(head.x)),
+        round(_REACH * head.unit_px),
+    )
     region = middle.grown(reach) & whole
     canvas = _Canvas(head, region)
     STYLES[style](canvas, rng)
@@ -150,16 +156,12 @@ def _draw(canvas: _Canvas, curves: NDArray[np.float64], rng: Chance, thick: floa
         canvas.strand(curve, float(shade), float(width))
 
 
-def _on_skull(
-    rng: Chance, count: int, out: float = 1.0
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _on_skull(rng: Chance, count: int, out: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Roots on the upper half of the skull's outline and the headings outward from there."""
     turn = rng.uniform(-np.pi - 0.35, 0.35, count)
     middle, half_height, half_width = _SKULL
     depth = out * rng.uniform(0.86, 1.0, count)
-    roots = np.stack(
-        [middle + depth * half_height * np.sin(turn), depth * half_width * np.cos(turn)], axis=1
-    )
+    roots = np.stack([middle + depth * half_height * np.sin(turn), depth * half_width * np.cos(turn)], axis=1)
     return roots, np.arctan2(np.sin(turn) / half_height, np.cos(turn) / half_width)
 
 
@@ -235,7 +237,9 @@ def _rope(canvas: _Canvas, rope: NDArray[np.float64], width: float, rng: Chance,
         canvas.strand(rope[k : k + 2], lit, float(thick_px * taper[k] * bulge))
     if not plaited:  # locs are rough: short ends stand out all along
         at = rope[rng.integers(0, len(rope), 40)]
-        ends = _curves(at, rng.uniform(0, 2 * np.pi, 40), width * rng.uniform(0.6, 1.1, 40), rng, fall=0, steps=6)
+        ends = _curves(
+            at, rng.uniform(0, 2 * np.pi, 40), width * rng.uniform(0.6, 1.1, 40), rng, fall=0, steps=6
+        )
         _draw(canvas, ends, rng, 0.7)
 
 
@@ -278,12 +282,24 @@ def _folds(canvas: _Canvas, outline: NDArray[np.float64], rng: Chance) -> None:
 
 def _hijab(canvas: _Canvas, rng: Chance) -> None:
     _folds(canvas, _ellipse(-0.22, 1.02, 0.74), rng)
-    drape = np.array([(0.1, -0.72), (0.75, -0.85), (1.5, -1.15), (1.6, 0.0), (1.45, 1.1), (0.75, 0.82), (0.1, 0.72)])
+    drape = np.array(
+        [(0.1, -0.72), (0.75, -0.85), (1.5, -1.15), (1.6, 0.0), (1.45, 1.1), (0.75, 0.82), (0.1, 0.72)]
+    )
     _folds(canvas, drape, rng)
 
 
 def _hat(canvas: _Canvas, rng: Chance) -> None:
-    crown = np.array([(-0.52, -0.66), (-1.0, -0.60), (-1.22, -0.35), (-1.26, 0.0), (-1.22, 0.35), (-1.0, 0.60), (-0.52, 0.66)])
+    crown = np.array(
+        [
+            (-0.52, -0.66),
+            (-1.0, -0.60),
+            (-1.22, -0.35),
+            (-1.26, 0.0),
+            (-1.22, 0.35),
+            (-1.0, 0.60),
+            (-0.52, 0.66),
+        ]
+    )
     _folds(canvas, crown, rng)
     _folds(canvas, _ellipse(-0.58, 0.13, float(rng.uniform(0.95, 1.3))), rng)
 

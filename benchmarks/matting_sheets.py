@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 Picture = NDArray[np.uint8]
 _SIDE_PX = 300
 _A_SHEET = 10
-_COLOURS = {Zone.BACKDROP: (0, 140, 0), Zone.EDGE: (255, 220, 0), Zone.HEALABLE: (0, 120, 255), Zone.LOCKED: (200, 0, 0)}
+_COLOURS = {
+    Zone.BACKDROP: (0, 140, 0),
+    Zone.EDGE: (255, 220, 0),
+    Zone.HEALABLE: (0, 120, 255),
+    Zone.LOCKED: (200, 0, 0),
+}
 _LEAK = (255, 0, 255)
 
 
@@ -42,19 +47,32 @@ def _line(result: Result, made: Composite, reading: Reading) -> Picture:
         tints[zone] = colour
     tinted = (0.5 * picture + 0.5 * tints[reading.zones]).astype(np.uint8)
     tinted[(made.coverage > 0.05) & (reading.zones == Zone.BACKDROP)] = _LEAK
-    matte, truth = (np.repeat(v[..., None], 3, 2) for v in (reading.matte, np.rint(255 * made.coverage).astype(np.uint8)))
+    matte, truth = (
+        np.repeat(v[..., None], 3, 2) for v in (reading.matte, np.rint(255 * made.coverage).astype(np.uint8))
+    )
     unit, whole = made.head.unit_px, Roi.of(Extent(*made.coverage.shape))
     y, x = round(made.head.y - 0.2 * unit), round(made.head.x)
     head = (Roi(y, x, y, x).grown(round(1.3 * unit)) & whole).within(whole)
     parts = [_square(p) for p in (picture, tinted, picture[head], tinted[head], matte[head], truth[head])]
     line = np.concatenate(parts, axis=1)
     words = f"{one.number} {one.person} {one.tone} {one.hair} {one.colour} {one.backdrop} {one.noise}"
-    words += " REFUSED" if result.refused else f" leaked {100 * result.leaked / result.person:.2f}% matte {result.matte:.3f} peer {result.peer:.3f}"
+    words += (
+        " REFUSED"
+        if result.refused
+        else f" leaked {100 * result.leaked / result.person:.2f}% matte {result.matte:.3f} peer {result.peer:.3f}"
+    )
     cv2.putText(line, words, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 0, 255), 1, cv2.LINE_AA)
     return line
 
 
 def _square(picture: Picture) -> Picture:
     scale = _SIDE_PX / max(picture.shape[:2])
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)[:_SIDE_PX, :_SIDE_PX]
-    return np.asarray(cv2.copyMakeBorder(small, 0, _SIDE_PX - small.shape[0], 0, _SIDE_PX - small.shape[1], cv2.BORDER_CONSTANT), np.uint8)
+    small = cv2.resize(
+        picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    )[:_SIDE_PX, :_SIDE_PX]
+    return np.asarray(
+        cv2.copyMakeBorder(
+            small, 0, _SIDE_PX - small.shape[0], 0, _SIDE_PX - small.shape[1], cv2.BORDER_CONSTANT
+        ),
+        np.uint8,
+    )

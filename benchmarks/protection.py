@@ -147,7 +147,9 @@ def _error(matte: Floats, coverage: Floats, band: Mask) -> float:
 
 def rows(results: Sequence[Result]) -> list[Score]:
     """One for each group, in the order of their names' first appearance by kind of group."""
-    names = dict.fromkeys(name for level in range(6) for name in sorted({r.groups[level] for r in results}, key=_order))
+    names = dict.fromkeys(
+        name for level in range(6) for name in sorted({r.groups[level] for r in results}, key=_order)
+    )
     made = {name: [r for r in results if name in r.groups] for name in names}
     return [_row(name, some) for name, some in made.items()]
 

@@ -154,7 +154,9 @@ def hard_edged(mask: Mask, srgb: Floats, beside: Mask, step: Floats | None = Non
         inner = mask & beside
         owner = labels[inner].astype(np.int64)
         area = np.bincount(owner, minlength=count)
-        hard |= np.bincount(owner, weights=sharp[inner], minlength=count) > _FULL_OF_EDGES * np.maximum(area, 1)
+        hard |= np.bincount(owner, weights=sharp[inner], minlength=count) > _FULL_OF_EDGES * np.maximum(
+            area, 1
+        )
     hard[0] = False
     return np.asarray(hard[labels], np.bool_)
 

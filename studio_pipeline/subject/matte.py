@@ -24,6 +24,8 @@ _BESIDE = 0.05
 _INSIDE = 0.03
 _BARE = 0.1  # coverage
 _FACE, _SKULL = 0.35, 0.8  # face heights around a face's middle: in it, and on the head for certain
+_BLACK = 0.13  # sRGB: a backdrop that black hair differs from by less than grain
+_HAIR_HIGH, _HAIR_WIDE, _HAIR_MIDDLE = 1.5, 1.15, -0.15  # face heights
 _ENOUGH = 0.15  # of the picture
 _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
 
@@ -84,7 +86,7 @@ def trimap(
         thing = backdrop.differs(srgb) & lit
         away = ~grow(possible, max(3, round(_BESIDE * unit_px)))  # nearer than that the person's own edge is
         thing = (thing & possible) | hard_edged(thing & ~possible, srgb, away, backdrop.residual(srgb))
-        area = unlike(seen, backdrop, away_from(possible, evidence, unit_px), possible | thing, unit_px)
+        area = unlike(seen, away_from(possible, evidence, unit_px), possible | thing, unit_px)
         held = thing & touching(thing, possible) & grow(possible, round(_REACH * unit_px))
         area &= grow(possible, round(_HAIR * unit_px))
         area &= touching(area, possible | held)
@@ -98,6 +100,7 @@ def trimap(
         denied = (evidence.likely < 0.1) & ~_heads(faces, possible.shape, _SKULL)
         open_to &= touching(open_to, ~outer) | denied
         outer &= ~opened(open_to, max(1, round(0.02 * unit_px)))
+    core |= _blind(backdrop, faces)
     outer |= ~outer & ~touching(~outer, _border(outer.shape) & ~outer) & _heads(faces, outer.shape, _SKULL)
     enclosed = _enclosed_by(core, outer)
     return Trimap(core | enclosed, outer & ~core & ~enclosed, held, area)
@@ -115,6 +118,17 @@ def away_from(possible: Mask, evidence: Evidence, unit_px: float) -> Mask:
 def opened(mask: Mask, radius_px: int) -> Mask:
     """Without its parts that are narrower than the disc."""
     return grow(grow(mask, -radius_px), radius_px) & mask
+
+
+def _blind(backdrop: Backdrop, faces: Sequence[Face]) -> Mask:
+    """Around heads before black, as far as hair goes: black hair there is told from nothing by anybody."""
+    hair = np.zeros(backdrop.spread.shape, np.uint8)
+    for face in faces:
+        unit, roi = face.roi.extent.height, face.roi
+        y, x = (roi.y0 + roi.y1) / 2, (roi.x0 + roi.x1) // 2
+        axes = round(_HAIR_WIDE * unit), round(_HAIR_HIGH * unit)
+        cv2.ellipse(hair, (x, round(y + _HAIR_MIDDLE * unit)), axes, 0, 0, 360, (1,), -1)
+    return np.asarray((hair > 0) & (largest(backdrop.colour) < _BLACK), np.bool_)
 
 
 def _border(shape: tuple[int, ...]) -> Mask:
@@ -209,7 +223,10 @@ def solve(frame: Frame, evidence: Evidence, parts: Trimap, spread: Floats, unit_
     foreign_held = held[unknown] & (foreign > foreign_limit)
     rim = _rim(linear, resized(back, extent), unknown, share)[unknown]
     cautious = alpha.copy()
-    for out, rest in ((cautious, guided), (alpha, _narrowed(linear, parts, believed, guided, unknown, told, radius))):
+    for out, rest in (
+        (cautious, guided),
+        (alpha, _narrowed(linear, parts, believed, guided, unknown, told, radius)),
+    ):
         out[unknown] = np.where(foreign_held, rim, told[unknown] * share + (1 - told[unknown]) * rest)
     area = unknown & (resized(parts.area.astype(np.float32), extent) > 0.5)
     return Matte(alpha, told, likely, Trimap(person, unknown, held, area), cautious)
@@ -247,7 +264,13 @@ def _guided(linear: Linear, rough: Floats, wanted: Mask, radius_px: int) -> Floa
 
 
 def _narrowed(
-    linear: Linear, parts: Trimap, believed: Floats, guided: Floats, unknown: Mask, told: Floats, radius_px: int
+    linear: Linear,
+    parts: Trimap,
+    believed: Floats,
+    guided: Floats,
+    unknown: Mask,
+    told: Floats,
+    radius_px: int,
 ) -> Floats:
     """``guided`` ``(n,)``, where single colours tell nothing, by what colours both sides have (GrabCut)."""
     if not (unknown & (told < 0.5)).any():

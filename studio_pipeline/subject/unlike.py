@@ -7,7 +7,7 @@ import numpy as np
 
 from studio_pipeline.geometry import Extent
 from studio_pipeline.pixels.masks import Mask
-from studio_pipeline.subject.backdrop import Backdrop, Floats, fill, largest, light_surface, resized
+from studio_pipeline.subject.backdrop import Floats, fill, largest, light_surface, resized
 
 _AREA = 0.03  # face heights: the size of an area
 _LEAST_AREA_PX, _MOST_AREA_PX = 2.0, 6.0
@@ -19,7 +19,7 @@ _LEAST_KNOWN_PX = 2000
 _FLAT = 0.002  # detail that a clipped or noiseless backdrop is given
 
 
-def unlike(srgb: Floats, model: Backdrop, known: Mask, left_out: Mask, unit_px: float) -> Mask:
+def unlike(srgb: Floats, known: Mask, left_out: Mask, unit_px: float) -> Mask:
     """Where the mean of an area, or its detail, is not the backdrop's, ``(h, w)``.
 
     Args:
@@ -38,9 +38,9 @@ def unlike(srgb: Floats, model: Backdrop, known: Mask, left_out: Mask, unit_px: 
     share = np.maximum(_blurred(weight, sigma_px), np.float32(1e-3))
     small = resized(srgb, half)
     mean = _blurred(small * weight[..., None], sigma_px) / share[..., None]
-    surface = light_surface(small, seen, order=3)
-    # Either continuation of the light behind a person may be wrong; a thing differs from both.
-    away = np.minimum(largest(np.abs(mean - surface)), largest(np.abs(mean - resized(model.colour, half))))
+    # Either continuation of the light behind a person may be wrong; a thing differs from both. The model's
+    # own colour is no help: it may have crept into hair that the detectors do not see.
+    away = np.minimum(*(largest(np.abs(mean - light_surface(small, seen, order))) for order in (2, 3)))
     limit = max(_TIMES_USUAL * float(np.percentile(away[seen], _USUAL)), _LEAST_STEP)
     steps = away > limit if limit < _MOST_STEP else np.zeros_like(seen)
     found = (steps | _rougher(srgb, seen, weight, share, sigma_px)) & (share > 0.1)

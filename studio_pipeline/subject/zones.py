@@ -33,7 +33,7 @@ def draw(matte: Matte, skin: Mask, unit_px: float) -> ZoneMap:
     opaque = (alpha >= _OPAQUE) | (~told & (likely > 0.25)) | (deep & (likely > 0.5) & (alpha > 0.5))
     locked = matte.parts.person | (unknown & opaque)
     soft = _held(unknown & (np.maximum(alpha, matte.cautious) > _CLEAR), locked, unit_px)
-    # The outermost pixel is more than one of the master's, some of them partly backdrop: the edge's law can tell.
+    # The outermost pixel is several of the master's, some partly backdrop: the edge's law can tell.
     locked &= ~(grow(~locked, 1) & told)
     zones = np.full(alpha.shape, int(Zone.BACKDROP), np.uint8)
     zones[grow(locked | soft, margin_px(unit_px))] = Zone.EDGE
