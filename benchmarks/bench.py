@@ -20,7 +20,8 @@ class Bench:
     ``quality_px``: the long edge at which extensions are scored; ``sheets``: where contact sheets go, if any;
     ``only``: the sets and portraits that are scored, all when empty; ``gmic``: whether G'MIC is a peer;
     ``sizes_mp``: of the pictures whose extension is timed; ``full_peers``: time inpainting at full size;
-    ``composites``, ``demo_frames``: how many pictures protection is measured on, ``composite_scale``: their size.
+    ``composites``, ``demo_frames``: how many pictures protection is measured on; ``composite_scale``: their
+    size.
     """
 
     scratch: Path

@@ -1,4 +1,4 @@
-"""People before rendered backdrops with their coverage known exactly: what the matte and the zones are held to.
+"""People before rendered backdrops, their coverage known exactly: what matte and zones are held to.
 
 Every factor (skin tone, hair, backdrop, noise) goes through all its values equally often, each in an order
 of its own. The same number gives the same picture.
@@ -98,7 +98,7 @@ class Composite:
 
 
 def wanted(count: int) -> list[Wanted]:
-    """``count`` composites, every other one of a real portrait where there are any; a fifth are hard pairs."""
+    """``count`` composites, every other one a real portrait where there are any; a fifth are hard pairs."""
     real = cutouts.named_cutouts()
     people = [SITTER if not real or n % 2 else real[n // 2 % len(real)] for n in range(count)]
     tone, style, noise = (_cycled(values, count, k) for k, values in enumerate((TONES, tuple(STYLES), NOISE)))

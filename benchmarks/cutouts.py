@@ -39,7 +39,7 @@ _ENDINGS = (".png", ".jpg", ".jpeg")
 
 @dataclass(frozen=True, eq=False)
 class Cutout:
-    """``light`` ``(h, w, 3)`` linear sRGB, ``coverage`` and ``skin`` ``(h, w)`` 0..1, and where the face is."""
+    """``light`` ``(h, w, 3)`` linear sRGB, ``coverage`` and ``skin`` ``(h, w)`` 0..1, and the face."""
 
     name: str
     light: Floats

@@ -70,7 +70,7 @@ class _Canvas:
             np.array([self.head.y - self.region.y0, self.head.x - self.region.x0])
             + points * self.head.unit_px
         )
-        return np.rint(at[..., ::-1] * _FINER * 2**_FIXED).astype(np.int32)
+        return np.asarray(np.rint(at[..., ::-1] * _FINER * 2**_FIXED), np.int32)
 
     def strand(self, points: NDArray[np.float64], shade: float, width_px: float) -> None:
         value = (float(np.clip(shade, 0.05, 3.9) * _SHADES), 255.0)
@@ -92,11 +92,11 @@ class _Canvas:
 def render(style: str, colour: str, head: Head, shape: tuple[int, int], rng: Chance) -> Hair:
     """One of ``STYLES`` in one of ``COLOURS`` around a head, over a picture of that shape."""
     whole = Roi(0, 0, *shape)
-    middle, reach = (
+    centre, reach = (
         Roi(round(head.y), round(head.x), round(head.y), round(head.x)),
         round(_REACH * head.unit_px),
     )
-    region = middle.grown(reach) & whole
+    region = centre.grown(reach) & whole
     canvas = _Canvas(head, region)
     STYLES[style](canvas, rng)
     tint = _CLOTH[int(rng.integers(len(_CLOTH)))] if style in COVERINGS else COLOURS[colour]
@@ -146,7 +146,7 @@ def _curves(
     phase = rng.uniform(0, 2 * np.pi, (count, 1))
     swing = wave * np.sin(2 * np.pi * along / period + phase) * np.minimum(1, along / (0.5 * period))
     across = np.stack([-x, y], axis=2) / np.maximum(np.hypot(x, y), 1e-6)[..., None]
-    return roots[:, None, :] + places + swing[..., None] * across
+    return np.asarray(roots[:, None, :] + places + swing[..., None] * across, np.float64)
 
 
 def _draw(canvas: _Canvas, curves: NDArray[np.float64], rng: Chance, thick: float = 1.0) -> None:

@@ -56,11 +56,9 @@ def _line(result: Result, made: Composite, reading: Reading) -> Picture:
     parts = [_square(p) for p in (picture, tinted, picture[head], tinted[head], matte[head], truth[head])]
     line = np.concatenate(parts, axis=1)
     words = f"{one.number} {one.person} {one.tone} {one.hair} {one.colour} {one.backdrop} {one.noise}"
-    words += (
-        " REFUSED"
-        if result.refused
-        else f" leaked {100 * result.leaked / result.person:.2f}% matte {result.matte:.3f} peer {result.peer:.3f}"
-    )
+    leaked = 100 * result.leaked / result.person
+    words += f" leaked {leaked:.2f}% matte {result.matte:.3f} peer {result.peer:.3f}"
+    words += " REFUSED" if result.refused else ""
     cv2.putText(line, words, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 0, 255), 1, cv2.LINE_AA)
     return line
 

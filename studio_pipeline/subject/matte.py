@@ -123,12 +123,14 @@ def opened(mask: Mask, radius_px: int) -> Mask:
 def _blind(backdrop: Backdrop, faces: Sequence[Face]) -> Mask:
     """Around heads before black, as far as hair goes: black hair there is told from nothing by anybody."""
     hair = np.zeros(backdrop.spread.shape, np.uint8)
+    if float(np.median(largest(backdrop.colour))) > _BLACK:
+        return hair > 0
     for face in faces:
         unit, roi = face.roi.extent.height, face.roi
         y, x = (roi.y0 + roi.y1) / 2, (roi.x0 + roi.x1) // 2
         axes = round(_HAIR_WIDE * unit), round(_HAIR_HIGH * unit)
         cv2.ellipse(hair, (x, round(y + _HAIR_MIDDLE * unit)), axes, 0, 0, 360, (1,), -1)
-    return np.asarray((hair > 0) & (largest(backdrop.colour) < _BLACK), np.bool_)
+    return np.asarray(hair > 0, np.bool_)
 
 
 def _border(shape: tuple[int, ...]) -> Mask:
