@@ -101,7 +101,7 @@ def wanted(count: int) -> list[Wanted]:
     """``count`` composites, every other one a real portrait where there are any; a fifth are hard pairs."""
     real = cutouts.named_cutouts()
     people = [SITTER if not real or n % 2 else real[n // 2 % len(real)] for n in range(count)]
-    tone, style, noise = (_cycled(values, count, k) for k, values in enumerate((TONES, tuple(STYLES), NOISE)))
+    tone, style, noise = _cycled(TONES, count, 0), _cycled(tuple(STYLES), count, 1), _cycled(NOISE, count, 2)
     backdrop, pick = _cycled(tuple(BACKDROPS), count, 3), _cycled((0, 1, 2, 3), count, 4)
     out = []
     for n in range(count):
@@ -140,7 +140,7 @@ def composite(one: Wanted, scale: float = 1.0) -> Composite:
     light, coverage, head = _placed(person, one.tone, extent, rng)
     if one.hair != OWN:
         style = one.hair
-        worn = hair.render(style, one.colour, head, coverage.shape, rng)
+        worn = hair.render(style, one.colour, head, (extent.height, extent.width), rng)
         coverage, light = _dressed(light, coverage, worn)
     picture = picture * (1 - coverage[..., None]) + light
     sets.put_noise(picture, one.noise, view)

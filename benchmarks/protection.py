@@ -204,7 +204,7 @@ def _demo(number: int) -> Result:
         stand_x=stand,
     )
     light, coverage = scene.render(wanted_scene, _DEMO_EXTENT, seed=number % 7)
-    sets.put_noise(light, sets.NOISY[number % 3], View.of(*light.shape[:2], number))
+    sets.put_noise(light, sets.NOISY[number % 3], View.of(_DEMO_EXTENT.height, _DEMO_EXTENT.width, number))
     codes = sets.srgb16(light)
     reading, seconds = read(codes)
     return _judged((DEMO,), codes, coverage, reading, seconds)

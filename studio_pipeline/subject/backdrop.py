@@ -24,6 +24,7 @@ _FULL_OF_EDGES = 0.3
 _THING, _MANY_THINGS = 0.025, 5  # of the long edge
 _SMOOTHING = 0.012  # of the long edge
 _COARSE_PX = 3.0
+_GRAIN_SIGMA_PX = 2.0
 _CREEP_STEPS = 3
 _FIT_STEPS = 30
 
@@ -34,15 +35,19 @@ class Backdrop:
 
     ``colour`` ``(h, w, 3)``: its expected sRGB value 0..1; ``spread`` ``(h, w)``: its mean deviation from
     that, small where the backdrop is plain; ``plain_share``: how much of what was taken for backdrop is.
+    ``structure``: the spread that is left when grain is averaged away; in the dark of a high ISO grain alone
+    strays farther than a plain backdrop may.
     """
 
     colour: Floats
     spread: Floats
     plain_share: float
+    structure: Floats | None = None
 
     @property
     def plain(self) -> Mask:
-        return np.asarray(self.spread < PLAIN_SPREAD, np.bool_)
+        structure = self.spread if self.structure is None else self.structure
+        return np.asarray(structure < PLAIN_SPREAD, np.bool_)
 
     def residual(self, srgb: Floats) -> Floats:
         """Largest difference of a channel from the expected value, ``(h, w)``."""
@@ -102,12 +107,15 @@ def model(srgb: Floats, known: Mask, forbidden: Mask, away: Mask | None = None) 
     # Spread is measured at the picture's size: averaging had hidden some of the grain.
     deviation = resized(largest(np.abs(srgb - colour)), half)
     spread = fill(deviation, seen, 2 * sigma)
-    plain = given & seen & (spread < PLAIN_SPREAD)
+    smooth = np.asarray(cv2.GaussianBlur(srgb, (0, 0), _GRAIN_SIGMA_PX), np.float32)
+    structure = fill(resized(largest(np.abs(smooth - colour)), half), seen, 2 * sigma)
+    plain = given & seen & (structure < PLAIN_SPREAD)
     cluttered = away is not None and _cluttered(
         given & ~_without_things(small, given), resized(away.astype(np.float32), half) > 0.5
     )
     share = 0.0 if cluttered else plain.sum() / max(1, given.sum())
-    return Backdrop(colour, resized(spread, Extent(*known.shape)), float(share))
+    whole = Extent(*known.shape)
+    return Backdrop(colour, resized(spread, whole), float(share), resized(structure, whole))
 
 
 def _cluttered(things: Mask, away: Mask) -> bool:

@@ -25,7 +25,7 @@ _INSIDE = 0.03
 _BARE = 0.1  # coverage
 _FACE, _SKULL = 0.35, 0.8  # face heights around a face's middle: in it, and on the head for certain
 _BLACK = 0.13  # sRGB: a backdrop that black hair differs from by less than grain
-_HAIR_HIGH, _HAIR_WIDE, _HAIR_MIDDLE = 1.5, 1.15, -0.15  # face heights
+_HAIR_HIGH, _HAIR_WIDE, _HAIR_MIDDLE = 1.8, 1.4, -0.25  # face heights
 _ENOUGH = 0.15  # of the picture
 _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
 
