@@ -11,7 +11,9 @@ import pytest
 
 from benchmarks import composites, hair, protection
 from benchmarks.composites import Composite, composite, wanted
+from benchmarks.cutouts import SITTER
 from benchmarks.hair import Head
+from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.subject.detectors import Detectors
 
@@ -26,9 +28,7 @@ def no_portraits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def before_grey() -> Composite:
     first = wanted(240)[0]
-    one = replace(
-        first, person=composites.SITTER, tone=6, hair="straight", colour="brown", backdrop="grey", noise="100"
-    )
+    one = replace(first, person=SITTER, tone=6, hair="straight", colour="brown", backdrop="grey", noise="100")
     return composite(one, 0.7)
 
 
@@ -51,7 +51,7 @@ class TestTheGrid:
 
 class TestHair:
     def test_a_strand_thinner_than_a_pixel_covers_its_share(self) -> None:
-        canvas = hair._Canvas(Head(50.0, 50.0, 40.0), hair.Roi(0, 0, 100, 100))
+        canvas = hair._Canvas(Head(50.0, 50.0, 40.0), Roi(0, 0, 100, 100))
         canvas.strand(np.array([(0.0, -1.0), (0.0, 1.0)]), 1.0, 0.35)
         _, coverage = canvas.reduced((0.5, 0.5, 0.5))
         column = coverage[:, 50].sum()
@@ -104,7 +104,7 @@ class TestWhatIsProtected:
     """Kept small: the whole table is `python -m benchmarks protection`."""
 
     def judged(self, models: Detectors, **kwargs: object) -> protection.Result:
-        one = replace(wanted(240)[1], person=composites.SITTER, **kwargs)  # type: ignore[arg-type]
+        one = replace(wanted(240)[1], person=SITTER, **kwargs)  # type: ignore[arg-type]
         made = composite(one, 0.7)
         return protection.judged(made, *protection.read(made.codes))
 
@@ -116,7 +116,7 @@ class TestWhatIsProtected:
         assert result.matte < 0.5 * result.peer
 
     def test_around_a_head_before_black_all_that_may_be_hair_is_locked(self, models: Detectors) -> None:
-        first = replace(wanted(240)[1], person=composites.SITTER, tone=7, hair="coily", colour="black")
+        first = replace(wanted(240)[1], person=SITTER, tone=7, hair="coily", colour="black")
         made = composite(replace(first, backdrop="black", noise="6400"), 0.7)
         reading, _ = protection.read(made.codes)
         above = slice(0, round(made.head.y))

@@ -42,6 +42,6 @@ def colour_cut(tone: Floats, person: Mask, unknown: Mask, likely: Floats) -> Flo
         cv2.setRNGSeed(1)  # its mixtures start from k-means, which draws
         models = np.zeros((1, 65)), np.zeros((1, 65))
         seen = np.ascontiguousarray(picture[part])
-        cv2.grabCut(seen, marks, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(seen, marks, (0, 0, 1, 1), *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)
     out[part] = (marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)
     return np.asarray(np.clip(resized(out, full), 0, 1), np.float32)
