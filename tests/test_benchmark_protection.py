@@ -142,7 +142,7 @@ def test_an_area_is_told_from_the_backdrop_by_its_mean_or_by_its_detail() -> Non
     known = np.zeros((300, 300), np.bool_)
     known[:, :50] = known[:, 250:] = known[:50] = known[250:] = True
     nothing = np.zeros_like(known)
-    found = unlike(srgb, known, nothing, 200.0)
+    found = unlike(srgb, known, nothing, nothing, 200.0)
     assert found[75:95, 75:95].mean() > 0.9 and found[205:225, 205:225].all()
     found[50:120, 50:120] = found[180:250, 180:250] = False
     assert found.mean() < 0.002

@@ -25,6 +25,7 @@ _THING, _MANY_THINGS = 0.025, 5  # of the long edge
 _SMOOTHING = 0.012  # of the long edge
 _COARSE_PX = 3.0
 _GRAIN_SIGMA_PX = 2.0
+_DARK = 0.15  # sRGB: below, the curve is steep and grain is large
 _CREEP_STEPS = 3
 _FIT_STEPS = 30
 
@@ -35,7 +36,7 @@ class Backdrop:
 
     ``colour`` ``(h, w, 3)``: its expected sRGB value 0..1; ``spread`` ``(h, w)``: its mean deviation from
     that, small where the backdrop is plain; ``plain_share``: how much of what was taken for backdrop is.
-    ``structure``: the spread that is left when grain is averaged away; in the dark of a high ISO grain alone
+    ``structure``: the same, in the dark what is left of it when grain is averaged away; there grain alone
     strays farther than a plain backdrop may.
     """
 
@@ -107,8 +108,9 @@ def model(srgb: Floats, known: Mask, forbidden: Mask, away: Mask | None = None) 
     # Spread is measured at the picture's size: averaging had hidden some of the grain.
     deviation = resized(largest(np.abs(srgb - colour)), half)
     spread = fill(deviation, seen, 2 * sigma)
-    smooth = np.asarray(cv2.GaussianBlur(srgb, (0, 0), _GRAIN_SIGMA_PX), np.float32)
-    structure = fill(resized(largest(np.abs(smooth - colour)), half), seen, 2 * sigma)
+    rest = fill(resized(srgb - colour, half), seen, _GRAIN_SIGMA_PX / 2)
+    structure = fill(largest(np.abs(rest)), seen, 2 * sigma)
+    structure = np.where(resized(largest(colour), half) < _DARK, structure, spread).astype(np.float32)
     plain = given & seen & (structure < PLAIN_SPREAD)
     cluttered = away is not None and _cluttered(
         given & ~_without_things(small, given), resized(away.astype(np.float32), half) > 0.5

@@ -24,7 +24,7 @@ _BESIDE = 0.05
 _INSIDE = 0.03
 _BARE = 0.1  # coverage
 _FACE, _SKULL = 0.35, 0.8  # face heights around a face's middle: in it, and on the head for certain
-_BLACK = 0.13  # sRGB: a backdrop that black hair differs from by less than grain
+_BLACK = 0.085  # sRGB: a backdrop that black hair differs from by less than grain
 _HAIR_HIGH, _HAIR_WIDE, _HAIR_MIDDLE = 1.8, 1.4, -0.25  # face heights
 _ENOUGH = 0.15  # of the picture
 _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
@@ -86,7 +86,7 @@ def trimap(
         thing = backdrop.differs(srgb) & lit
         away = ~grow(possible, max(3, round(_BESIDE * unit_px)))  # nearer than that the person's own edge is
         thing = (thing & possible) | hard_edged(thing & ~possible, srgb, away, backdrop.residual(srgb))
-        area = unlike(seen, away_from(possible, evidence, unit_px), possible | thing, unit_px)
+        area = unlike(seen, away_from(possible, evidence, unit_px), possible | thing, ~lit, unit_px)
         held = thing & touching(thing, possible) & grow(possible, round(_REACH * unit_px))
         area &= grow(possible, round(_HAIR * unit_px))
         area &= touching(area, possible | held)

@@ -19,12 +19,13 @@ _LEAST_KNOWN_PX = 2000
 _FLAT = 0.002  # detail that a clipped or noiseless backdrop is given
 
 
-def unlike(srgb: Floats, known: Mask, left_out: Mask, unit_px: float) -> Mask:
+def unlike(srgb: Floats, known: Mask, left_out: Mask, shade: Mask, unit_px: float) -> Mask:
     """Where the mean of an area, or its detail, is not the backdrop's, ``(h, w)``.
 
     Args:
         srgb: ``(h, w, 3)`` 0..1, its grain as it is.
         known: backdrop for certain; what it varies by is what is usual.
+        shade: where the light falls off; there the mean tells nothing, and only detail counts.
         left_out: pixels that are known to differ, and would smear into the areas beside them.
     """
     if np.count_nonzero(known) < _LEAST_KNOWN_PX:
@@ -43,6 +44,7 @@ def unlike(srgb: Floats, known: Mask, left_out: Mask, unit_px: float) -> Mask:
     away = np.minimum(*(largest(np.abs(mean - light_surface(small, seen, order))) for order in (2, 3)))
     limit = max(_TIMES_USUAL * float(np.percentile(away[seen], _USUAL)), _LEAST_STEP)
     steps = away > limit if limit < _MOST_STEP else np.zeros_like(seen)
+    steps &= resized(shade.astype(np.float32), half) < 0.5
     found = (steps | _rougher(srgb, seen, weight, share, sigma_px)) & (share > 0.1)
     return resized(found.astype(np.float32), full) > 0.5
 
