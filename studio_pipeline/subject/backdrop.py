@@ -21,7 +21,6 @@ _GRAIN_LEFT = 0.006
 _STEEP = 0.008  # a pixel, in code values over 1
 _OF_STEP = 0.12  # of a step, a pixel: a blur of three pixels
 _FULL_OF_EDGES = 0.3
-_THING, _MANY_THINGS = 0.025, 5  # of the long edge
 _SMOOTHING = 0.012  # of the long edge
 _COARSE_PX = 3.0
 _GRAIN_SIGMA_PX = 2.0
@@ -85,13 +84,12 @@ def without_grain(srgb: Floats, grain: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(srgb, (0, 0), max(sigma, 0.6)), np.float32)
 
 
-def model(srgb: Floats, known: Mask, forbidden: Mask, away: Mask | None = None) -> Backdrop:
+def model(srgb: Floats, known: Mask, forbidden: Mask) -> Backdrop:
     """The backdrop from the ``known`` pixels, then from all that continue them smoothly.
 
     A low-order light surface carries fall-off behind the person, a local mean of the residual the rest. The
     known area is let creep towards the person over pixels it explains, never into ``forbidden``, so that at
-    the silhouette the model is interpolated, not extrapolated. Many things that stand ``away`` from anybody
-    are what the backdrop consists of: such a one is not plain, and judges nothing.
+    the silhouette the model is interpolated, not extrapolated.
     """
     half = Extent((known.shape[0] + 1) // 2, (known.shape[1] + 1) // 2)
     small = resized(srgb, half)
@@ -112,19 +110,9 @@ def model(srgb: Floats, known: Mask, forbidden: Mask, away: Mask | None = None) 
     structure = fill(largest(np.abs(rest)), seen, 2 * sigma)
     structure = np.where(resized(largest(colour), half) < _DARK, structure, spread).astype(np.float32)
     plain = given & seen & (structure < PLAIN_SPREAD)
-    cluttered = away is not None and _cluttered(
-        given & ~_without_things(small, given), resized(away.astype(np.float32), half) > 0.5
-    )
-    share = 0.0 if cluttered else plain.sum() / max(1, given.sum())
+    share = plain.sum() / max(1, given.sum())
     whole = Extent(*known.shape)
     return Backdrop(colour, resized(spread, whole), float(share), resized(structure, whole))
-
-
-def _cluttered(things: Mask, away: Mask) -> bool:
-    """So many things stand apart that they are what the backdrop consists of: lights, leaves, pictures."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats((things & away).astype(np.uint8), connectivity=8)
-    least = (_THING * max(things.shape)) ** 2
-    return int(np.count_nonzero(stats[1:, cv2.CC_STAT_AREA] > least)) >= _MANY_THINGS
 
 
 def _without_things(srgb: Floats, known: Mask) -> Mask:

@@ -214,8 +214,7 @@ def _backdrop_model(seen: _Seen, possible: Mask) -> Backdrop:
     anybody = possible | (seen.evidence.agreed > 0.15)
     known = ~grow(anybody, round(0.25 * seen.unit_px))
     forbidden = grow(seen.evidence.likely > 0.3, round(0.04 * seen.unit_px))
-    away = matte.away_from(possible, seen.evidence, seen.unit_px)
-    return backdrop.model(seen.srgb, known, forbidden, away)
+    return backdrop.model(seen.srgb, known, forbidden)
 
 
 def _border(extent: Extent) -> Mask:
