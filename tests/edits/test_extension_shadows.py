@@ -127,8 +127,8 @@ def standing(name: str, mirrored: float, reach_px: int) -> tuple[Codes, Floats]:
     body, floor = picture[feet - rows : feet, across], picture[feet : feet + reach_px, across]
     body += coverage[..., None] * (hers - body)
     floor += mirrored * coverage[::-1][:reach_px, :, None] * (hers[::-1][:reach_px] - floor)
-    sets._put_noise(picture, "1600", view)
-    return sets._srgb16(picture), person
+    sets.put_noise(picture, "1600", view)
+    return sets.srgb16(picture), person
 
 
 @pytest.mark.parametrize("mirrored", [0.15, 0.4])

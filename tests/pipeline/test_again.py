@@ -19,6 +19,7 @@ from studio_pipeline.session.folder import Session
 from tests.support import shoots
 from tests.support.command import done, studio
 
+TAKEN_UP = (State.QUARANTINED, State.WAITING_FOR_TIFF, State.PURGED)  # with a file that is here
 PICTURE = Member(path=b"Capture/a.jpg", role=Role.JPEG, sha256="a" * 64, size_bytes=1)
 
 
@@ -53,7 +54,7 @@ def entry(**changes: object) -> Entry:
 
 @pytest.mark.parametrize("state", list(State))
 def test_only_what_was_given_up_is_taken_up(state: State) -> None:
-    assert given_up(entry(state=state)) == (state in (State.QUARANTINED, State.WAITING_FOR_TIFF))
+    assert given_up(entry(state=state)) == (state in TAKEN_UP)
     tired = entry(state=state, failures={"propose": MOST_TRIES})
     assert given_up(tired) == (state is not State.WITHDRAWN)
     assert not given_up(entry(failures={"propose": MOST_TRIES - 1}))
