@@ -14,7 +14,7 @@ from studio_pipeline.geometry import Extent
 from studio_pipeline.pixels.masks import Mask
 
 Shown = NDArray[np.float32]
-"""``(h, w, 3)``, sRGB primaries and transfer function, 0..1: what models were trained on, without its 8 bits."""
+"""``(h, w, 3)``, sRGB primaries and transfer function, 0..1: what models were trained on, in floats."""
 
 
 class EngineFailed(SetAside):
