@@ -68,6 +68,8 @@ class Frame:
 def any_reduced(mask: NDArray[np.bool_], target: Extent) -> NDArray[np.bool_]:
     """A smaller mask, True where any of the pixels that become one is."""
     size = (target.width, target.height)
+    if not mask.any():
+        return np.zeros((target.height, target.width), np.bool_)
     shares = cv2.resize(mask.astype(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
     return np.asarray(shares > 0, np.bool_)
 

@@ -143,8 +143,9 @@ def fit_surface(cells: Tone, weights: NDArray[np.float32], order: int, outer: Ro
 
     def basis(ys: NDArray[np.float64], xs: NDArray[np.float64]) -> NDArray[np.float64]:
         y, x = (ys - rows / 2) / unit, (xs - columns / 2) / unit
+        down, across = (np.cumprod([np.ones_like(v), *[v] * order], axis=0) for v in (y, x))
         powers = [(i, j) for i in range(order + 1) for j in range(order + 1 - i)]
-        return np.stack([y**i * x**j for i, j in powers], axis=-1)
+        return np.stack([down[i] * across[j] for i, j in powers], axis=-1)
 
     grid_y, grid_x = np.mgrid[0:rows, 0:columns].astype(np.float64)
     seen = weights > 0

@@ -23,6 +23,8 @@ from studio_pipeline.pixels.masks import Mask
 Residual = Callable[[Roi], Tone]
 _ALONG, _NEAR = 3.0, 10.0  # windows along the border, and from it: where sources are looked for first
 _FEWEST = 4  # windows to choose from
+_CANDIDATES = 16  # of them are looked at for each piece
+_LOOKED_AT = 32  # pixels along a window, when it is compared
 OVER_PX = 3
 """How far pieces reach into the picture at least; rounding at another scale moves one by a pixel."""
 
@@ -144,23 +146,32 @@ def choose_pieces(
     else:
         return []
     overlap = max(2, size // 6)
-    step = size - overlap
-    drawn = np.zeros((canvas.extent.height, canvas.extent.width, 3), np.float32)
-    known = np.zeros(drawn.shape[:2], bool)
-    drawn[base.within(canvas)] = residual
-    known[base.within(canvas)] = clean
-    used = np.zeros(len(places))
-    pieces = []
-    for roi in _cover(canvas, base, size, step, over_px):
-        pieces.append(_best(roi, places, used, residual, drawn, known, canvas, base, overlap, rng))
-    return pieces
+    # Agreement shows on every few pixels as well as on all: everything lies on a grid of that pitch.
+    thin = max(1, size // _LOOKED_AT)
+    step = (size - overlap) // thin * thin
+    canvas = _on_grid(canvas, base, thin)
+    choice = _Choice(residual, clean, canvas, base, places, size, thin)
+    return [
+        Piece(roi, choice.best(roi, rng), (overlap,) * 4) for roi in _cover(canvas, base, size, step, over_px)
+    ]
+
+
+def _on_grid(canvas: Roi, base: Roi, thin: int) -> Roi:
+    """``canvas``, a little larger at the top and left, so that the grid of ``base`` is its own."""
+    return Roi(
+        base.y0 - -(-(base.y0 - canvas.y0) // thin) * thin,
+        base.x0 - -(-(base.x0 - canvas.x0) // thin) * thin,
+        canvas.y1,
+        canvas.x1,
+    )
 
 
 def _places(clean: Mask, size: int) -> NDArray[np.int64]:
     """Clean windows, far enough apart to differ, and closer where backdrop is narrow."""
-    window = Extent(size, size)
-    apart = clean_windows(clean, window, max(1, size // 4))
-    return apart if len(apart) >= _FEWEST else clean_windows(clean, window, max(1, size // 8))
+    window, thin = Extent(size, size), max(1, size // _LOOKED_AT)
+    far, near = (max(thin, size // share // thin * thin) for share in (4, 8))
+    apart = clean_windows(clean, window, far)
+    return apart if len(apart) >= _FEWEST else clean_windows(clean, window, near)
 
 
 def _cover(canvas: Roi, base: Roi, size: int, step: int, over_px: int) -> list[Roi]:
@@ -187,43 +198,58 @@ def _cover(canvas: Roi, base: Roi, size: int, step: int, over_px: int) -> list[R
     return sorted((w for w in windows if outside(w)), key=lambda w: (distance(w), w.y0, w.x0))
 
 
-def _best(
-    roi: Roi,
-    places: NDArray[np.int64],
-    used: NDArray[np.float64],
-    residual: Tone,
-    drawn: Tone,
-    known: Mask,
-    canvas: Roi,
-    base: Roi,
-    overlap: int,
-    rng: np.random.Generator,
-) -> Piece:
-    size = roi.extent.height
-    target = roi & canvas
-    at, inner = target.within(canvas), target.within(roi)
-    seen = known[at]
-    # Light, focus, perspective and dirt change over a set: sources at the same height and near the border
-    # come first.
-    beside = roi.x1 <= base.x0 + size or roi.x0 >= base.x1 - size
-    down, right = places[:, 0] + base.y0 - roi.y0, places[:, 1] + base.x0 - roi.x0
-    along, across = (down, right) if beside else (right, down)
-    across = np.abs(across) - np.abs(across).min()
-    likely = np.exp(-0.5 * (along / (_ALONG * size)) ** 2 - 0.5 * (across / (_NEAR * size)) ** 2)
-    likely = likely / (1 + used) ** 3 + 1e-9
-    picks = rng.choice(len(places), size=min(16, len(places)), replace=False, p=likely / likely.sum())
-    costs = np.empty(len(picks))
-    thin = max(1, size // 32)  # agreement shows on every few pixels as well as on all
-    wanted, known_part = drawn[at][::thin, ::thin], seen[::thin, ::thin]
-    for k, index in enumerate(picks):
-        y, x = places[index]
-        window = residual[y : y + size, x : x + size][inner][::thin, ::thin]
-        difference = np.square(window[known_part] - wanted[known_part]).mean() if known_part.any() else 0.0
-        costs[k] = difference * (1 + used[index])
-    chosen = picks[int(np.argmin(costs))]
-    y, x = (int(v) for v in places[chosen])
-    used[(np.abs(places[:, 0] - y) < size // 2) & (np.abs(places[:, 1] - x) < size // 2)] += 1
-    fresh = ~seen
-    drawn[at][fresh] = residual[y : y + size, x : x + size][inner][fresh]
-    known[at] = True
-    return Piece(roi, Point(y + base.y0, x + base.x0), (overlap,) * 4)
+class _Choice:
+    """The windows that may be copied, and what has been laid so far, on every ``thin``-th pixel."""
+
+    def __init__(
+        self,
+        residual: Tone,
+        clean: Mask,
+        canvas: Roi,
+        base: Roi,
+        places: NDArray[np.int64],
+        size: int,
+        thin: int,
+    ) -> None:
+        self.canvas, self.base, self.places, self.size, self.thin = canvas, base, places, size, thin
+        self.used = np.zeros(len(places))
+        small = np.ascontiguousarray(residual[::thin, ::thin])
+        count = -(-size // thin)
+        self.windows = np.lib.stride_tricks.sliding_window_view(small, (count, count), axis=(0, 1))
+        # A window may reach past the canvas: nothing is known there.
+        shape = (-(-canvas.extent.height // thin) + count, -(-canvas.extent.width // thin) + count)
+        self.drawn, self.known = np.zeros((3, *shape), np.float32), np.zeros(shape, np.float32)
+        y, x = ((v // thin) for v in (base.y0 - canvas.y0, base.x0 - canvas.x0))
+        at = np.s_[y : y + small.shape[0], x : x + small.shape[1]]
+        self.drawn[(slice(None), *at)] = small.transpose(2, 0, 1)
+        self.known[at] = clean[::thin, ::thin]
+
+    def best(self, roi: Roi, rng: np.random.Generator) -> Point:
+        """Where ``roi`` is best copied from: of some likely places the one that agrees with what lies there."""
+        places, used, size, count = self.places, self.used, self.size, self.windows.shape[-1]
+        likely = self._likely(roi)
+        picks = rng.choice(len(places), size=min(_CANDIDATES, len(places)), replace=False, p=likely)
+        y, x = (roi.y0 - self.canvas.y0) // self.thin, (roi.x0 - self.canvas.x0) // self.thin
+        drawn, known = (v[..., y : y + count, x : x + count] for v in (self.drawn, self.known))
+        rows, columns = (places[picks] // self.thin).T
+        windows = self.windows[rows, columns]
+        apart = np.einsum("kcij,ij->k", np.square(windows - drawn), known)
+        chosen = int(np.argmin(apart * (1 + used[picks])))
+        np.copyto(drawn, windows[chosen], where=known == 0)
+        known[:] = 1
+        y, x = (int(v) for v in places[picks[chosen]])
+        used[(np.abs(places[:, 0] - y) < size // 2) & (np.abs(places[:, 1] - x) < size // 2)] += 1
+        return Point(y + self.base.y0, x + self.base.x0)
+
+    def _likely(self, roi: Roi) -> NDArray[np.float64]:
+        """Light, focus, perspective and dirt change over a set: sources at the same height and near the border
+        come first, and those that were copied already come last.
+        """
+        places, base, size = self.places, self.base, self.size
+        beside = roi.x1 <= base.x0 + size or roi.x0 >= base.x1 - size
+        down, right = places[:, 0] + base.y0 - roi.y0, places[:, 1] + base.x0 - roi.x0
+        along, across = (down, right) if beside else (right, down)
+        across = np.abs(across) - np.abs(across).min()
+        likely = np.exp(-0.5 * (along / (_ALONG * size)) ** 2 - 0.5 * (across / (_NEAR * size)) ** 2)
+        likely = likely / (1 + self.used) ** 3 + 1e-9
+        return np.asarray(likely / likely.sum(), np.float64)
