@@ -14,11 +14,12 @@ from studio_pipeline.pixels.light import Tone, fit_surface
 _SLOPE_CELLS = 10  # how far the border's own slope is read, and how far it reaches
 # In tone squared: an extrapolated slope has to earn its place. The last is kriging's.
 _PRIOR = np.array([1e-5, 1.5e-5, 1.5e-5, 2.5e-5, 2e-5, 2e-5])
+_FORESEEN = 1.5e-3  # likewise: the best predictor's error at which it is half believed
 _LEAST_TRIED, _LEAST_TRIED_KRIGED = 0.55, 0.3  # of the width wanted: narrower strips say too little of it
 _LEAST_HELD = 0.35  # of a strip that is tried
 _STEEPER, _LEAST_SLOPE = 2.0, 5e-4  # of the slope that is seen at the border; tone a cell
 _WIDER = 0.35  # what is seen at the border says less of one place the farther away it is
-_MOST_FALL = 0.25  # tone
+_MOST_FALL = 0.35  # of the border's tone: nearly a stop and a quarter, either way
 
 
 def spread_left(cells: Tone, weights: NDArray[np.float32], count: int, wider: float = 0.0) -> Tone:
@@ -43,6 +44,9 @@ def continue_left(cells: Tone, weights: NDArray[np.float32], count: int, kriged:
     guesses = _predict_left(cells, weights, count, course)
     errors = _PRIOR[: len(guesses)] + _tried(cells, weights, count, course)
     belief = errors**-3 / (errors**-3).sum()
+    # Light that nothing foresees even where it is seen is not bent where it is not.
+    belief *= 1 / (1 + (errors.min() / _FORESEEN) ** 2)
+    belief[0] += 1 - belief.sum()
     return np.asarray(sum(b * g for b, g in zip(belief, guesses, strict=True)), np.float32)
 
 
@@ -95,12 +99,18 @@ def _predict_left(cells: Tone, weights: NDArray[np.float32], count: int, course:
             outermost = np.where(there, seen[:, 0] - _near_border(seen, weights), 0)
             sigma = max(3.0, rows / 10)
             fall = _no_steeper(fall, steepest) + _blurred(outermost, sigma)[:, None]
-            out.append(flat + np.clip(fall, -_MOST_FALL, _MOST_FALL))
+            out.append(flat + _bounded(fall, _MOST_FALL * flat))
     if course is not None:
         expected = kriging.foresee_left(cells, weights, course, count)
         fall = _no_steeper(expected[:, :-1] - expected[:, -1:], steepest)
-        out.append(flat + np.clip(fall, -_MOST_FALL, _MOST_FALL))
+        out.append(flat + _bounded(fall, _MOST_FALL * flat))
     return out
+
+
+def _bounded(fall: Tone, most: Tone) -> Tone:
+    """``fall``, bent so that it nears ``most`` and never passes it: a limit that is met leaves a crease."""
+    most = np.maximum(most, np.float32(1e-4))
+    return np.asarray(fall / np.cbrt(1 + np.abs(fall / most) ** 3), np.float32)
 
 
 def _no_steeper(fall: Tone, steepest: Tone) -> Tone:

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,6 +65,22 @@ class TestKriged:
         weights = np.ones(cells.shape[:2], np.float32)
         plain, kriged = (falloff.continue_left(cells, weights, 18, kriged=k) for k in (False, True))
         assert rms(kriged - truth[:, :18]) < 0.6 * rms(plain - truth[:, :18])
+
+    def test_a_set_that_cannot_be_foreseen_is_not_bent_past_the_border(self) -> None:
+        # Blurred shapes behind a sitter, as in a photograph with an open lens: steep, and leading nowhere.
+        rng = np.random.default_rng(3)
+        clouds = cv2.GaussianBlur(rng.normal(0, 1, (ROWS, COLUMNS)).astype(np.float32), (0, 0), 5)
+        tone = 0.35 + 0.09 * clouds / clouds.std() + 0.15 * np.linspace(-1, 0, COLUMNS) ** 3
+        cells = np.repeat(tone[..., None], 3, axis=2).astype(np.float32)
+        new = falloff.continue_left(cells, seen_around_a_sitter(), 22, kriged=True)
+        flat = falloff.spread_left(cells, seen_around_a_sitter(), 22, 0.35)
+        assert np.abs(new - flat).max() < 0.05
+
+    def test_no_light_falls_by_more_than_a_stop_and_a_quarter(self) -> None:
+        cells = surface(CELLS, 0.1, 1.6, 0.0, -1.1)
+        new = falloff.continue_left(cells, everywhere(), 24, kriged=True)
+        border = cells[:, :1]
+        assert new.min() > 0.6 * border.min()
 
     def test_too_few_cells_are_no_reason_to_fail(self) -> None:
         cells, weights = np.full((3, 3, 3), 0.4, np.float32), np.ones((3, 3), np.float32)
