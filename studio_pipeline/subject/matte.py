@@ -25,6 +25,8 @@ _INSIDE = 0.03
 _BARE = 0.1  # coverage
 _FACE, _SKULL = 0.35, 0.8  # face heights around a face's middle: in it, and on the head for certain
 _BLACK = 0.085  # sRGB: a backdrop that black hair differs from by less than grain
+_GAP, _SHUT = 0.4, 0.08  # face heights
+_FAINT = 0.2  # of what the person maps say: before black they are unsure of what is black
 _HAIR_HIGH, _HAIR_WIDE, _HAIR_MIDDLE = 1.8, 1.4, -0.25  # face heights
 _ENOUGH = 0.15  # of the picture
 _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
@@ -98,6 +100,12 @@ def trimap(
         # One that the person encloses must be denied by every model: it may be a reflection.
         # Near a face no gap is so sure: skin of the backdrop's own tone looks like one to everybody.
         denied = (evidence.likely < 0.1) & ~_heads(faces, possible.shape, _SKULL)
+        if _is_black(backdrop):
+            anybody = (evidence.likely > _FAINT) & grow(possible | held, round(_GAP * unit_px))
+            shut = _closed(held | possible | anybody, round(_GAP * unit_px))
+            core |= grow(shut, -round(_SHUT * unit_px))
+            outer |= shut
+            open_to &= ~shut
         open_to &= touching(open_to, ~outer) | denied
         outer &= ~opened(open_to, max(1, round(0.02 * unit_px)))
     core |= _blind(backdrop, faces)
@@ -120,10 +128,20 @@ def opened(mask: Mask, radius_px: int) -> Mask:
     return grow(grow(mask, -radius_px), radius_px) & mask
 
 
+def _is_black(backdrop: Backdrop) -> bool:
+    """Whether what is black before it (a suit, a visor, hair) is told from it by nobody."""
+    return float(np.median(largest(backdrop.colour))) <= _BLACK
+
+
+def _closed(mask: Mask, radius_px: int) -> Mask:
+    """With the gaps that a disc does not fit into: what is seen of a thing on two sides is one thing."""
+    return grow(grow(mask, radius_px), -radius_px) | mask
+
+
 def _blind(backdrop: Backdrop, faces: Sequence[Face]) -> Mask:
     """Around heads before black, as far as hair goes: black hair there is told from nothing by anybody."""
     hair = np.zeros(backdrop.spread.shape, np.uint8)
-    if float(np.median(largest(backdrop.colour))) > _BLACK:
+    if not _is_black(backdrop):
         return hair > 0
     for face in faces:
         unit, roi = face.roi.extent.height, face.roi
