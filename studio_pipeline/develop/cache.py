@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from studio_pipeline import arrays
 from studio_pipeline.geometry import Point
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.frame import Frame
@@ -53,8 +54,8 @@ def load_frame(folder: Path) -> tuple[Frame, BaseRecord]:
     """
     try:
         kept = _Kept.model_validate_json((folder / _RECORD).read_text(encoding="utf-8"))
-        codes = np.load(folder / _CODES, mmap_mode="r")
-        packed = np.load(folder / _CLIPPED)
+        codes = arrays.load(folder / _CODES, mapped=True)
+        packed = arrays.load(folder / _CLIPPED)
         profile = (folder / _PROFILE).read_bytes()
         height, width = codes.shape[:2]
         clipped = np.unpackbits(packed, count=height * width).reshape(height, width).view(np.bool_)

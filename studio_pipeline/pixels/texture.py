@@ -225,7 +225,7 @@ class _Choice:
         self.known[at] = clean[::thin, ::thin]
 
     def best(self, roi: Roi, rng: np.random.Generator) -> Point:
-        """Where ``roi`` is best copied from: of some likely places the one that agrees with what lies there."""
+        """Where ``roi`` is best copied from: of some likely places the one that agrees best."""
         places, used, size, count = self.places, self.used, self.size, self.windows.shape[-1]
         likely = self._likely(roi)
         picks = rng.choice(len(places), size=min(_CANDIDATES, len(places)), replace=False, p=likely)
@@ -242,8 +242,8 @@ class _Choice:
         return Point(y + self.base.y0, x + self.base.x0)
 
     def _likely(self, roi: Roi) -> NDArray[np.float64]:
-        """Light, focus, perspective and dirt change over a set: sources at the same height and near the border
-        come first, and those that were copied already come last.
+        """Light, focus, perspective and dirt change over a set: sources at the same height and near the
+        border come first, and those that were copied already come last.
         """
         places, base, size = self.places, self.base, self.size
         beside = roi.x1 <= base.x0 + size or roi.x0 >= base.x1 - size

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from studio_pipeline import arrays
 from studio_pipeline.errors import TryAgain
 from studio_pipeline.pixels.masks import ZoneMap
 from studio_pipeline.records.subject import SubjectRecord
@@ -96,8 +97,8 @@ def load_reading(folder: Path) -> Reading:
     """Raises FileNotFoundError when it is not there (any more), TryAgain when it was damaged and is gone."""
     try:
         record = SubjectRecord.model_validate_json((folder / "subject.json").read_text(encoding="utf-8"))
-        zones: ZoneMap = np.load(folder / "zones.npy", mmap_mode="r")
-        with np.load(folder / "plan.npz") as plan:
+        zones: ZoneMap = arrays.load(folder / "zones.npy", mapped=True)
+        with arrays.opened(folder / "plan.npz") as plan:
             return Reading(record, zones, plan["backdrop"], plan["matte"], plan.get("body"))
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:  # a power cut came before the disk
         shutil.rmtree(folder, ignore_errors=True)
