@@ -215,7 +215,8 @@ class _Choice:
         self.used = np.zeros(len(places))
         small = np.ascontiguousarray(residual[::thin, ::thin])
         count = -(-size // thin)
-        self.windows = np.lib.stride_tricks.sliding_window_view(small, (count, count), axis=(0, 1))
+        view = np.lib.stride_tricks.sliding_window_view
+        self.windows = view(small, (count, count), axis=(0, 1))  # type: ignore[call-overload]
         # A window may reach past the canvas: nothing is known there.
         shape = (-(-canvas.extent.height // thin) + count, -(-canvas.extent.width // thin) + count)
         self.drawn, self.known = np.zeros((3, *shape), np.float32), np.zeros(shape, np.float32)
