@@ -38,6 +38,7 @@ LEAKED, NEEDLESS, MATTE, REFUSED, SPREAD = 0.1, 2.0, 0.5, 3.0, 3.0
 _PERSON = 0.05  # coverage from which a pixel is the person's
 _FAR = 0.015  # of the long edge
 _BAND_PX = 0.004  # of the long edge, around what is partly covered
+_FEWEST = 5
 _DEMO_EXTENT = Extent(720, 1080)
 
 
@@ -70,6 +71,7 @@ def measure(bench: Bench) -> Iterator[Score]:
     if bench.sheets is not None:
         write_sheets(bench.sheets, sorted(kept, key=lambda one: -one[0].leaked))
     yield from rows(results)
+    yield from spreads(results)
     if bench.demo_frames and (not bench.only or DEMO in bench.only):
         yield _row(DEMO, [_demo(number) for number in range(bench.demo_frames)])
 
@@ -152,6 +154,26 @@ def rows(results: Sequence[Result]) -> list[Score]:
     )
     made = {name: [r for r in results if name in r.groups] for name in names}
     return [_row(name, some) for name, some in made.items()]
+
+
+def spreads(results: Sequence[Result]) -> Iterator[Score]:
+    """How far the worst tone and the worst hair are from the best, in points of each value.
+
+    Groups of fewer than ``_FEWEST`` pictures say more of those than of the group.
+    """
+    for level, kind in ((2, "tones"), (3, "kinds of hair")):
+        names = sorted({r.groups[level] for r in results})
+        groups = [[r for r in results if r.groups[level] == name] for name in names]
+        values = [_row("", some).values for some in groups if len(some) >= _FEWEST]
+        if len(values) < 2:
+            continue
+        apart: dict[str, Value] = {
+            what: round(unit * (max(found) - min(found)), 6)
+            for what, unit in (("leaked %", 1.0), ("needless %", 1.0), ("matte", 100.0), ("refused %", 1.0))
+            for found in [[float(one[what]) for one in values]]  # type: ignore[arg-type]
+        }
+        goals = {f"{what} apart": float(points) <= SPREAD for what, points in apart.items()}  # type: ignore[arg-type]
+        yield Score("protection", f"between {kind} ({len(values)})", OURS, apart, 0.0, goals)
 
 
 def _order(name: str) -> tuple[str, int]:

@@ -159,3 +159,17 @@ def test_a_soft_blotch_of_the_backdrop_is_no_thing_and_a_hard_one_is() -> None:
         srgb = np.repeat((0.5 + shade)[..., None], 3, axis=2)
         found = hard_edged(shade > 0.05, srgb, np.ones((200, 200), np.bool_), shade)
         assert found.any() == is_thing
+
+
+class TestBetweenGroups:
+    @staticmethod
+    def result(tone: int, leaked: int) -> protection.Result:
+        groups = (protection.ALL, "cut-outs", f"tone {tone}", "hair: wavy", "backdrop: grey", "noise: ISO 100")
+        return protection.Result(groups, False, 100, leaked, 100, 1, 0.1, 0.2, 1.0)
+
+    def test_the_worst_tone_is_so_many_points_from_the_best(self) -> None:
+        results = [self.result(1, 0)] * 5 + [self.result(2, 4)] * 5 + [self.result(3, 50)]
+        (between,) = protection.spreads(results)  # one kind of hair, and one picture of the third tone
+        assert between.pictures == "between tones (2)"
+        assert between.values["leaked %"] == 4 and between.values["needless %"] == 0
+        assert not between.goals["leaked % apart"] and between.goals["needless % apart"]
