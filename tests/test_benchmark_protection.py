@@ -164,7 +164,14 @@ def test_a_soft_blotch_of_the_backdrop_is_no_thing_and_a_hard_one_is() -> None:
 class TestBetweenGroups:
     @staticmethod
     def result(tone: int, leaked: int) -> protection.Result:
-        groups = (protection.ALL, "cut-outs", f"tone {tone}", "hair: wavy", "backdrop: grey", "noise: ISO 100")
+        groups = (
+            protection.ALL,
+            "cut-outs",
+            f"tone {tone}",
+            "hair: wavy",
+            "backdrop: grey",
+            "noise: ISO 100",
+        )
         return protection.Result(groups, False, 100, leaked, 100, 1, 0.1, 0.2, 1.0)
 
     def test_the_worst_tone_is_so_many_points_from_the_best(self) -> None:

@@ -31,21 +31,28 @@ def spread_left(cells: Tone, weights: NDArray[np.float32], count: int, wider: fl
     return np.stack([_blurred(border, wider * d) for d in range(count, 0, -1)], axis=1)
 
 
-def continue_left(cells: Tone, weights: NDArray[np.float32], count: int, kriged: bool = False) -> Tone:
+def continue_left(
+    cells: Tone, weights: NDArray[np.float32], count: int, kriged: bool = False, things: bool = False
+) -> Tone:
     """``count`` new columns to the left of ``cells``, ``(rows, count, 3)``, as light falls off.
 
     Several predictors, each continuous at the border: the border's own colours blurred ever wider, and that
     plus the slope of a first- or second-order surface, as fitted or bent to leave the border with the slope
     it has there, or plus what kriging expects (``kriged``; not for cells that were blurred wide, which look
     smoother to it than light is). How much each is believed is measured: each is asked to predict a strip
-    that is visible, from the part beside it.
+    that is visible, from the part beside it. Where cells hold ``things``, whose slopes lead nowhere, slopes
+    are believed by as much as they foresee better than the border's colours alone.
     """
     course = kriging.measure(cells, weights) if kriged else None
     guesses = _predict_left(cells, weights, count, course)
+    if things:
+        guesses[0] = spread_left(cells, weights, count)
     errors = _PRIOR[: len(guesses)] + _tried(cells, weights, count, course)
     belief = errors**-3 / (errors**-3).sum()
     # Light that nothing foresees even where it is seen is not bent where it is not.
     belief *= 1 / (1 + (errors.min() / _FORESEEN) ** 2)
+    if things:
+        belief *= max(0.0, 1 - errors.min() / errors[0])
     belief[0] += 1 - belief.sum()
     return np.asarray(sum(b * g for b, g in zip(belief, guesses, strict=True)), np.float32)
 

@@ -82,6 +82,19 @@ class TestKriged:
         border = cells[:, :1]
         assert new.min() > 0.6 * border.min()
 
+    def test_slopes_on_things_have_to_prove_themselves(self) -> None:
+        lit = noisy(surface(Roi(0, -COUNT, ROWS, COLUMNS), 0.5, -0.2), 0.001)
+        cells, truth = lit[:, COUNT:], lit[:, :COUNT]
+        kept = falloff.spread_left(cells, everywhere(), COUNT)
+        assert rms(falloff.continue_left(cells, everywhere(), COUNT, things=True) - truth) < 0.5 * rms(
+            kept - truth
+        )
+        # Folds: what stands at the border is as good as any slope.
+        folds = np.broadcast_to(0.5 + 0.1 * np.sin(np.arange(COLUMNS) / 2.5)[:, None], (ROWS, COLUMNS, 3))
+        folds = np.ascontiguousarray(folds, np.float32)
+        kept = falloff.spread_left(folds, everywhere(), COUNT)
+        assert np.abs(falloff.continue_left(folds, everywhere(), COUNT, things=True) - kept).max() < 0.04
+
     def test_too_few_cells_are_no_reason_to_fail(self) -> None:
         cells, weights = np.full((3, 3, 3), 0.4, np.float32), np.ones((3, 3), np.float32)
         new = falloff.continue_left(cells, weights, 4, kriged=True)

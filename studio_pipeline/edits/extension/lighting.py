@@ -69,11 +69,18 @@ def new_cells(added: Insets, cell_master_px: float) -> dict[str, int]:
     return {side: math.ceil(px / cell_master_px) + 2 for side, px in asdict(added).items() if px}
 
 
-def continued(cells: Cells, counts: dict[str, int], scenes: Collection[str] = (), calm: bool = False) -> Tone:
+def continued(
+    cells: Cells,
+    counts: dict[str, int],
+    scenes: Collection[str] = (),
+    built: Collection[str] = (),
+    calm: bool = False,
+) -> Tone:
     """The picture's cells with ``counts`` new ones on each side.
 
-    They go on as light falls off; on the sides named in ``scenes`` they hold things, whose slopes lead
-    nowhere, and only spread. ``calm``: nothing but light and mottle is in them.
+    They go on as light falls off. On the sides named in ``scenes`` they hold things, whose slopes lead
+    nowhere, and only spread; on those in ``built`` they hold light on things, and slopes have to prove
+    themselves. ``calm``: nothing but light and mottle is in them.
     """
     filled, weights = cells.values, cells.weights
     for side in SIDES:
@@ -83,7 +90,9 @@ def continued(cells: Cells, counts: dict[str, int], scenes: Collection[str] = ()
         if side in scenes:
             new = falloff.spread_left(turned, turned_weights, counts[side])
         else:
-            new = falloff.continue_left(turned, turned_weights, counts[side], kriged=calm)
+            new = falloff.continue_left(
+                turned, turned_weights, counts[side], kriged=calm, things=side in built
+            )
         # New cells count as seen, faintly, when the next side is continued past the corner.
         faint = np.full(new.shape[:2], 0.35, np.float32)
         filled = turn_back(np.concatenate([new, turned], axis=1), side)

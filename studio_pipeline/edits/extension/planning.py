@@ -118,8 +118,11 @@ class _Seen:
         coarse = lighting.read(self.tone, self.away, self.away, lighting.BUSY_CELLS, without_things=True)
         pitch = fine.cell / self.scale
         counts = lighting.new_cells(self.added, pitch)
-        scenes = [side for side, what in kind.items() if what in (Kind.STRUCTURED, Kind.ENVIRONMENT)]
-        canvas = lighting.continued(coarse, counts, scenes)
+        scenes, built = (
+            [side for side, what in kind.items() if what is one]
+            for one in (Kind.ENVIRONMENT, Kind.STRUCTURED)
+        )
+        canvas = lighting.continued(coarse, counts, scenes, built)
         roi = Roi.of(Extent(*self.away.shape))
         rough, sharp = (
             self.tone - lighting.on_canvas(cells.values, {}, cells.cell).at(roi, 1.0)
