@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from studio_pipeline import __version__, terminal
-from studio_pipeline.cli import bringing, decide, keeping, pictures, privacy, session, setup
+from studio_pipeline.cli import bringing, decide, keeping, models, pictures, privacy, session, setup
 from studio_pipeline.errors import StudioError
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ for command in _COMMANDS:
     app.command()(command)
 app.add_typer(keeping.vault, name="vault")
 app.add_typer(setup.presets, name="presets")
-app.add_typer(setup.models, name="models")
+app.add_typer(models.models, name="models")
 
 
 def main() -> None:

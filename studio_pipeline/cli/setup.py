@@ -11,7 +11,6 @@ from studio_pipeline import terminal
 from studio_pipeline.cli.common import AsJson, Port, user
 
 presets = typer.Typer(no_args_is_help=True, help="Presets: what to propose and what to deliver.")
-models = typer.Typer(no_args_is_help=True, help="Engines and the weights they use.")
 
 
 @presets.command("list")
@@ -51,49 +50,6 @@ def presets_check(name: Annotated[str, typer.Argument(help="A preset's name, or 
     check(preset.edits)
     edits = ", ".join(spec.name for spec in preset.edits) or "no edits"
     terminal.show(f"{name} is good: {edits}; {len(preset.deliverables)} deliverables")
-
-
-@models.command("list")
-def models_list(as_json: AsJson = False) -> None:
-    """The engines, and whether the weights they want are here."""
-    from studio_pipeline.engines import registry
-
-    rows = registry.listed()
-    if as_json:
-        terminal.print_json(rows)
-    elif not rows:
-        terminal.show(
-            "no generative engine is set up; every edit that ships is classical and needs no weights"
-        )
-    else:
-        header = ["engine", "licence", "state"]
-        terminal.print_table(header, [[r["name"], r["licence"], r["state"]] for r in rows])
-
-
-@models.command("check")
-def models_check() -> None:
-    """Check the weights that are here against their recorded hashes."""
-    from studio_pipeline.engines import registry
-
-    terminal.show(registry.check())
-
-
-@models.command("add")
-def models_add(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with a pipeline's weights.")],
-) -> None:
-    """Take in weights from a local folder."""
-    from studio_pipeline.engines import registry
-
-    terminal.show(registry.add(folder))
-
-
-@models.command("pull")
-def models_pull(name: Annotated[str, typer.Argument(help="An engine's name.")]) -> None:
-    """Fetch an engine's weights, only when asked to by this command."""
-    from studio_pipeline.engines import registry
-
-    terminal.show(registry.pull(name))
 
 
 def demo(

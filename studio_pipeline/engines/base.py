@@ -107,12 +107,23 @@ class Engine(Protocol):
     ``weights_sha256`` names the weights; it is part of a plan, and so of a proposal's hash.
     """
 
-    name: str
-    version: int
-    licence: str
-    commercial: bool
-    capabilities: Capabilities
-    weights_sha256: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def licence(self) -> str: ...
+
+    @property
+    def commercial(self) -> bool: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    @property
+    def weights_sha256(self) -> str: ...
 
     def estimate_memory(self, extent: Extent) -> int:
         """Bytes on the device at the peak of a request of this extent, weights included."""

@@ -1,42 +1,126 @@
-"""The explicit list of engines, and what `studio models` says of it."""
+"""The explicit list of engines, and which of them is asked."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from studio_pipeline.engines.base import Engine
+from studio_pipeline.engines import device as devices
+from studio_pipeline.engines import store
+from studio_pipeline.engines.base import Engine, EngineFailed
+from studio_pipeline.engines.device import Device
+from studio_pipeline.engines.diffusion import DiffusersEngine
+from studio_pipeline.engines.flux_fill import FluxFill
+from studio_pipeline.engines.qwen_image import QwenImage
+from studio_pipeline.engines.sd15 import StableDiffusion15
+from studio_pipeline.engines.sdxl import StableDiffusionXL
+from studio_pipeline.engines.sdxl_union import StableDiffusionXLUnion
+from studio_pipeline.engines.z_image import ZImage
 from studio_pipeline.errors import Refused
+from studio_pipeline.geometry import Extent
+from studio_pipeline.pixels.kinds import Kind
 
 # A new engine is one file and one line here.
-ENGINES: tuple[Engine, ...] = ()
-_NONE_WANTED = "no engine in this version uses weights; every edit that ships is classical"
+ENGINES: tuple[type[DiffusersEngine], ...] = (
+    StableDiffusionXL,
+    StableDiffusionXLUnion,
+    StableDiffusion15,
+    QwenImage,
+    ZImage,
+    FluxFill,
+)
+_SETS = (Kind.STRUCTURED, Kind.ENVIRONMENT)
 
 
-def listed() -> list[dict[str, str]]:
-    """Name, licence and state of every engine."""
-    return [
-        {
-            "name": e.name,
-            "licence": e.licence,
-            "state": "ready" if not e.capabilities.needs_weights else "no weights",
-        }
-        for e in ENGINES
-    ]
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The engine to ask, or None where the classical way is the better one; ``reason`` is shown."""
+
+    engine: Engine | None
+    reason: str
 
 
-def check() -> str:
-    return (
-        f"{len(ENGINES)} engines checked: {_NONE_WANTED}"
-        if not ENGINES
-        else f"{len(ENGINES)} engines checked"
+def choose(
+    engines: Sequence[Engine], kinds: Collection[Kind], *, lines: bool, free_bytes: int | None = None
+) -> Choice:
+    """By what the backdrop is and what engines can do, never by name.
+
+    Paper, cloth and paint are continued better without a model. Where straight structures run into the new
+    area, an engine that can be held to them goes first; then the one that sees most pixels at once, of those
+    that the device has memory for.
+    """
+    sets = [kind for kind in kinds if kind in _SETS]
+    if not sets:
+        return Choice(None, "this backdrop is continued better without a model")
+    if not engines:
+        return Choice(None, "no engine's weights are installed")
+    fitting = [one for one in engines if free_bytes is None or _needs(one) <= free_bytes]
+    if not fitting:
+        return Choice(None, f"no installed engine fits the {(free_bytes or 0) / 1e9:.1f} GB that are free")
+    best = max(
+        fitting,
+        key=lambda one: (
+            one.capabilities.supports_controlnet and lines,
+            one.capabilities.native_megapixels,
+            one.capabilities.deterministic,
+        ),
     )
+    able = best.capabilities
+    held = ", held to the lines of the set" if lines and able.supports_controlnet else ""
+    return Choice(best, f"{sets[0].value}: {best.name}, {able.native_megapixels:g} megapixels at once{held}")
 
 
-def add(folder: Path) -> str:
-    """Take in weights from a folder. Raises Refused when no engine wants them."""
-    raise Refused(f"{folder} was not taken in: {_NONE_WANTED}")
+def _needs(engine: Engine) -> int:
+    side = round((engine.capabilities.native_megapixels * 1e6) ** 0.5)
+    return engine.estimate_memory(Extent(side, side))
 
 
-def pull(name: str) -> str:
-    """Fetch an engine's weights. Raises Refused when no engine of that name wants any."""
-    raise Refused(f"nothing to fetch for {name!r}: {_NONE_WANTED}")
+def available(
+    models: Path, on: Device | None = None, *, non_commercial: bool = False, compiled: bool = False
+) -> list[Engine]:
+    """The engines whose weights are installed, unloaded; those for no commerce only where that is allowed."""
+    out: list[Engine] = []
+    for kind in ENGINES:
+        found = store.weights_of(models, kind.name)
+        if found is not None and (kind.commercial or non_commercial):
+            on = on or devices.find()
+            out.append(kind(found, on, compiled=compiled))
+    return out
+
+
+def named(name: str, models: Path, on: Device | None = None, *, non_commercial: bool = False) -> Engine:
+    """One engine, for a check or a benchmark.
+
+    Raises Refused where it is not known, not installed, or not for commerce, EngineFailed without a device.
+    """
+    kind = next((one for one in ENGINES if one.name == name), None)
+    if kind is None:
+        raise Refused(f"no engine named {name!r}; there are: {', '.join(one.name for one in ENGINES)}")
+    if not kind.commercial and not non_commercial:
+        raise Refused(
+            f"{name} may not be used for commerce ({kind.licence}): a session has to allow that "
+            "with `non_commercial = true` in its preset"
+        )
+    found = store.weights_of(models, name)
+    if found is None:
+        raise Refused(f"{name} is not installed; `studio models list` says what it takes")
+    return kind(found, on or devices.find())
+
+
+def smoke(engine: Engine) -> str:
+    """One small request through an engine, to see that its weights answer. Raises as ``Engine.run`` does."""
+    import numpy as np
+
+    from studio_pipeline.engines.base import EngineRequest
+    from studio_pipeline.engines.control import with_controls
+
+    side = max(256 // engine.capabilities.multiple_of, 8) * engine.capabilities.multiple_of
+    mask = np.zeros((side, side), np.float32)
+    mask[:, side // 2 :] = 1
+    context = np.full((side, side, 3), 0.5, np.float32)
+    request = EngineRequest(context, mask, np.zeros_like(mask, np.bool_), prompt="grey wall", steps=2)
+    made = engine.run(with_controls(request, engine.capabilities.controls))
+    if made.pixels.shape != context.shape:
+        raise EngineFailed(f"{engine.name} answered with {made.pixels.shape} where {context.shape} was asked")
+    return f"{engine.name} answers in {made.seconds:.1f} s"

@@ -123,7 +123,7 @@ def _beyond(plan: Plan, allowed: Allowed) -> str | None:
 
 def _is_generative(name: str) -> bool:
     """An engine that nobody knows any more counts as one."""
-    known = {engine.name: engine.capabilities.generative for engine in ENGINES} | {_CLASSICAL: False}
+    known = {engine.name: engine.generative for engine in ENGINES} | {_CLASSICAL: False}
     return known.get(name, True)
 
 
