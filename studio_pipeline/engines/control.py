@@ -22,6 +22,12 @@ _CLEAR_PX = 6  # around who was taken out
 _SHIFT = 4  # of OpenCV's fixed-point places: sixteenths of a pixel
 ALWAYS = ("canny", "lineart")
 """Made without weights."""
+_OF_WEIGHTS = {
+    "depth": ("MidasDetector", ("dpt_hybrid-midas-501f0c75.pt",)),
+    "mlsd": ("MLSDdetector", ("mlsd_large_512_fp32.pth",)),
+    "hed": ("HEDdetector", ("ControlNetHED.pth",)),
+    "openpose": ("OpenposeDetector", ("body_pose_model.pth", "hand_pose_model.pth", "facenet.pth")),
+}
 LINES = ("canny", "lineart", "mlsd", "hed")
 """Kinds that show edges: lines that are carried on are drawn into these."""
 
@@ -86,22 +92,18 @@ def _detector(kind: str, annotators: Path | None) -> Callable[[Codes8, int], Any
     if kind == "lineart":
         lineart = aux.LineartStandardDetector()
         return lambda codes, size: lineart(codes, detect_resolution=size, output_type="np")
-    classes = {
-        "depth": "MidasDetector",
-        "mlsd": "MLSDdetector",
-        "hed": "HEDdetector",
-        "openpose": "OpenposeDetector",
-    }
-    if kind not in classes:
-        raise Refused(
-            f"there is no control image of the kind {kind!r}; there are: {', '.join((*ALWAYS, *classes))}"
-        )
-    if annotators is None or not annotators.is_dir():
-        raise Refused(f"a control image of the kind {kind!r} wants its annotator's weights in a local folder")
+    if kind not in _OF_WEIGHTS:
+        known = ", ".join((*ALWAYS, *_OF_WEIGHTS))
+        raise Refused(f"there is no control image of the kind {kind!r}; there are: {known}")
+    name, files = _OF_WEIGHTS[kind]
+    missing = [file for file in files if annotators is None or not (annotators / file).is_file()]
+    if missing:
+        raise Refused(f"a control image of the kind {kind!r} wants {', '.join(missing)} in a local folder")
     try:
-        seeing = getattr(aux, classes[kind]).from_pretrained(str(annotators), local_files_only=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise Refused(f"the weights for {kind!r} in {annotators} cannot be read: {error}") from error
+        seeing = getattr(aux, name).from_pretrained(str(annotators), local_files_only=True)
+    except Exception as error:  # whatever a reader of pickles raises; torch reads tensors only
+        first = str(error).strip().splitlines()[:1]
+        raise Refused(f"the weights for {kind!r} in {annotators} cannot be read: {first}") from error
     return lambda codes, size: seeing(codes, detect_resolution=size, image_resolution=size, output_type="np")
 
 
