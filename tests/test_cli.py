@@ -413,12 +413,13 @@ def test_a_broken_preset_is_one_line_that_says_where(tmp_path: Path, text: bytes
     assert said in studio("init", tmp_path / "s", "--preset", own).failure
 
 
-def test_models_say_honestly_that_none_are_needed() -> None:
-    assert done("models", "list", "--json").json == []
-    assert "no generative engine" in done("models", "list").out
-    assert done("models", "check").out
-    assert "was not taken in" in studio("models", "add", ".").failure
-    assert "nothing to fetch for 'sdxl'" in studio("models", "pull", "sdxl").failure
+def test_models_say_honestly_that_none_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDIO_MODELS", str(tmp_path / "models"))
+    assert not any(row["installed"] for row in done("models", "list", "--json").json["models"])
+    assert "OpenRAIL" in done("models", "list").out
+    assert "works without one" in done("models", "check").out
+    assert "no weights" in studio("models", "add", tmp_path, "--as", "sdxl-inpainting").failure
+    assert "no model named 'sdxl'" in studio("models", "pull", "sdxl").failure
 
 
 def test_doctor_reports_and_its_exit_code_follows() -> None:

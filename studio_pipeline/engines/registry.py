@@ -115,7 +115,7 @@ def smoke(engine: Engine) -> str:
     from studio_pipeline.engines.base import EngineRequest
     from studio_pipeline.engines.control import with_controls
 
-    side = max(256 // engine.capabilities.multiple_of, 8) * engine.capabilities.multiple_of
+    side = 8 * engine.capabilities.multiple_of
     mask = np.zeros((side, side), np.float32)
     mask[:, side // 2 :] = 1
     context = np.full((side, side, 3), 0.5, np.float32)
