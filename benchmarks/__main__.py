@@ -32,6 +32,7 @@ class Part(StrEnum):
     FACES = "faces"
     REFUSALS = "refusals"
     PROTECTION = "protection"
+    ENGINES = "engines"
 
 
 WARM_UP_FRAMES = 3

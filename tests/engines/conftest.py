@@ -10,7 +10,6 @@ from studio_pipeline.engines.base import EngineRequest
 from studio_pipeline.engines.device import Device
 from studio_pipeline.engines.diffusion import DiffusersEngine
 from studio_pipeline.engines.registry import ENGINES
-from studio_pipeline.engines.weights import Weights
 from tests.support import small_models
 
 CPU = Device("cpu", "float32", 64 << 30)
@@ -27,11 +26,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return made
 
 
-def weights_in(folder: Path) -> Weights:
-    nets = sorted(p for p in folder.iterdir() if (p / "config.json").is_file())
-    return Weights(folder / "pipeline", tuple((p.name, p) for p in nets))
-
-
 @pytest.fixture(scope="session")
 def engines(small: Callable[[str], Path]) -> Callable[[str], DiffusersEngine]:
     """An engine over its small pipeline, loaded once by the code that users run."""
@@ -40,7 +34,7 @@ def engines(small: Callable[[str], Path]) -> Callable[[str], DiffusersEngine]:
     def engine(name: str) -> DiffusersEngine:
         if name not in loaded:
             kind = next(one for one in ENGINES if one.name == name)
-            loaded[name] = kind(weights_in(small(name)), CPU)
+            loaded[name] = kind(small_models.weights(small(name)), CPU)
         return loaded[name]
 
     return engine

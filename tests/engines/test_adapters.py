@@ -20,7 +20,7 @@ from studio_pipeline.engines.registry import ENGINES, named
 from studio_pipeline.engines.weights import Weights
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Extent
-from tests.engines.conftest import CPU, a_request, weights_in
+from tests.engines.conftest import CPU, a_request
 from tests.support import small_models
 
 Engines = Callable[[str], DiffusersEngine]
@@ -74,7 +74,7 @@ class TestEveryAdapter:
         import torch
 
         kind = next(one for one in ENGINES if one.name == name)
-        engine = kind(weights_in(small(name)), CPU)
+        engine = kind(small_models.weights(small(name)), CPU)
         engine.load()
         with torch.no_grad():
             next(engine._pipeline.vae.decoder.parameters()).fill_(float("nan"))
@@ -96,7 +96,7 @@ def copied(small: Small, tmp_path: Path) -> Path:
 
 
 def sd15(folder: Path, on: Device = CPU) -> DiffusersEngine:
-    return next(one for one in ENGINES if one.name == "sd15")(weights_in(folder), on)
+    return next(one for one in ENGINES if one.name == "sd15")(small_models.weights(folder), on)
 
 
 class TestBadWeights:
@@ -195,6 +195,15 @@ class TestDevices:
         with pytest.raises(EngineFailed, match="ran out of memory"):
             engine.run(a_request(engine))
         assert engine._pipeline is None
+
+
+def test_the_full_size_that_a_card_is_timed_with_is_the_published_one() -> None:
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(**small_models.full_sdxl_unet(4))
+    assert sum(parameter.numel() for parameter in unet.parameters()) == 2_567_463_684
 
 
 class TestRequests:

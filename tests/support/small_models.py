@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from studio_pipeline.engines.weights import Weights
+
 _PIECES = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -10.0)]
 _CHAT = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
 _ROPE = {"rope_type": "default", "mrope_section": [1, 1, 2]}
@@ -328,4 +330,78 @@ def save(name: str, folder: Path, seed: int = 0) -> Path:
                 if not parameter.any():
                     parameter.normal_(std=0.1)
         net.save_pretrained(folder / kind, safe_serialization=True)
+    return folder
+
+
+def weights(folder: Path) -> Weights:
+    """What ``save`` made, as an engine takes it."""
+    nets = sorted(path for path in folder.iterdir() if (path / "config.json").is_file())
+    return Weights(folder / "pipeline", tuple((path.name, path) for path in nets))
+
+
+def full_sdxl_unet(channels: int) -> dict[str, Any]:
+    """The published configuration of SDXL's UNet: 2.57 billion numbers."""
+    return {
+        "sample_size": 128,
+        "in_channels": channels,
+        "out_channels": 4,
+        "block_out_channels": (320, 640, 1280),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        "transformer_layers_per_block": (1, 2, 10),
+        "attention_head_dim": (5, 10, 20),
+        "cross_attention_dim": 2048,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": 2816,
+        "use_linear_projection": True,
+    }
+
+
+def save_full_sdxl(folder: Path, dtype: str, seed: int = 0) -> Path:
+    """SDXL inpainting and its canny ControlNet at their published sizes, random weights: 10 GB at 16 bits."""
+    import torch
+    from diffusers import (
+        AutoencoderKL,
+        ControlNetModel,
+        DDIMScheduler,
+        StableDiffusionXLInpaintPipeline,
+        UNet2DConditionModel,
+    )
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    torch.manual_seed(seed)
+    of_unet = full_sdxl_unet(9)
+    of_net = {k: v for k, v in of_unet.items() if k not in ("sample_size", "out_channels", "up_block_types")}
+    large = CLIPTextConfig(
+        vocab_size=514,
+        hidden_size=1280,
+        intermediate_size=5120,
+        num_hidden_layers=32,
+        num_attention_heads=20,
+        projection_dim=1280,
+        hidden_act="gelu",
+    )
+    small = CLIPTextConfig(
+        vocab_size=514, hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12
+    )
+    kind = getattr(torch, dtype)
+    pipeline = StableDiffusionXLInpaintPipeline(
+        vae=AutoencoderKL(
+            block_out_channels=(128, 256, 512, 512),
+            layers_per_block=2,
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            sample_size=1024,
+            scaling_factor=0.13025,
+        ).to(kind),
+        text_encoder=CLIPTextModel(small).to(kind),
+        text_encoder_2=CLIPTextModelWithProjection(large).to(kind),
+        tokenizer=_clip_tokenizer(folder / "words"),
+        tokenizer_2=_clip_tokenizer(folder / "words"),
+        unet=UNet2DConditionModel(**of_unet).to(kind),
+        scheduler=DDIMScheduler(steps_offset=1),
+    )
+    pipeline.save_pretrained(folder / "pipeline", safe_serialization=True)
+    ControlNetModel(**of_net | {"in_channels": 4}).to(kind).save_pretrained(folder / "canny")
     return folder
