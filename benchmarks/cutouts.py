@@ -26,6 +26,7 @@ Floats = NDArray[np.float32]
 
 MONK = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
 """The Monk Skin Tone scale, sRGB, 1 to 10."""
+TONES = tuple(range(1, len(MONK) + 1))
 _EXPOSED = 0.7  # of a swatch's light: skin is rarely lit as a chart is
 
 SITTER = "demo's sitter"
@@ -51,14 +52,18 @@ class Cutout:
         """The light with skin brought to Monk tone 1..10; its modelling and blemishes stay."""
         face = self.skin > 0.9
         here = np.median(self.light[face], axis=0)
-        code = np.array([[int(MONK[tone - 1][k : k + 2], 16) for k in (0, 2, 4)]], np.uint8)
-        wanted = _linear(code[None])[0, 0] * np.float32(_EXPOSED)
-        gain = wanted / np.maximum(here, 1e-3)
+        gain = swatch(tone) / np.maximum(here, 1e-3)
         out, some = self.light.copy(), self.skin > 0
         brought = out[some] * gain
         brought = np.where(brought > 0.8, 0.8 + 0.2 * np.tanh((brought - 0.8) / 0.2), brought)
         out[some] += self.skin[some][:, None] * (brought - out[some])
         return out
+
+
+def swatch(tone: int) -> Floats:
+    """The linear sRGB of Monk tone 1..10, as skin is lit."""
+    code = np.array([[int(MONK[tone - 1][k : k + 2], 16) for k in (0, 2, 4)]], np.uint8)
+    return np.asarray(_linear(code[None])[0, 0] * np.float32(_EXPOSED), np.float32)
 
 
 def sitter_cutout() -> Cutout:
@@ -84,6 +89,21 @@ def cutout(name: str) -> tuple[Cutout, ...]:
     if scale < 1:
         picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
     return tuple(_people(name, picture))
+
+
+@cache
+def portraits(name: str) -> tuple[Cutout, ...]:
+    """The people of a portrait at its own size with all that is around them: coverage is 1 everywhere."""
+    from PIL import Image
+
+    from studio_pipeline.subject.detectors import shared
+    from studio_pipeline.subject.faces import find_faces
+
+    with Image.open(_paths()[name]) as image:
+        picture = np.asarray(image.convert("RGB"), np.uint8)
+    whole = np.ones(picture.shape[:2], np.float32)
+    found = find_faces(shared(), picture)
+    return tuple(_cutout(name, _linear(picture), whole, face.roi) for face in found)
 
 
 def _paths() -> dict[str, Path]:

@@ -16,6 +16,7 @@ from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import NOTHING, Hand
 from studio_pipeline.records.plan import Plan, Tier
+from studio_pipeline.records.subject import Mark
 from studio_pipeline.subject.reading import Reading
 
 
@@ -71,11 +72,13 @@ class Source:
 class Given:
     """What a plan may look at beside its own frame: a person's hand, and frames by their role.
 
-    Roles: ``EMPTY_SET``, ``REFERENCE``. A role that nobody fills is missing.
+    Roles: ``EMPTY_SET``, ``REFERENCE``. A role that nobody fills is missing. ``marks``: lasting marks that
+    other frames of the same people have.
     """
 
     hand: Hand = NOTHING
     sources: Mapping[str, Source] = field(default_factory=dict)
+    marks: tuple[Mark, ...] = ()
 
 
 NO_SOURCES: Mapping[str, Source] = {}

@@ -20,6 +20,7 @@ from studio_pipeline.pixels.metrics import delta_e2000
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
+from studio_pipeline.records.retouch import SkinPlan
 from studio_pipeline.records.spots import SpotsPlan
 
 SHIFT_MAX = 0.5
@@ -109,8 +110,9 @@ def _approved(rendered: Rendered, window: Roi) -> Mask:
 
 def _places(plan: Plan, scale: float) -> Iterator[tuple[Roi, Callable[[Roi], Mask | bool]]]:
     """Discs where the plan has them, else the regions of its items."""
-    if plan.edit == SpotsPlan.EDIT:
-        for spot in SpotsPlan.model_validate(plan.body).on(plan.off):
+    kinds: dict[str, type[SpotsPlan | SkinPlan]] = {SpotsPlan.EDIT: SpotsPlan, SkinPlan.EDIT: SkinPlan}
+    if plan.edit in kinds:
+        for spot in kinds[plan.edit].model_validate(plan.body).on(plan.off):
             disc = spot.disc(scale)
             yield disc.roi.grown(1), lambda roi, disc=disc: disc.mask(roi, _RIM_PX)  # type: ignore[misc]
     else:

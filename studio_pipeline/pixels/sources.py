@@ -47,16 +47,21 @@ class Near:
 
         ``tries``: so many likelier ones were not liked.
         """
+        found = self.offsets(points, radius_px)
+        return found[tries % len(found)] if found else None
+
+    def offsets(self, points: Points, radius_px: float) -> list[tuple[int, int]]:
+        """All that are clean, the likeliest first."""
         places, reach = np.rint(points).astype(np.int64), math.ceil(radius_px) + 2
         whole = Roi.of(Extent(*self.room.shape))
         (y0, x0), (y1, x1) = places.min(axis=0), places.max(axis=0)
         box = Roi(int(y0), int(x0), int(y1) + 1, int(x1) + 1)
         if min(box.y0, box.x0, whole.y1 - box.y1, whole.x1 - box.x1) < radius_px + BORDER_PX:
-            return None
+            return []
         around = (box.grown(2 * reach) & whole).within(whole)
         ring = self.room[around] > 0
         if not ring.any():
-            return None
+            return []
         wanted = _look(self.light[around][ring], self.texture[around][ring])
         found: list[tuple[float, tuple[int, int]]] = []
         for dy, dx in _offsets(radius_px):
@@ -66,7 +71,7 @@ class Near:
             unlike = float(np.abs(_look(self.light[there], self.texture[there]) - wanted) @ _LOOK_WEIGHTS)
             found.append((unlike, (dy, dx)))
         found.sort(key=lambda one: one[0])
-        return found[tries % len(found)][1] if found else None
+        return [offset for _, offset in found]
 
     def _least_room(self, places: NDArray[np.int64], dy: int, dx: int) -> float:
         return float(self.room[places[:, 0] + dy, places[:, 1] + dx].min())

@@ -22,6 +22,13 @@ class Face(Record):
     chin: Point | None = None
 
 
+class Mark(Record):
+    """A place on a face: ``u`` across and ``v`` down, 0, 0 between the eyes, 1, 0 at an eye, 0, 1 at the chin."""
+
+    u: float
+    v: float
+
+
 class SubjectRecord(Record):
     """The reading of one base.
 

@@ -1,0 +1,265 @@
+"""Heal single blemishes on open skin, each only by a person's word; lasting marks are listed and stay locked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from studio_pipeline.edits import healing
+from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
+from studio_pipeline.geometry import Point, Roi
+from studio_pipeline.pixels import sources
+from studio_pipeline.pixels.blemishes import Blemish, find
+from studio_pipeline.pixels.color import Linear
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.masks import Mask, Zone, inside
+from studio_pipeline.pixels.metrics import grain_ratio, tone
+from studio_pipeline.pixels.poisson import heal
+from studio_pipeline.pixels.retouch import REACH, energies, shift
+from studio_pipeline.records.base import Record
+from studio_pipeline.records.flaws import covered
+from studio_pipeline.records.hand import Hand, drawn
+from studio_pipeline.records.plan import Item, Plan, Refusal, Tier
+from studio_pipeline.records.retouch import RADIUS_MAX, SHARE_MAX, SHIFT_MAX, TEXTURE, SkinPlan, SkinSpot
+from studio_pipeline.records.spots import Disc
+from studio_pipeline.records.subject import Face, Mark
+from studio_pipeline.subject.marks import is_known, place_on
+from studio_pipeline.subject.reading import Reading
+
+LEAST_FACE_PX = 180
+"""At plan scale: a lower face has too few pixels a spot."""
+_KEENEST = 2.0  # of sensitivity: where a person pointed
+_RIM_PX = 1.0  # at plan scale: a disc's edge at the master may lie so much further out
+_SPARE_SHARE = 0.9  # of the limit on all spots: the master may round the other way
+_MOST_SOURCES = 16  # are tried for a spot
+_GOOD_ENOUGH = 0.03  # logarithm of a texture ratio: a source that is taken at once
+
+
+class HealSkinParams(Record):
+    """The edit's keys in a preset."""
+
+    sensitivity: float = Field(
+        1.0, ge=0.5, le=2.0, description="Higher finds fainter blemishes, and more that are none."
+    )
+    max_count: int = Field(40, ge=0, le=200, description="Most blemishes listed on one face.")
+    max_marks: int = Field(12, ge=0, le=200, description="Most lasting marks listed on one face.")
+
+
+@dataclass(frozen=True, eq=False)
+class _Skin:
+    """One face at plan scale: ``window`` of the frame, its light, and its open skin."""
+
+    face: Face
+    face_px: float
+    window: Roi
+    linear: Linear
+    open_skin: Mask
+
+    def near(self, spots: list[Blemish]) -> sources.Near:
+        """Where clean skin is: without any spot, be it healed or not."""
+        discs = [(spot.y, spot.x, spot.radius_px) for spot in spots]
+        return sources.Near.of(tone(self.linear), self.open_skin, discs)
+
+
+class HealSkin:
+    """The edit. Detection is ``pixels.blemishes``, healing ``pixels.poisson``; the body is a ``SkinPlan``."""
+
+    name = SkinPlan.EDIT
+    title = "Heal blemishes on skin"
+    version = 1
+    tier = Tier.BOUNDED_RETOUCH
+    engine = "classical"
+    writes: tuple[Zone, ...] = (Zone.HEALABLE,)
+    roles: tuple[str, ...] = ()
+    params: type[Record] = HealSkinParams
+
+    def plan(
+        self, frame: Frame, reading: Reading, params: HealSkinParams, seed: int, given: Given = NOTHING_GIVEN
+    ) -> Plan:
+        """Blemishes and lasting marks of every face that is large enough; each an item, and every one off.
+
+        The hand's ``area``: only spots whose centre lies there, looked for as keenly as can be. ``spare``:
+        none that reaches into it. Another try heals from the next likeliest place. ``seed`` has no effect.
+        """
+        spots, notes = list[SkinSpot](), list[str]()
+        skins = _skins(frame, reading)
+        for skin in skins:
+            if skin.face_px < LEAST_FACE_PX:
+                notes.append(
+                    f"a face {round(skin.face_px)} px high at plan scale is too small: at least {LEAST_FACE_PX}"
+                )
+                continue
+            found, left = _spots(frame, skin, params, given)
+            spots += found
+            notes += left
+        if given.hand.area and not spots:
+            notes.append("no spot was found in the area that was drawn")
+        reason = reading.record.reason or "no open skin of a face is in sight"
+        refusals = () if skins else (Refusal(where="whole edit", reason=reason),)
+        items = tuple(_item(spot) for spot in spots)
+        return Plan(
+            edit=self.name,
+            version=self.version,
+            tier=self.tier,
+            engine=self.engine,
+            seed=seed,
+            hand=given.hand,
+            params=params.model_dump(mode="json"),
+            changes=bool(spots),
+            refusals=refusals,
+            notes=tuple(notes),
+            items=items,
+            off=tuple(item.id for item in items),
+            body=SkinPlan(spots=tuple(spots)).model_dump(mode="json"),
+        )
+
+    def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
+        """Healed discs in ``roi``, in linear Rec.2020; tiles agree, as in ``heal_spots``."""
+        spots = SkinPlan.model_validate(plan.body).spots
+        linear = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
+        flaws = [(spot.disc(base.scale), spot.offset, spot.id not in plan.off) for spot in spots]
+        return Patch(linear, healing.heal_into(linear, flaws, base, roi))
+
+
+HEAL_SKIN = HealSkin()
+
+
+def _skins(frame: Frame, reading: Reading) -> list[_Skin]:
+    out = []
+    for face in reading.record.faces:
+        roi = face.roi.scaled(frame.scale)
+        window = roi.grown(roi.extent.height // 8) & frame.roi
+        open_skin = inside(reading.canvas_zones(window, frame.scale), Zone.HEALABLE)
+        if open_skin.any():
+            out.append(
+                _Skin(face, face.roi.extent.height * frame.scale, window, frame.linear(window), open_skin)
+            )
+    return out
+
+
+def _spots(
+    frame: Frame, skin: _Skin, params: HealSkinParams, given: Given
+) -> tuple[list[SkinSpot], list[str]]:
+    """What can be healed within the limits, then the lasting marks; and what was left, in words."""
+    keen = max(params.sensitivity, _KEENEST) if given.hand.area else params.sensitivity
+    largest_px = RADIUS_MAX * skin.face_px - 0.5  # what a pixel's centre can lie outside
+    found = find(skin.linear, skin.open_skin, largest_px, keen)
+    wanted = _asked_for(found, given.hand, frame, skin)
+    room = _SPARE_SHARE * SHARE_MAX * np.count_nonzero(skin.open_skin)
+    blemishes, marks, left, over = list[SkinSpot](), list[SkinSpot](), 0, 0
+    for spot in wanted:
+        place = _place(skin, spot, frame.scale)
+        lasting = not spot.passes or (place is not None and is_known(place, given.marks))
+        if len(marks if lasting else blemishes) >= (params.max_marks if lasting else params.max_count):
+            continue
+        made = _healable(skin, spot, found, given.hand.tries)
+        area = math.pi * spot.radius_px**2
+        if made is None or room < area:
+            left, over = left + (made is None), over + (made is not None)
+            continue
+        room -= area
+        (marks if lasting else blemishes).append(_to_master(skin, spot, made, frame.scale, lasting, place))
+    notes = []
+    if left:
+        notes.append(f"spots left, for no skin beside them fits within the limits: {left}")
+    if over:
+        notes.append(f"spots left, for all together may cover {SHARE_MAX:.0%} of the skin: {over}")
+    return [*blemishes, *marks], notes
+
+
+def _asked_for(spots: Iterable[Blemish], hand: Hand, frame: Frame, skin: _Skin) -> list[Blemish]:
+    """Those whose centre lies in the hand's area, where there is one, and that reach into nothing spared."""
+    area, spared = (drawn(polygons, skin.window, frame.scale) for polygons in (hand.area, hand.spare))
+    shape = Roi(0, 0, *skin.open_skin.shape)
+    kept = []
+    for spot in spots:
+        disc = Disc(spot.y, spot.x, spot.radius_px + _RIM_PX)
+        window = disc.roi & shape
+        if hand.area and not area[round(spot.y), round(spot.x)]:
+            continue
+        if not (spared[window.within(shape)] & disc.mask(window)).any():
+            kept.append(spot)
+    return kept
+
+
+def _healable(skin: _Skin, spot: Blemish, all_spots: list[Blemish], tries: int) -> tuple[int, int] | None:
+    """The offset of the likeliest source that heals within the limits; None where none does."""
+    shape = Roi(0, 0, *skin.open_skin.shape)
+    disc = Disc(spot.y, spot.x, spot.radius_px)
+    if not shape.contains(disc.roi.grown(2)):
+        return None
+    if not skin.open_skin[disc.roi.within(shape)][
+        Disc(spot.y, spot.x, spot.radius_px + _RIM_PX).mask(disc.roi)
+    ].all():
+        return None
+    near = skin.near(all_spots)
+    offsets = near.offsets(np.array([[spot.y, spot.x]]), spot.radius_px)
+    flaws = [Disc(other.y, other.x, other.radius_px) for other in all_spots]
+    window = disc.roi.grown(math.ceil(REACH * spot.radius_px)) & shape
+    best: tuple[float, tuple[int, int]] | None = None
+    for offset in offsets[tries % max(1, len(offsets)) :][:_MOST_SOURCES]:
+        unlike = _unlike(skin, disc, flaws, window, offset)
+        if unlike is not None and (best is None or unlike < best[0]):
+            best = unlike, offset
+            if unlike < _GOOD_ENOUGH:
+                break
+    return best[1] if best else None
+
+
+def _wider(discs: Iterable[Disc]) -> list[Disc]:
+    return [Disc(disc.y, disc.x, disc.radius_px + 1) for disc in discs]
+
+
+def _unlike(skin: _Skin, disc: Disc, flaws: list[Disc], window: Roi, offset: tuple[int, int]) -> float | None:
+    """How far a heal's texture is from its surroundings', as a logarithm; None where it is out of the limits."""
+    shape = Roi(0, 0, *skin.open_skin.shape)
+    source = disc.roi.shifted(*offset)
+    if not shape.contains(source):
+        return None
+    flawed = covered(flaws, disc.roi)
+    made = heal(skin.linear[disc.roi.within(shape)], skin.linear[source.within(shape)], flawed)
+    before = skin.linear[window.within(shape)]
+    after, spot = before.copy(), disc.mask(window)
+    after[spot] = made[disc.mask(disc.roi)]
+    around = (
+        disc.mask(window, disc.radius_px + 3)
+        & ~covered(_wider(flaws), window)
+        & skin.open_skin[window.within(shape)]
+    )
+    ratio = grain_ratio(*energies(after, spot, around))
+    if not TEXTURE[0] <= ratio <= TEXTURE[1] or shift(before, after, spot, disc.radius_px) > SHIFT_MAX:
+        return None
+    return abs(math.log(ratio))
+
+
+def _place(skin: _Skin, spot: Blemish, scale: float) -> Mark | None:
+    y, x = ((place + 0.5) / scale - 0.5 for place in (spot.y + skin.window.y0, spot.x + skin.window.x0))
+    return place_on(skin.face, y, x)
+
+
+def _to_master(
+    skin: _Skin, spot: Blemish, offset: tuple[int, int], scale: float, lasting: bool, place: Mark | None
+) -> SkinSpot:
+    y, x = (round((p + 0.5) / scale - 0.5) for p in (spot.y + skin.window.y0, spot.x + skin.window.x0))
+    return SkinSpot(
+        id=f"{y}-{x}",
+        centre=Point(y, x),
+        radius_px=round(spot.radius_px / scale, 1),
+        offset=Point(round(offset[0] / scale), round(offset[1] / scale)),
+        contrast=round(spot.contrast, 1),
+        mark=lasting,
+        place=place,
+    )
+
+
+def _item(spot: SkinSpot) -> Item:
+    said = f"{round(2 * spot.radius_px)} px across, differs by {spot.contrast:.1f} ΔE"
+    if spot.mark:
+        return Item(
+            id=spot.id, kind="lasting mark", roi=spot.disc(1.0).roi, said=f"{said}; locked until switched on"
+        )
+    return Item(id=spot.id, kind="blemish", roi=spot.disc(1.0).roi, said=said)

@@ -1,0 +1,124 @@
+"""The limits of what may be healed on skin, read from finished pixels, whatever the plan says of itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from studio_pipeline.geometry import Roi
+from studio_pipeline.guards.base import FaceCounter, Rendered
+from studio_pipeline.guards.locked_pixels import changed_pixels
+from studio_pipeline.pixels.masks import Mask, Zone, inside
+from studio_pipeline.pixels.metrics import farness, grain_ratio
+from studio_pipeline.pixels.retouch import REACH, energies, shift
+from studio_pipeline.records.flaws import covered
+from studio_pipeline.records.plan import Plan
+from studio_pipeline.records.preset import GuardLimits
+from studio_pipeline.records.proposal import GuardResult
+from studio_pipeline.records.retouch import RADIUS_MAX, SHARE_MAX, SHIFT_MAX, TEXTURE, SkinPlan
+from studio_pipeline.records.spots import Disc
+
+_PIXEL = 0.75  # how far a pixel's own corners reach from where its centre counts
+_FEW_PIXELS = 60  # of one face: texture is then said of fewer than can be told
+
+
+@dataclass(frozen=True, eq=False)
+class _Skin:
+    """Where one face's open skin is, and what of it differs from the null render."""
+
+    face: Roi
+    window: Roi
+    open_skin: Mask
+    changed: Mask
+
+
+class Retouch:
+    """Of spots healed on skin: the largest, all together, the strongest shift of colour, and their texture.
+
+    A changed pixel of open skin that is in no spot that is on counts as a spot of its own without a limit.
+    """
+
+    name = "retouch"
+
+    def check(self, rendered: Rendered, limits: GuardLimits, count_faces: FaceCounter) -> list[GuardResult]:
+        out = []
+        for plan in rendered.plans:
+            if plan.edit == SkinPlan.EDIT:
+                out += _of_plan(rendered, plan)
+        return out
+
+
+def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
+    body = SkinPlan.model_validate(plan.body)
+    on = [spot.disc(rendered.scale) for spot in body.on(plan.off)]
+    all_discs = [Disc(d.y, d.x, d.radius_px + 1) for d in (s.disc(rendered.scale) for s in body.spots)]
+    radius = share = moved = 0.0
+    outside = 0
+    texture = 1.0
+    for face in rendered.faces:
+        skin = _skin(rendered, face)
+        if skin is None:
+            continue
+        discs = [disc for disc in on if not (disc.roi & skin.window).empty]
+        outside += int(np.count_nonzero(skin.changed & ~covered(discs, skin.window)))
+        share = max(share, np.count_nonzero(skin.changed) / max(1, np.count_nonzero(skin.open_skin)))
+        radius = max([radius, *(_radius(skin, disc) for disc in discs)])
+        moved = max([moved, *(_shift(rendered, disc) for disc in discs)])
+        texture = max(texture, _texture(rendered, skin, discs, all_discs), key=farness)
+    low, high = TEXTURE
+    figures = (
+        ("outside_spots", float(outside), 0.0, 0.0, "px"),
+        ("spot_radius", 100 * radius, 0.0, 100 * RADIUS_MAX, "% of the face"),
+        ("retouched_skin", 100 * share, 0.0, 100 * SHARE_MAX, "% of the skin"),
+        ("spot_shift", moved, 0.0, SHIFT_MAX, "ΔE2000"),
+        ("spot_texture", texture, low, high, ""),
+    )
+    return [
+        GuardResult(
+            name=name, edit=plan.edit, value=v, low=least, limit=most, passed=least <= v <= most, unit=unit
+        )
+        for name, v, least, most, unit in figures
+    ]
+
+
+def _skin(rendered: Rendered, face: Roi) -> _Skin | None:
+    window = face.grown(face.extent.height // 4) & rendered.kept
+    if window.empty:
+        return None
+    open_skin = inside(rendered.zones[window.within(rendered.canvas)], Zone.HEALABLE)
+    return _Skin(face, window, open_skin, changed_pixels(rendered, window) & open_skin)
+
+
+def _radius(skin: _Skin, disc: Disc) -> float:
+    """How far from the disc's middle its changed pixels reach, over the face's height."""
+    part = disc.roi & skin.window
+    changed = skin.changed[part.within(skin.window)] & disc.mask(part)
+    if not changed.any():
+        return 0.0
+    rows, columns = np.nonzero(changed)
+    reach = np.hypot(rows + part.y0 - disc.y, columns + part.x0 - disc.x).max()
+    return max(0.0, float(reach) - _PIXEL) / skin.face.extent.height
+
+
+def _shift(rendered: Rendered, disc: Disc) -> float:
+    window = disc.roi.grown(math.ceil(REACH * disc.radius_px)) & rendered.kept
+    where = window.within(rendered.canvas)
+    before, after = (rendered.encoding.decode(codes[where]) for codes in (rendered.before, rendered.after))
+    return shift(before, after, disc.mask(window), disc.radius_px)
+
+
+def _texture(rendered: Rendered, skin: _Skin, discs: list[Disc], all_discs: list[Disc]) -> float:
+    """Of all the spots of a face together: one alone has too few pixels to tell."""
+    inner = outer = 0.0
+    pixels = 0
+    for disc in discs:
+        window = disc.roi.grown(math.ceil(disc.radius_px) + 3) & skin.window
+        spot = disc.mask(window)
+        around = ~covered(all_discs, window) & skin.open_skin[window.within(skin.window)]
+        codes = rendered.after[window.within(rendered.canvas)]
+        own, beside = energies(rendered.encoding.decode(codes), spot, around)
+        count = int(np.count_nonzero(spot))
+        pixels, inner, outer = pixels + count, inner + count * own, outer + count * beside
+    return grain_ratio(inner / pixels, outer / pixels) if pixels >= _FEW_PIXELS else 1.0
