@@ -29,7 +29,7 @@ from studio_pipeline.subject.reading import Reading
 Floats = NDArray[np.float32]
 
 LEAST_FACE_PX = 180
-"""Below this nothing is measured; every size is in pixels of the picture, which stands for one at plan scale."""
+"""Below this nothing is measured. Sizes are in pixels of the picture, which stands for one at plan scale."""
 LEARNED = ("portrait_01", "portrait_05", "portrait_08", "portrait_dark")
 """People that the weights are learned from; nothing of theirs is scored."""
 SCORED = ("portrait_02", "portrait_03", "portrait_06", "portrait_07", "portrait_flags")
@@ -109,7 +109,7 @@ def faces(
 def toned(person: Cutout, tone: int) -> Floats:
     """The light with the whole head brought to Monk tone 1..10, smoothly over its surroundings.
 
-    By a gain, and in density: where a gain would clip the modelling's highlights, the modelling is made softer.
+    By a gain; where that would clip the modelling's highlights, the modelling is made softer (a power).
     Eyes and lips go with the skin, so there is no edge that skin could be told by.
     """
     here = np.median(person.light[person.skin > 0.9], axis=0)

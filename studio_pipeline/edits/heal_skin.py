@@ -1,4 +1,4 @@
-"""Heal single blemishes on open skin, each only by a person's word; lasting marks are listed and stay locked."""
+"""Heal single blemishes on open skin, each only by a person's word; lasting marks are listed and locked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,16 @@ from studio_pipeline.records.base import Record
 from studio_pipeline.records.flaws import covered
 from studio_pipeline.records.hand import Hand, drawn
 from studio_pipeline.records.plan import Item, Plan, Refusal, Tier
-from studio_pipeline.records.retouch import RADIUS_MAX, SHARE_MAX, SHIFT_MAX, TEXTURE, SkinPlan, SkinSpot
+from studio_pipeline.records.retouch import (
+    BLEMISH,
+    LASTING,
+    RADIUS_MAX,
+    SHARE_MAX,
+    SHIFT_MAX,
+    TEXTURE,
+    SkinPlan,
+    SkinSpot,
+)
 from studio_pipeline.records.spots import Disc
 from studio_pipeline.records.subject import Face, Mark
 from studio_pipeline.subject.marks import is_known, place_on
@@ -35,7 +44,7 @@ LEAST_FACE_PX = 180
 _KEENEST = 2.0  # of sensitivity: where a person pointed
 _RIM_PX = 1.0  # at plan scale: a disc's edge at the master may lie so much further out
 _SPARE_SHARE = 0.9  # of the limit on all spots: the master may round the other way
-_MOST_SOURCES = 16  # are tried for a spot
+_MOST_SOURCES = 48  # are tried for a spot
 _GOOD_ENOUGH = 0.03  # logarithm of a texture ratio: a source that is taken at once
 
 
@@ -89,9 +98,8 @@ class HealSkin:
         skins = _skins(frame, reading)
         for skin in skins:
             if skin.face_px < LEAST_FACE_PX:
-                notes.append(
-                    f"a face {round(skin.face_px)} px high at plan scale is too small: at least {LEAST_FACE_PX}"
-                )
+                high = f"{round(skin.face_px)} px high at plan scale"
+                notes.append(f"a face {high} is too small to be judged: at least {LEAST_FACE_PX}")
                 continue
             found, left = _spots(frame, skin, params, given)
             spots += found
@@ -215,7 +223,7 @@ def _wider(discs: Iterable[Disc]) -> list[Disc]:
 
 
 def _unlike(skin: _Skin, disc: Disc, flaws: list[Disc], window: Roi, offset: tuple[int, int]) -> float | None:
-    """How far a heal's texture is from its surroundings', as a logarithm; None where it is out of the limits."""
+    """How far a heal's texture is from that around, as a logarithm; None where it is out of the limits."""
     shape = Roi(0, 0, *skin.open_skin.shape)
     source = disc.roi.shifted(*offset)
     if not shape.contains(source):
@@ -260,6 +268,6 @@ def _item(spot: SkinSpot) -> Item:
     said = f"{round(2 * spot.radius_px)} px across, differs by {spot.contrast:.1f} ΔE"
     if spot.mark:
         return Item(
-            id=spot.id, kind="lasting mark", roi=spot.disc(1.0).roi, said=f"{said}; locked until switched on"
+            id=spot.id, kind=LASTING, roi=spot.disc(1.0).roi, said=f"{said}; locked until switched on"
         )
-    return Item(id=spot.id, kind="blemish", roi=spot.disc(1.0).roi, said=said)
+    return Item(id=spot.id, kind=BLEMISH, roi=spot.disc(1.0).roi, said=said)

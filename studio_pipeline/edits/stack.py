@@ -32,6 +32,7 @@ from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import NOTHING, Hand
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import EditSpec
+from studio_pipeline.records.subject import Mark
 from studio_pipeline.subject.reading import Reading
 
 TILE_PX = 512
@@ -80,15 +81,17 @@ def plan_all(
     specs: Sequence[EditSpec],
     hands: Mapping[str, Hand] = NO_HANDS,
     sources: Mapping[str, Source] = NO_SOURCES,
+    marks: tuple[Mark, ...] = (),
 ) -> tuple[Plan, ...]:
     """One plan a row, in order, from the picture at plan scale.
 
     ``hands``: what a person asked, by the edit's name. ``sources``: other frames by role, at plan scale.
+    ``marks``: lasting marks that other frames of the same people have.
     """
     plans = []
     for spec, params in zip(specs, check(specs), strict=True):
         hand = hands.get(spec.name, NOTHING)
-        given = Given(hand, sources)
+        given = Given(hand, sources, marks)
         plans.append(EDITS[spec.name].plan(frame, reading, params, spec.seed + hand.tries, given))
     return tuple(plans)
 

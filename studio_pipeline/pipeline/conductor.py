@@ -23,6 +23,7 @@ from studio_pipeline.records.develop import BaseRecord
 from studio_pipeline.records.entry import Delivered, Entry
 from studio_pipeline.records.preset import OutputRecipe
 from studio_pipeline.records.proposal import Proposal, Verb
+from studio_pipeline.records.retouch import SkinPlan
 from studio_pipeline.session import cache
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session
@@ -105,6 +106,7 @@ class Conductor:
         self._has_room, self._only, self._recipe = has_room, only, recipe
         self._versions = deciding_versions()
         self._roles = stack.roles(session.preset.edits)
+        self._heals_skin = any(spec.name == SkinPlan.EDIT for spec in session.preset.edits)
         self._memory = _Memory()
         self._masters: set[str] = set()
         self._masters_lock = threading.Lock()
@@ -254,6 +256,7 @@ class Conductor:
                     "hands": entry.hands,
                     "beside": self._beside(entry),
                     "consent": consent.of(self._catalog, entry),
+                    "marks": sets.marks(entry, self._memory.entries.values()) if self._heals_skin else (),
                 }
             case Stage.DELIVER:
                 return {"order": self.order(entry)}

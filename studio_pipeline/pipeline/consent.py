@@ -91,9 +91,12 @@ def _unplanned(spec: EditSpec) -> Plan:
 
 
 def _kept_back(plan: Plan, consent: Held) -> Plan:
-    if not plan.changes or (beyond := _beyond(plan, consent.allowed)) is None:
+    if (beyond := _beyond(plan, consent.allowed)) is None:
+        return plan
+    if not plan.changes and plan.tier is not Tier.BOUNDED_RETOUCH:  # which finds no skin without a word
         return plan
     refusal = Refusal(where="whole edit", reason=f"{beyond}, and {consent.why}")
+    kept = plan.refusals if plan.changes else ()
     nothing: dict[str, Any] = {
         "canvas": None,
         "items": (),
@@ -102,7 +105,7 @@ def _kept_back(plan: Plan, consent: Held) -> Plan:
         "exchange": None,
         "body": {},
     }
-    return plan.model_copy(update={**nothing, "changes": False, "refusals": (*plan.refusals, refusal)})
+    return plan.model_copy(update={**nothing, "changes": False, "refusals": (*kept, refusal)})
 
 
 def refuse_beyond(proposal: Proposal, consent: Held, name: str) -> None:

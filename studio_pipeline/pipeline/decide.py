@@ -16,7 +16,7 @@ from studio_pipeline.records.capture import State, shown
 from studio_pipeline.records.consent import Allowed
 from studio_pipeline.records.entry import Door, Entry, Handed, Said
 from studio_pipeline.records.hand import NOTHING, Hand, Wish
-from studio_pipeline.records.plan import Item
+from studio_pipeline.records.plan import Item, Tier
 from studio_pipeline.records.proposal import Choice, Decision, Proposal, Verb
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session
@@ -33,6 +33,10 @@ TO_BE_PLANNED: dict[str, Any] = {
 }
 TO_BE_PLANNED_ANEW = "to be planned anew, as asked for by hand"
 PLANNED_ANEW = "asked for by hand after the approval; look again"
+
+
+PAGE = "page"
+"""The surface on which each spot was seen: the only one that may approve what changes skin."""
 
 
 class Decisions:
@@ -52,7 +56,8 @@ class Decisions:
         """Bind the approval to exactly what was shown (None: to the proposal as it stands).
 
         ``chosen``: the proposal with the person's switches, and the figures of that (``choice.measured``).
-        Raises Refused when that is not what is proposed now, goes beyond consent, or out of a guard's limits.
+        Raises Refused when that is not what is proposed now, goes beyond consent, or out of a guard's limits,
+        and where skin would be retouched by another surface than the page.
         """
         entry = self._entry(capture_id)
         if entry.state not in _AWAITING or entry.proposal_hash is None:
@@ -63,6 +68,10 @@ class Decisions:
         if shown_hash not in (None, bound) or current.chosen(proposal.choice).shown_hash() != bound:
             raise Refused(f"{entry.name} has changed since it was shown; look at it again")
         consent.refuse_beyond(proposal, consent.of(self._catalog, entry), entry.name)
+        if self._via != PAGE and (spots := _skin_spots(proposal)):
+            raise Refused(
+                f"{entry.name}: {spots} on skin would be retouched; approve that on the page, spot by spot"
+            )
         if not proposal.passed:
             raise Refused(f"{entry.name}: {_failures(proposal)}; switch that edit off, or reject the frame")
         self._catalog.keep_proposal(proposal)
@@ -292,6 +301,12 @@ def find(catalog: Catalog, wanted: str) -> Entry:
         ids = ", ".join(e.id[:12] for e in found)
         raise Refused(f"{wanted!r} names {len(found)} captures; say which by id: {ids}")
     return found[0]
+
+
+def _skin_spots(proposal: Proposal) -> int:
+    """How many items of bounded retouches are on; an edit that has none counts as one."""
+    able = [plan for plan in proposal.active if plan.tier is Tier.BOUNDED_RETOUCH]
+    return sum(len(plan.on) if plan.items else 1 for plan in able)
 
 
 def _corners(roi: Roi) -> str:

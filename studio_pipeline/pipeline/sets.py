@@ -7,17 +7,22 @@ Pure: entries in, entries out. Whether an empty set really shows the same backdr
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from studio_pipeline.edits.base import EMPTY_SET, REFERENCE
 from studio_pipeline.records.capture import Exposure, State
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.proposal import Proposal
+from studio_pipeline.records.retouch import LASTING, SkinPlan
+from studio_pipeline.records.subject import Mark
+from studio_pipeline.subject.marks import place_on
 
 LONGEST_APART_S = 2 * 3600.0
 MOST_STOPS_APART = 1.0
 """Of the light that was let in, and of the sensitivity: grain beyond that is another grain."""
+SAME_SITTING_S = 15 * 60.0
+_MOST_FRAMES = 8  # are asked for a person's lasting marks
 _FOCAL_TOLERANCE = 0.01
 _AWAY = (State.WITHDRAWN, State.QUARANTINED, State.PURGED)
 
@@ -60,6 +65,44 @@ def empty_set(entry: Entry, entries: Iterable[Entry]) -> Entry | None:
 def reference(entry: Entry, entries: Iterable[Entry]) -> Entry | None:
     """The frame that a person marked; of several the nearest in capture time. A reference is its own."""
     return _nearest(entry, [other for other in entries if other.reference])
+
+
+def marks(entry: Entry, entries: Iterable[Entry]) -> tuple[Mark, ...]:
+    """Where the faces of other frames of the same people have lasting marks that nobody unlocked.
+
+    The same people: somebody is named in both; where one of the two names nobody, one face each and taken
+    within ``SAME_SITTING_S``. Should that be another person after all, more is locked than had to be.
+    """
+    others = [other for other in entries if other.id != entry.id and _same_people(entry, other)]
+    at = entry.exposure.captured_at
+    nearest = sorted(others, key=lambda o: (_apart_s(at, o.exposure.captured_at), o.group))[:_MOST_FRAMES]
+    return tuple(mark for other in nearest for mark in _marks_of(other))
+
+
+def _same_people(entry: Entry, other: Entry) -> bool:
+    if other.state in _AWAY or other.proposal is None or other.proposal.turn is not None:
+        return False
+    if entry.people and other.people:
+        return bool(set(entry.people) & set(other.people))
+    alone = all(one.subject is None or len(one.subject.faces) == 1 for one in (entry, other))
+    return alone and _apart_s(entry.exposure.captured_at, other.exposure.captured_at) <= SAME_SITTING_S
+
+
+def _marks_of(entry: Entry) -> Iterator[Mark]:
+    assert entry.proposal is not None
+    faces = entry.subject.faces if entry.subject else ()
+    for plan in entry.proposal.plans:
+        if plan.edit != SkinPlan.EDIT:
+            continue
+        for item in plan.items:
+            if item.kind == LASTING and item.id in plan.off:
+                y, x = (item.roi.y0 + item.roi.y1 - 1) / 2, (item.roi.x0 + item.roi.x1 - 1) / 2
+                places = (
+                    place_on(face, y, x)
+                    for face in faces
+                    if face.roi.grown(face.roi.extent.height // 4).contains(item.roi)
+                )
+                yield from (place for place in places if place is not None)
 
 
 def _is_empty_set(entry: Entry) -> bool:

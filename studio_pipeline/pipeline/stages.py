@@ -35,7 +35,7 @@ from studio_pipeline.records.entry import Door, Entry, Handed
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import EditSpec, GuardLimits
 from studio_pipeline.records.proposal import GuardResult, Proposal
-from studio_pipeline.records.subject import SubjectRecord
+from studio_pipeline.records.subject import Mark, SubjectRecord
 from studio_pipeline.session import cache
 from studio_pipeline.session.cache import CaptureCache
 from studio_pipeline.session.folder import Session
@@ -228,13 +228,15 @@ def propose(
     hands: dict[str, Handed],
     beside: Mapping[str, Beside] = NOTHING_BESIDE,
     consent: Held = _DEFAULT_CONSENT,
+    marks: tuple[Mark, ...] = (),
 ) -> Proposed:
     """Plan every edit, render the proposal at plan scale, run the guards on it.
 
     What goes beyond ``consent`` is not proposed; its plan says why. An edit whose guard fails is proposed
     with its switch off. ``switches`` carries over what a person had chosen before a new base arrived,
     ``hands`` what they asked of single edits, and the items they left off.
-    Without a capture of ``beside`` that cannot be read it goes on.
+    Without a capture of ``beside`` that cannot be read it goes on. ``marks``: where other frames of the same
+    people have lasting marks.
     """
     frame, record = load_base(source, True, look)
     reading = read(source, look, door)
@@ -245,7 +247,7 @@ def propose(
     frame, reading = turned(source, frame, record, reading, turn)
     sources, missing = _readable(beside, turn)
     asked = {name: handed.hand for name, handed in hands.items()}
-    plans = stack.plan_all(frame, consents.shown(reading, consent.allowed), wanted, asked, sources)
+    plans = stack.plan_all(frame, consents.shown(reading, consent.allowed), wanted, asked, sources, marks)
     plans = consents.kept_back(plans, edits, consent)
     plans = tuple(switched(plan, hands[plan.edit]) if plan.edit in hands else plan for plan in plans)
     after, guards = check(plans, frame, reading, limits, sources)

@@ -1,10 +1,11 @@
 """Find small isolated spots on the skin of one face, and tell what passes from what stays.
 
-Skin is seen as pigments act: in optical density, the logarithm of light, in which haemoglobin and melanin add up
-(N. Tsumura et al., SIGGRAPH 2003), so that a spot is as strong on dark skin as on light. At each scale the three
-channels' differences of Gaussians are whitened by how they vary over this very skin (an adaptive matched filter
-for the colour of blood): pores, stubble, freckles and grain are then noise, and what differs from them stands
-out. Folds and lashes reach on to both sides; a blemish does not. `benchmarks/learn_blemishes.py` found the weights.
+Skin is seen as pigments act: in optical density, the logarithm of light, in which haemoglobin and melanin add
+up (N. Tsumura et al., SIGGRAPH 2003), so that a spot is as strong on dark skin as on light. At each scale the
+three channels' differences of Gaussians are whitened by how they vary over this very skin (an adaptive
+matched filter for the colour of blood): pores, stubble, freckles and grain are then noise, and what differs from them
+stands out. Folds and lashes reach on to both sides; a blemish does not. `benchmarks/learn_blemishes.py` found
+the weights.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ _RINGS = (2.6, 3.6)  # sigmas
 MIN_CONTRAST = 2.0
 """CIEDE2000 from core to surroundings; weaker spots are not seen."""
 _REDNESS, _BROWNNESS = 0.27, 0.6
-"""Green less red over the mean, at least; blue less green over that, at most. Blood takes green from light and
-leaves red; what is brown or grey takes all three."""
+"""Green less red over the mean, at least; blue less green over that, at most. Blood takes green from light
+and leaves red; what is brown or grey takes all three."""
 _LEAST_ODDS = -1.0  # logarithm
 _RIM, _SUNK = 0.1, 0.4  # of the peak: where a rim ends, and what is still there beyond a spot that is larger
 _MARK, _MARK_CONTRAST, _MARK_REACHES_ON = 6.0, 3.0, 0.5
@@ -63,7 +64,7 @@ BIAS = -15.285
 
 @dataclass(frozen=True, slots=True)
 class Blemish:
-    """A spot in pixels. ``contrast``: CIEDE2000 from its core to what is around; ``radius_px`` to its rim's end.
+    """A spot in pixels. ``contrast``: CIEDE2000 from its core to what is around; ``radius_px``: to its rim.
 
     ``passes``: by its colour it is blood's, which passes; else it counts as a lasting mark.
     """
@@ -80,8 +81,8 @@ class Blemish:
 class Scale:
     """Differences of Gaussians ``(h, w, 3)`` in density, and what they say.
 
-    ``blood``: along haemoglobin, in spreads of the skin around. ``unlike``: in any direction. ``dark``: in mean
-    density alone. Each ``(h, w)``.
+    ``blood``: along haemoglobin, in spreads of the skin around. ``unlike``: in any direction. ``dark``: in
+    mean density alone. Each ``(h, w)``.
     """
 
     sigma_px: float
@@ -224,7 +225,7 @@ class _Face:
 
 
 def densities(linear: Linear) -> Floats:
-    """``(h, w, 3)`` linear Rec.2020 as density (natural logarithms): mean, green less red, blue less green."""
+    """``(h, w, 3)`` linear Rec.2020 as density (natural logs): mean, green less red, blue less green."""
     red, green, blue = np.moveaxis(-np.log(np.maximum(linear, np.float32(_DARKEST))), -1, 0)
     return np.stack([(red + green + blue) / 3, green - red, blue - green], axis=-1)
 
@@ -290,7 +291,7 @@ def _ring(values: Floats, distance_px: float, y: int, x: int) -> Floats:
     angles = np.arange(2 * _DIRECTIONS) * math.pi / _DIRECTIONS
     ys = np.clip(np.rint(y + distance_px * np.sin(angles)).astype(int), 0, values.shape[0] - 1)
     xs = np.clip(np.rint(x + distance_px * np.cos(angles)).astype(int), 0, values.shape[1] - 1)
-    return values[ys, xs]
+    return np.asarray(values[ys, xs], np.float32)
 
 
 def _line(values: Floats, distance_px: float, y: int, x: int) -> float:
@@ -326,7 +327,7 @@ def _spot(face: _Face, traits: Traits, passes: bool) -> Blemish:
 
 
 def _rim(signal: Floats, distance: NDArray[np.float64], guess: float, noise: float) -> float:
-    """The radius at which the mean around the circle has sunk into the surroundings; infinite where it does not."""
+    """The radius at which the circle's mean has sunk into what is around; infinite where it has not."""
     peak, radius, most = (
         float(signal[distance <= max(1.0, 0.4 * guess)].mean()),
         max(1.0, 0.6 * guess),

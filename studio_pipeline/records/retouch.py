@@ -19,6 +19,10 @@ TEXTURE = (0.9, 1.1)
 """High-frequency energy of what was healed over that around it."""
 
 
+BLEMISH, LASTING = "blemish", "lasting mark"
+"""Kinds of items."""
+
+
 class SkinSpot(Spot):
     """A spot on a face. ``mark``: it counts as lasting (a mole, a scar, a freckle), and is locked until a
     person unlocks it. ``contrast`` is CIEDE2000. ``place``: where on the face, None where that is not known.

@@ -23,7 +23,10 @@ class Face(Record):
 
 
 class Mark(Record):
-    """A place on a face: ``u`` across and ``v`` down, 0, 0 between the eyes, 1, 0 at an eye, 0, 1 at the chin."""
+    """A place on a face, ``u`` across and ``v`` down.
+
+    0, 0 lies between the eyes, 1, 0 at the one that is on the right of the picture, 0, 1 at the chin.
+    """
 
     u: float
     v: float

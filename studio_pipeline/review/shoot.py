@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from hot_folder import Settings
-from studio_pipeline.pipeline.decide import Decisions
+from studio_pipeline.pipeline.decide import PAGE, Decisions
 from studio_pipeline.pipeline.desk import Desk
 from studio_pipeline.pipeline.studio import Studio, at_work, utc_now
 from studio_pipeline.review.server import serve
@@ -41,7 +41,7 @@ def page(studio: Studio, port: int, user: str, announce: Callable[[str], None]) 
         studio.session,
         studio.catalog,
         studio.conductor,
-        Decisions(studio.session, studio.catalog, host, "page"),
+        Decisions(studio.session, studio.catalog, host, PAGE),
         now=utc_now,
         health=studio.told,
     )

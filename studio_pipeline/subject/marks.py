@@ -10,7 +10,7 @@ import numpy as np
 from studio_pipeline.records.subject import Face, Mark
 
 SAME_PLACE = 0.05
-"""In units of the distance from the eyes' middle to the chin: what head turns and landmarks may move a spot by."""
+"""Of the way from the eyes' middle to the chin: by so much landmarks, and turns of the head, move a spot."""
 
 
 def place_on(face: Face, y: float, x: float) -> Mark | None:
