@@ -33,6 +33,7 @@ class Part(StrEnum):
     REFUSALS = "refusals"
     PROTECTION = "protection"
     ENGINES = "engines"
+    HEALING = "healing"
 
 
 WARM_UP_FRAMES = 3
@@ -57,6 +58,7 @@ def main(
         int, typer.Option(help="People before backdrops whose protection is scored.")
     ] = 240,
     demo_frames: Annotated[int, typer.Option(help="Ordinary frames that should not be refused.")] = 300,
+    heal_draws: Annotated[int, typer.Option(help="Draws of flaws for each face and skin tone.")] = 4,
     darktable: Annotated[bool, typer.Option(help="Time darktable-cli where it is installed.")] = True,
     scratch: Annotated[Path | None, typer.Option(help="A folder on the drive to measure on.")] = None,
     markdown: Annotated[bool, typer.Option(help="Print the tables as Markdown.")] = False,
@@ -78,6 +80,7 @@ def main(
             "full_peers": full_peers,
             "composites": composites,
             "demo_frames": demo_frames,
+            "heal_draws": heal_draws,
         }
         bench = _prepare(folder, chosen, megapixels, frames, runs, interval, darktable, asked)
         size = f"{bench.extent.width} × {bench.extent.height}"

@@ -21,7 +21,7 @@ class Bench:
     ``only``: the sets and portraits that are scored, all when empty; ``gmic``: whether G'MIC is a peer;
     ``sizes_mp``: of the pictures whose extension is timed; ``full_peers``: time inpainting at full size;
     ``composites``, ``demo_frames``: how many pictures protection is measured on; ``composite_scale``: their
-    size.
+    size; ``heal_draws``: how often flaws are put on each face in each tone.
     """
 
     scratch: Path
@@ -43,6 +43,7 @@ class Bench:
     composites: int = 240
     demo_frames: int = 300
     composite_scale: float = 1.0
+    heal_draws: int = 4
 
     def folder(self) -> Path:
         """A fresh folder on the drive that is measured on."""

@@ -20,7 +20,7 @@ from benchmarks.cutouts import Cutout
 from studio_pipeline import subject
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels import color
-from studio_pipeline.pixels.color import Linear, to_lab
+from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame, clipped_in_file
 from studio_pipeline.pixels.masks import Mask, Zone, grow
 from studio_pipeline.pixels.metrics import delta_e2000
@@ -32,13 +32,14 @@ LEAST_FACE_PX = 180
 """Below this nothing is measured. Sizes are in pixels of the picture, which stands for one at plan scale."""
 LEARNED = ("portrait_01", "portrait_05", "portrait_08", "portrait_dark")
 """People that the weights are learned from; nothing of theirs is scored."""
-SCORED = ("portrait_02", "portrait_03", "portrait_06", "portrait_07", "portrait_flags")
+SCORED = (cutouts.SITTER, "portrait_02", "portrait_03", "portrait_06", "portrait_07", "portrait_flags")
 LARGEST = 0.015  # of the face's height, a spot's radius
 _HAEMOGLOBIN = np.array([0.22, 0.78, 0.58], np.float32)
 _MELANIN = np.array([0.35, 0.52, 0.78], np.float32)
 """Density in linear sRGB's red, green and blue, of equal length."""
 _SEED = 11
 _BRIGHTEST = 0.92
+_PAPER = np.float32(0.2)
 
 BLEMISHES = ("redness", "papule", "pustule", "scab")
 MARKS = ("mole", "freckle", "scar")
@@ -95,7 +96,7 @@ def faces(
 ) -> Iterator[Face]:
     """Every portrait that there is whose face is large enough, in every tone; tone 0 is as photographed."""
     for name in names:
-        if name not in cutouts.named_cutouts():
+        if name not in (cutouts.SITTER, *cutouts.named_cutouts()):
             continue
         for person in _people(name, least_px):
             for tone in tones:
@@ -131,7 +132,16 @@ def framed(light: Floats) -> Frame:
 
 @cache
 def _people(name: str, least_px: int) -> tuple[Cutout, ...]:
-    return tuple(one for one in cutouts.portraits(name) if one.head.unit_px >= least_px)
+    people = (_sitter(),) if name == cutouts.SITTER else cutouts.portraits(name)
+    return tuple(one for one in people if one.head.unit_px >= least_px)
+
+
+def _sitter() -> Cutout:
+    """The demo's sitter before grey paper."""
+    sitter = cutouts.sitter_cutout()
+    share = sitter.coverage[..., None]
+    light = np.asarray(sitter.light * share + _PAPER * (1 - share), np.float32)
+    return replace(sitter, light=light, coverage=np.ones_like(sitter.coverage))
 
 
 def window(face: Face) -> Roi:
@@ -141,32 +151,31 @@ def window(face: Face) -> Roi:
 
 
 def blemished(face: Face, number: int, blemishes: int = 8, marks: int = 3) -> Blemished:
-    """Flaws on healable skin, apart from each other."""
-    rng = np.random.default_rng([_SEED, number, face.tone])
-    clean = framed(face.light)
+    """Flaws on healable skin, apart from each other; in every tone of a face the same, where they fit."""
     light, flaws = face.light.copy(), list[Flaw]()
-    kinds = [
-        *(BLEMISHES[k % len(BLEMISHES)] for k in range(blemishes)),
-        *(MARKS[k % 3] for k in range(marks)),
-    ]
+    kinds = [*(BLEMISHES[k % 4] for k in range(blemishes)), *(MARKS[k % 3] for k in range(marks))]
     free = face.healable
-    for kind in kinds:
+    for k, kind in enumerate(kinds):
+        rng = np.random.default_rng([_SEED, number, k])
         radius_px = max(_LEAST_RADIUS_PX, float(rng.uniform(*_RADIUS)) * face.height_px)
-        room = grow(free, -int(np.ceil(radius_px + 2)))
-        places = np.argwhere(room)
-        if not len(places):
+        contrast = float(rng.uniform(*_CONTRAST))
+        place = _free_place(grow(free, -int(np.ceil(radius_px + 2))), window(face), rng)
+        if place is None:
             continue
-        y, x = places[rng.integers(len(places))] + rng.uniform(-0.5, 0.5, 2)
-        wanted = float(rng.uniform(*_CONTRAST))
-        flaw = Flaw(kind, float(y), float(x), radius_px, wanted)
+        flaw = Flaw(kind, *place, radius_px, contrast)
         light = _put(light, flaw, rng)
-        free &= ~flaw_disc(flaw, free.shape)
+        free &= ~replace(flaw, radius_px=2.5 * radius_px + 3).disc(free.shape)
         flaws.append(flaw)
-    return Blemished(face, tuple(flaws), framed(light), clean)
+    return Blemished(face, tuple(flaws), framed(light), framed(face.light))
 
 
-def flaw_disc(flaw: Flaw, shape: tuple[int, ...]) -> Mask:
-    return replace(flaw, radius_px=2.5 * flaw.radius_px + 3).disc(shape)
+def _free_place(room: Mask, around: Roi, rng: np.random.Generator) -> tuple[float, float] | None:
+    for _ in range(400):
+        y = around.y0 + float(rng.random()) * (around.extent.height - 1)
+        x = around.x0 + float(rng.random()) * (around.extent.width - 1)
+        if room[round(y), round(x)]:
+            return y, x
+    return None
 
 
 def _put(light: Floats, flaw: Flaw, rng: np.random.Generator) -> Floats:
@@ -217,11 +226,5 @@ def _shape(flaw: Flaw, y0: int, x0: int, size: int, rng: np.random.Generator) ->
 
 
 def to_linear(light: Floats) -> Linear:
-    """Linear sRGB as linear Rec.2020, unrounded."""
-    return color.mix(color.planes(light.reshape(-1, 3)), color.named("sRGB")._to_rec2020).T.reshape(
-        light.shape
-    )
-
-
-def lab(frame: Frame, roi: Roi) -> Floats:
-    return to_lab(frame.linear(roi))
+    """Linear sRGB as linear Rec.2020, by way of 16-bit codes."""
+    return color.named("sRGB").decode(sets.srgb16(light))

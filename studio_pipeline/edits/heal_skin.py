@@ -208,14 +208,19 @@ def _healable(skin: _Skin, spot: Blemish, all_spots: list[Blemish], tries: int) 
     offsets = near.offsets(np.array([[spot.y, spot.x]]), spot.radius_px)
     flaws = [Disc(other.y, other.x, other.radius_px) for other in all_spots]
     window = disc.roi.grown(math.ceil(REACH * spot.radius_px)) & shape
-    best: tuple[float, tuple[int, int]] | None = None
-    for offset in offsets[tries % max(1, len(offsets)) :][:_MOST_SOURCES]:
+    good, others = list[tuple[int, int]](), list[tuple[float, tuple[int, int]]]()
+    for offset in offsets[:_MOST_SOURCES]:
         unlike = _unlike(skin, disc, flaws, window, offset)
-        if unlike is not None and (best is None or unlike < best[0]):
-            best = unlike, offset
-            if unlike < _GOOD_ENOUGH:
-                break
-    return best[1] if best else None
+        if unlike is None:
+            continue
+        if unlike > _GOOD_ENOUGH:
+            others.append((unlike, offset))
+            continue
+        good.append(offset)
+        if len(good) > tries:
+            return good[tries]
+    fitting = [*good, *(offset for _, offset in sorted(others))]
+    return fitting[tries % len(fitting)] if fitting else None
 
 
 def _wider(discs: Iterable[Disc]) -> list[Disc]:
@@ -223,7 +228,7 @@ def _wider(discs: Iterable[Disc]) -> list[Disc]:
 
 
 def _unlike(skin: _Skin, disc: Disc, flaws: list[Disc], window: Roi, offset: tuple[int, int]) -> float | None:
-    """How far a heal's texture is from that around, as a logarithm; None where it is out of the limits."""
+    """How far a heal's texture is from that around, as a logarithm; None where out of the limits."""
     shape = Roi(0, 0, *skin.open_skin.shape)
     source = disc.roi.shifted(*offset)
     if not shape.contains(source):

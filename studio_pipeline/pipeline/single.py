@@ -84,7 +84,7 @@ def edit(
 
     check_ending(out)
     check_place(source, out)
-    _refuse_skin(specs)
+    specs = _without_skin(specs)
     stack.check(specs)
     watch = Stopwatch(tell)
     with watch.stage("develop"):
@@ -245,12 +245,15 @@ def peak_memory_mb() -> float | None:
         return round(getattr(psutil.Process().memory_info(), "peak_wset", 0) / (1 << 20), 1) or None
 
 
-def _refuse_skin(specs: tuple[EditSpec, ...]) -> None:
-    for spec in specs:
-        if spec.name in EDITS and EDITS[spec.name].tier is Tier.BOUNDED_RETOUCH:
+def _without_skin(specs: tuple[EditSpec, ...]) -> tuple[EditSpec, ...]:
+    """The edits without those of skin that the preset leaves off. Raises Refused for one that is on."""
+    skin = [s for s in specs if s.name in EDITS and EDITS[s.name].tier is Tier.BOUNDED_RETOUCH]
+    for spec in skin:
+        if spec.enabled:
             raise Refused(
                 f"{spec.name} touches skin: it needs a session and a person's approval, spot by spot"
             )
+    return tuple(spec for spec in specs if spec not in skin)
 
 
 def _limits(

@@ -3,9 +3,9 @@
 Skin is seen as pigments act: in optical density, the logarithm of light, in which haemoglobin and melanin add
 up (N. Tsumura et al., SIGGRAPH 2003), so that a spot is as strong on dark skin as on light. At each scale the
 three channels' differences of Gaussians are whitened by how they vary over this very skin (an adaptive
-matched filter for the colour of blood): pores, stubble, freckles and grain are then noise, and what differs from them
-stands out. Folds and lashes reach on to both sides; a blemish does not. `benchmarks/learn_blemishes.py` found
-the weights.
+matched filter for the colour of blood): pores, stubble, freckles and grain are then noise, and what differs
+from them stands out. Folds and lashes reach on to both sides; a blemish does not.
+`benchmarks/learn_blemishes.py` found the weights.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ _REDNESS, _BROWNNESS = 0.27, 0.6
 """Green less red over the mean, at least; blue less green over that, at most. Blood takes green from light
 and leaves red; what is brown or grey takes all three."""
 _LEAST_ODDS = -1.0  # logarithm
+_ALIKE, _MOST_ALIKE = 0.6, 30  # of a spot's contrast; so many such on a face are no spots
 _RIM, _SUNK = 0.1, 0.4  # of the peak: where a rim ends, and what is still there beyond a spot that is larger
 _MARK, _MARK_CONTRAST, _MARK_REACHES_ON = 6.0, 3.0, 0.5
 
@@ -149,7 +150,8 @@ def find(linear: Linear, skin: Mask, largest_px: float, sensitivity: float = 1.0
         return []
     face = _Face(linear, skin, largest_px)
     least = _LEAST_ODDS - 4 * math.log(sensitivity)
-    found = [_spot(face, t, True) for t in face.traits() if t.passes and t.likelihood > least]
+    likely = [t for t in face.traits() if t.passes and t.likelihood > least]
+    found = [_spot(face, t, True) for t in _standing_out(likely)]
     found.sort(key=lambda spot: -spot.likelihood)
     kept: list[Blemish] = []
     for spot in [*found, *(_spot(face, t, False) for t in face.marks())]:
@@ -157,6 +159,12 @@ def find(linear: Linear, skin: Mask, largest_px: float, sensitivity: float = 1.0
         if spot.radius_px <= largest_px and not any(_meet(spot, other) for other in kept):
             kept.append(spot)
     return kept
+
+
+def _standing_out(likely: Sequence[Traits]) -> list[Traits]:
+    """Without those that a face has many of, as on freckled or reddened skin: they are its look."""
+    contrasts = np.array([one.contrast for one in likely])
+    return [t for t in likely if np.count_nonzero(contrasts >= _ALIKE * t.contrast) <= _MOST_ALIKE]
 
 
 def _meet(one: Blemish, other: Blemish) -> bool:

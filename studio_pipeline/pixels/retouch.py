@@ -9,13 +9,13 @@ from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.pixels.metrics import delta_e2000, high_frequency_energy, tone
 
-_COARSER = 2.0  # a low frequency's Gaussian over the spot's radius: what is coarser than the spot itself
-REACH = 5.0
+_COARSER = 1.0  # a low frequency's Gaussian over the spot's radius
+REACH = 3.0
 """In radii: how far around a spot its low frequencies are read."""
 
 
 def shift(before: Linear, after: Linear, spot: Mask, radius_px: float) -> float:
-    """The largest CIEDE2000 in the spot between the two after a Gaussian of twice its radius.
+    """The largest CIEDE2000 in the spot between the two after a Gaussian of its radius.
 
     ``before``, ``after``: ``(h, w, 3)`` linear Rec.2020 around the spot, ``REACH`` radii on each side.
     """
