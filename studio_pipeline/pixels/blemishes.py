@@ -45,6 +45,7 @@ _REDNESS, _BROWNNESS = 0.27, 0.6
 """Green less red over the mean, at least; blue less green over that, at most. Blood takes green from light
 and leaves red; what is brown or grey takes all three."""
 _LEAST_ODDS = -1.0  # logarithm
+_STRONG, _LINE = 6.0, 0.55  # CIEDE2000, weaker lines drown in grain; of the strongest pixel
 _ALIKE, _MOST_ALIKE = 0.6, 30  # of a spot's contrast; so many such on a face are no spots
 _RIM, _SUNK = 0.1, 0.4  # of the peak: where a rim ends, and what is still there beyond a spot that is larger
 _MARK, _MARK_CONTRAST, _MARK_REACHES_ON = 6.0, 3.0, 0.5
@@ -324,6 +325,8 @@ def _spot(face: _Face, traits: Traits, passes: bool) -> Blemish:
     away = lab - np.median(lab[ring], axis=0) if ring.any() else lab * 0
     colour = away[distance <= max(1.0, 0.4 * guess)].mean(axis=0)
     signal = away @ (colour / max(float(np.linalg.norm(colour)), 1e-6))
+    if traits.contrast > _STRONG and _runs_out(signal, distance, guess):
+        return Blemish(traits.y, traits.x, math.inf, traits.contrast, traits.likelihood, passes)
     near = (distance <= max(1.5, 0.7 * guess)) & (signal > 0)
     weight = np.where(near, signal, 0)
     rows, columns = np.nonzero(near)
@@ -332,6 +335,15 @@ def _spot(face: _Face, traits: Traits, passes: bool) -> Blemish:
     x = window[1].start + float(np.average(columns, weights=strength)) if near.any() else traits.x
     radius = _rim(signal, _distance(window, y, x), guess, float(signal[ring].std()) if ring.any() else 0.0)
     return Blemish(y, x, radius, traits.contrast, traits.likelihood, passes)
+
+
+def _runs_out(signal: Floats, distance: NDArray[np.float64], guess: float) -> bool:
+    """Whether what is nearly as strong as the middle leads out of the spot, as a fold's line does."""
+    middle = distance <= max(1.0, 0.6 * guess)
+    line = signal > _LINE * float(signal[middle].max())
+    _, parts = cv2.connectedComponents(line.astype(np.uint8), connectivity=8)
+    beyond = distance > 1.7 * guess + 1.5
+    return bool(np.isin(parts[beyond], np.setdiff1d(parts[middle], 0)).any())
 
 
 def _rim(signal: Floats, distance: NDArray[np.float64], guess: float, noise: float) -> float:
@@ -347,7 +359,7 @@ def _rim(signal: Floats, distance: NDArray[np.float64], guess: float, noise: flo
             return radius
         radius += 0.25
     beyond = signal[(distance > most - 0.5) & (distance <= most + 0.5)]
-    return most if beyond.mean() < _SUNK * peak else math.inf
+    return most if beyond.size and beyond.mean() < _SUNK * peak else math.inf
 
 
 def around(

@@ -1,4 +1,4 @@
-"""Skin is retouched by a person's word only: on the page, spot by spot, with consent, and never by command."""
+"""Skin is retouched by a person's word only: on the page, spot by spot, with consent; never by command."""
 
 from __future__ import annotations
 
