@@ -44,10 +44,10 @@ MIN_CONTRAST = 2.0
 _REDNESS, _BROWNNESS = 0.27, 0.6
 """Green less red over the mean, at least; blue less green over that, at most. Blood takes green from light
 and leaves red; what is brown or grey takes all three."""
-_LEAST_ODDS = -1.0  # logarithm
+_LEAST_ODDS = -1.5  # logarithm
 _STRONG, _LINE = 6.0, 0.55  # CIEDE2000, weaker lines drown in grain; of the strongest pixel
 _ALIKE, _MOST_ALIKE = 0.6, 30  # of a spot's contrast; so many such on a face are no spots
-_RIM, _SUNK = 0.1, 0.4  # of the peak: where a rim ends, and what is still there beyond a spot that is larger
+_RIM, _SUNK = 0.1, 0.6  # of the peak: where a rim ends, and what is still there beyond a spot that is larger
 _MARK, _MARK_CONTRAST, _MARK_REACHES_ON = 6.0, 3.0, 0.5
 
 WEIGHTS = {
