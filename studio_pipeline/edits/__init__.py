@@ -9,6 +9,7 @@ from studio_pipeline.edits.frame_portrait import FRAME_PORTRAIT
 from studio_pipeline.edits.heal_skin import HEAL_SKIN
 from studio_pipeline.edits.heal_spots import HEAL_SPOTS
 from studio_pipeline.edits.match_backdrop import MATCH_BACKDROP
+from studio_pipeline.edits.reduce_shine import REDUCE_SHINE
 
 # A new edit is one file and one line here; the order is the order of `presets check`.
 _EDITS: tuple[Edit, ...] = (
@@ -18,6 +19,7 @@ _EDITS: tuple[Edit, ...] = (
     FRAME_PORTRAIT,
     MATCH_BACKDROP,
     HEAL_SKIN,
+    REDUCE_SHINE,
 )
 EDITS: dict[str, Edit] = {edit.name: edit for edit in _EDITS}
 if len(EDITS) != len(_EDITS):

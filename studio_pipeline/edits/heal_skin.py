@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
 
 from studio_pipeline.edits import healing
 from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
+from studio_pipeline.edits.skin import Skin, skins
 from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pixels import sources
 from studio_pipeline.pixels.blemishes import Blemish, find
-from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.masks import Mask, Zone, inside
+from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.pixels.metrics import grain_ratio, tone
 from studio_pipeline.pixels.poisson import heal
 from studio_pipeline.pixels.retouch import REACH, energies, shift
@@ -35,7 +34,7 @@ from studio_pipeline.records.retouch import (
     SkinSpot,
 )
 from studio_pipeline.records.spots import Disc
-from studio_pipeline.records.subject import Face, Mark
+from studio_pipeline.records.subject import Mark
 from studio_pipeline.subject.marks import is_known, place_on
 from studio_pipeline.subject.reading import Reading
 
@@ -56,22 +55,6 @@ class HealSkinParams(Record):
     )
     max_count: int = Field(40, ge=0, le=200, description="Most blemishes listed on one face.")
     max_marks: int = Field(12, ge=0, le=200, description="Most lasting marks listed on one face.")
-
-
-@dataclass(frozen=True, eq=False)
-class _Skin:
-    """One face at plan scale: ``window`` of the frame, its light, and its open skin."""
-
-    face: Face
-    face_px: float
-    window: Roi
-    linear: Linear
-    open_skin: Mask
-
-    def near(self, spots: list[Blemish]) -> sources.Near:
-        """Where clean skin is: without any spot, be it healed or not."""
-        discs = [(spot.y, spot.x, spot.radius_px) for spot in spots]
-        return sources.Near.of(tone(self.linear), self.open_skin, discs)
 
 
 class HealSkin:
@@ -95,8 +78,8 @@ class HealSkin:
         none that reaches into it. Another try heals from the next likeliest place. ``seed`` has no effect.
         """
         spots, notes = list[SkinSpot](), list[str]()
-        skins = _skins(frame, reading)
-        for skin in skins:
+        faces = skins(frame, reading)
+        for skin in faces:
             if skin.face_px < LEAST_FACE_PX:
                 high = f"{round(skin.face_px)} px high at plan scale"
                 notes.append(f"a face {high} is too small to be judged: at least {LEAST_FACE_PX}")
@@ -107,7 +90,7 @@ class HealSkin:
         if given.hand.area and not spots:
             notes.append("no spot was found in the area that was drawn")
         reason = reading.record.reason or "no open skin of a face is in sight"
-        refusals = () if skins else (Refusal(where="whole edit", reason=reason),)
+        refusals = () if faces else (Refusal(where="whole edit", reason=reason),)
         items = tuple(_item(spot) for spot in spots)
         return Plan(
             edit=self.name,
@@ -136,21 +119,14 @@ class HealSkin:
 HEAL_SKIN = HealSkin()
 
 
-def _skins(frame: Frame, reading: Reading) -> list[_Skin]:
-    out = []
-    for face in reading.record.faces:
-        roi = face.roi.scaled(frame.scale)
-        window = roi.grown(roi.extent.height // 8) & frame.roi
-        open_skin = inside(reading.canvas_zones(window, frame.scale), Zone.HEALABLE)
-        if open_skin.any():
-            out.append(
-                _Skin(face, face.roi.extent.height * frame.scale, window, frame.linear(window), open_skin)
-            )
-    return out
+def _near(skin: Skin, spots: list[Blemish]) -> sources.Near:
+    """Where clean skin is: without any spot, be it healed or not."""
+    discs = [(spot.y, spot.x, spot.radius_px) for spot in spots]
+    return sources.Near.of(tone(skin.linear), skin.open_skin, discs)
 
 
 def _spots(
-    frame: Frame, skin: _Skin, params: HealSkinParams, given: Given
+    frame: Frame, skin: Skin, params: HealSkinParams, given: Given
 ) -> tuple[list[SkinSpot], list[str]]:
     """What can be healed within the limits, then the lasting marks; and what was left, in words."""
     keen = max(params.sensitivity, _KEENEST) if given.hand.area else params.sensitivity
@@ -179,7 +155,7 @@ def _spots(
     return [*blemishes, *marks], notes
 
 
-def _asked_for(spots: Iterable[Blemish], hand: Hand, frame: Frame, skin: _Skin) -> list[Blemish]:
+def _asked_for(spots: Iterable[Blemish], hand: Hand, frame: Frame, skin: Skin) -> list[Blemish]:
     """Those whose centre lies in the hand's area, where there is one, and that reach into nothing spared."""
     area, spared = (drawn(polygons, skin.window, frame.scale) for polygons in (hand.area, hand.spare))
     shape = Roi(0, 0, *skin.open_skin.shape)
@@ -194,7 +170,7 @@ def _asked_for(spots: Iterable[Blemish], hand: Hand, frame: Frame, skin: _Skin) 
     return kept
 
 
-def _healable(skin: _Skin, spot: Blemish, all_spots: list[Blemish], tries: int) -> tuple[int, int] | None:
+def _healable(skin: Skin, spot: Blemish, all_spots: list[Blemish], tries: int) -> tuple[int, int] | None:
     """The offset of the likeliest source that heals within the limits; None where none does."""
     shape = Roi(0, 0, *skin.open_skin.shape)
     disc = Disc(spot.y, spot.x, spot.radius_px)
@@ -204,7 +180,7 @@ def _healable(skin: _Skin, spot: Blemish, all_spots: list[Blemish], tries: int) 
         Disc(spot.y, spot.x, spot.radius_px + _RIM_PX).mask(disc.roi)
     ].all():
         return None
-    near = skin.near(all_spots)
+    near = _near(skin, all_spots)
     offsets = near.offsets(np.array([[spot.y, spot.x]]), spot.radius_px)
     flaws = [Disc(other.y, other.x, other.radius_px) for other in all_spots]
     window = disc.roi.grown(math.ceil(REACH * spot.radius_px)) & shape
@@ -227,7 +203,7 @@ def _wider(discs: Iterable[Disc]) -> list[Disc]:
     return [Disc(disc.y, disc.x, disc.radius_px + 1) for disc in discs]
 
 
-def _unlike(skin: _Skin, disc: Disc, flaws: list[Disc], window: Roi, offset: tuple[int, int]) -> float | None:
+def _unlike(skin: Skin, disc: Disc, flaws: list[Disc], window: Roi, offset: tuple[int, int]) -> float | None:
     """How far a heal's texture is from that around, as a logarithm; None where out of the limits."""
     shape = Roi(0, 0, *skin.open_skin.shape)
     source = disc.roi.shifted(*offset)
@@ -249,13 +225,13 @@ def _unlike(skin: _Skin, disc: Disc, flaws: list[Disc], window: Roi, offset: tup
     return abs(math.log(ratio))
 
 
-def _place(skin: _Skin, spot: Blemish, scale: float) -> Mark | None:
+def _place(skin: Skin, spot: Blemish, scale: float) -> Mark | None:
     y, x = ((place + 0.5) / scale - 0.5 for place in (spot.y + skin.window.y0, spot.x + skin.window.x0))
     return place_on(skin.face, y, x)
 
 
 def _to_master(
-    skin: _Skin, spot: Blemish, offset: tuple[int, int], scale: float, lasting: bool, place: Mark | None
+    skin: Skin, spot: Blemish, offset: tuple[int, int], scale: float, lasting: bool, place: Mark | None
 ) -> SkinSpot:
     y, x = (round((p + 0.5) / scale - 0.5) for p in (spot.y + skin.window.y0, spot.x + skin.window.x0))
     return SkinSpot(

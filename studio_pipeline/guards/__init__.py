@@ -11,6 +11,7 @@ from studio_pipeline.guards.locked_pixels import LockedPixels
 from studio_pipeline.guards.new_faces import NewFaces
 from studio_pipeline.guards.retouch import Retouch
 from studio_pipeline.guards.seam import Seam
+from studio_pipeline.guards.shine import ShineLimits
 from studio_pipeline.guards.skin_tone import SkinTone
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
@@ -25,7 +26,9 @@ def distinct(guards: Sequence[Guard]) -> tuple[Guard, ...]:
 
 
 # In the order in which the page shows them: what must never be, then what should look right.
-GUARDS = distinct([LockedPixels(), SkinTone(), Retouch(), NewFaces(), Seam(), Grain(), Bounds()])
+GUARDS = distinct(
+    [LockedPixels(), SkinTone(), Retouch(), ShineLimits(), NewFaces(), Seam(), Grain(), Bounds()]
+)
 
 
 def check_all(rendered: Rendered, limits: GuardLimits, count_faces: FaceCounter) -> tuple[GuardResult, ...]:

@@ -18,6 +18,7 @@ from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
 from studio_pipeline.records.retouch import RADIUS_MAX, SHARE_MAX, SHIFT_MAX, TEXTURE, SkinPlan
+from studio_pipeline.records.shine import ShinePlan
 from studio_pipeline.records.spots import Disc
 
 _PIXEL = 0.75  # how far a pixel's own corners reach from where its centre counts
@@ -62,8 +63,9 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
         if skin is None:
             continue
         discs = [disc for disc in on if not (disc.roi & skin.window).empty]
-        outside += int(np.count_nonzero(skin.changed & ~covered(discs, skin.window)))
-        share = max(share, np.count_nonzero(skin.changed) / max(1, np.count_nonzero(skin.open_skin)))
+        spots = covered(discs, skin.window)
+        outside += int(np.count_nonzero(skin.changed & ~spots & ~_shine(rendered, skin.window)))
+        share = max(share, np.count_nonzero(skin.changed & spots) / max(1, np.count_nonzero(skin.open_skin)))
         radius = max([radius, *(_radius(skin, disc) for disc in discs)])
         moved = max([moved, *(_shift(rendered, disc) for disc in discs)])
         texture = max(texture, _texture(rendered, skin, discs, all_discs), key=farness)
@@ -81,6 +83,17 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
         )
         for name, v, least, most, unit in figures
     ]
+
+
+def _shine(rendered: Rendered, window: Roi) -> Mask:
+    """Where another edit that was approved may have lowered shine; it has a guard of its own."""
+    out = np.zeros((window.extent.height, window.extent.width), np.bool_)
+    for plan in rendered.plans:
+        if plan.edit == ShinePlan.EDIT:
+            for place in ShinePlan.model_validate(plan.body).on(plan.off):
+                part = place.roi.scaled(rendered.scale) & window
+                out[part.within(window)] = True
+    return out
 
 
 def _skin(rendered: Rendered, face: Roi) -> _Skin | None:
