@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from pydantic import Field
@@ -18,7 +19,7 @@ from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.pixels.metrics import grain_ratio, tone
 from studio_pipeline.pixels.poisson import heal
-from studio_pipeline.pixels.retouch import REACH, energies, shift
+from studio_pipeline.pixels.retouch import REACH, RING_PX, energies, shift
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.flaws import covered
 from studio_pipeline.records.hand import Hand, drawn
@@ -131,7 +132,9 @@ def _spots(
     """What can be healed within the limits, then the lasting marks; and what was left, in words."""
     keen = max(params.sensitivity, _KEENEST) if given.hand.area else params.sensitivity
     largest_px = RADIUS_MAX * skin.face_px - 0.5  # what a pixel's centre can lie outside
-    found = find(skin.linear, skin.open_skin, largest_px, keen)
+    found = [
+        _as_stored(skin, spot, frame.scale) for spot in find(skin.linear, skin.open_skin, largest_px, keen)
+    ]
     wanted = _asked_for(found, given.hand, frame, skin)
     room = _SPARE_SHARE * SHARE_MAX * np.count_nonzero(skin.open_skin)
     blemishes, marks, left, over = list[SkinSpot](), list[SkinSpot](), 0, 0
@@ -215,7 +218,7 @@ def _unlike(skin: Skin, disc: Disc, flaws: list[Disc], window: Roi, offset: tupl
     after, spot = before.copy(), disc.mask(window)
     after[spot] = made[disc.mask(disc.roi)]
     around = (
-        disc.mask(window, disc.radius_px + 3)
+        disc.mask(window, disc.radius_px + RING_PX)
         & ~covered(_wider(flaws), window)
         & skin.open_skin[window.within(shape)]
     )
@@ -243,6 +246,16 @@ def _to_master(
         mark=lasting,
         place=place,
     )
+
+
+def _as_stored(skin: Skin, spot: Blemish, scale: float) -> Blemish:
+    """The same to the precision of the plan, so that what is measured here is what will be rendered."""
+    y, x = (
+        (round((p + 0.5) / scale - 0.5) + 0.5) * scale - 0.5
+        for p in (spot.y + skin.window.y0, spot.x + skin.window.x0)
+    )
+    radius_px = round(spot.radius_px / scale, 1) * scale
+    return replace(spot, y=y - skin.window.y0, x=x - skin.window.x0, radius_px=radius_px)
 
 
 def _item(spot: SkinSpot) -> Item:

@@ -12,7 +12,7 @@ from studio_pipeline.guards.base import FaceCounter, Rendered
 from studio_pipeline.guards.locked_pixels import changed_pixels
 from studio_pipeline.pixels.masks import Mask, Zone, inside
 from studio_pipeline.pixels.metrics import farness, grain_ratio
-from studio_pipeline.pixels.retouch import REACH, energies, shift
+from studio_pipeline.pixels.retouch import REACH, RING_PX, energies, shift
 from studio_pipeline.records.flaws import covered
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import GuardLimits
@@ -129,7 +129,8 @@ def _texture(rendered: Rendered, skin: _Skin, discs: list[Disc], all_discs: list
     for disc in discs:
         window = disc.roi.grown(math.ceil(disc.radius_px) + 3) & skin.window
         spot = disc.mask(window)
-        around = ~covered(all_discs, window) & skin.open_skin[window.within(skin.window)]
+        ring = disc.mask(window, disc.radius_px + RING_PX) & ~covered(all_discs, window)
+        around = ring & skin.open_skin[window.within(skin.window)]
         codes = rendered.after[window.within(rendered.canvas)]
         own, beside = energies(rendered.encoding.decode(codes), spot, around)
         count = int(np.count_nonzero(spot))

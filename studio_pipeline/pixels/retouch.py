@@ -12,6 +12,8 @@ from studio_pipeline.pixels.metrics import delta_e2000, high_frequency_energy, t
 _COARSER = 1.0  # a low frequency's Gaussian over the spot's radius
 REACH = 3.0
 """In radii: how far around a spot its low frequencies are read."""
+RING_PX = 3.0
+"""And its texture is compared with that as far around as it is wide, and so much more."""
 
 
 def shift(before: Linear, after: Linear, spot: Mask, radius_px: float) -> float:
