@@ -179,8 +179,8 @@ def _stored(frame: Frame, skin: Skin, lowered: Floats, bounds: Roi) -> Shine:
     padded[part.within(wide)] = lowered[part.within(Roi(0, 0, *lowered.shape))]
     cells = padded.reshape(rows, cell, columns, cell).mean(axis=(1, 3))
     place = wide.shifted(skin.window.y0, skin.window.x0)
-    first = [(start + cell / 2) / frame.scale for start in (place.y0, place.x0)]
-    grid = LightGrid(cells[..., None].astype(np.float32), *first, cell / frame.scale)
+    first_y, first_x = ((start + cell / 2) / frame.scale for start in (place.y0, place.x0))
+    grid = LightGrid(cells[..., None].astype(np.float32), first_y, first_x, cell / frame.scale)
     roi = Roi(*(round(v / frame.scale) for v in (place.y0, place.x0, place.y1, place.x1)))
     middle_y, middle_x = (roi.y0 + roi.y1) // 2, (roi.x0 + roi.x1) // 2
     return Shine(id=f"{middle_y}-{middle_x}", roi=roi, lowered=StoredLight.of(grid))
