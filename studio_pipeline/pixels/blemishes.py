@@ -45,7 +45,7 @@ _REDNESS, _BROWNNESS = 0.27, 0.6
 """Green less red over the mean, at least; blue less green over that, at most. Blood takes green from light
 and leaves red; what is brown or grey takes all three."""
 _LEAST_ODDS = -1.5  # logarithm
-_STRONG, _LINE = 6.0, 0.55  # CIEDE2000, weaker lines drown in grain; of the strongest pixel
+_STRONG, _DARK, _LINE = 6.0, 6.0, 0.55  # CIEDE2000, spreads: weaker lines drown in grain; of the peak
 _ALIKE, _MOST_ALIKE = 0.6, 30  # of a spot's contrast; so many such on a face are no spots
 _RIM, _SUNK = 0.1, 0.6  # of the peak: where a rim ends, and what is still there beyond a spot that is larger
 _MARK, _MARK_CONTRAST, _MARK_REACHES_ON = 6.0, 3.0, 0.5
@@ -325,7 +325,8 @@ def _spot(face: _Face, traits: Traits, passes: bool) -> Blemish:
     away = lab - np.median(lab[ring], axis=0) if ring.any() else lab * 0
     colour = away[distance <= max(1.0, 0.4 * guess)].mean(axis=0)
     signal = away @ (colour / max(float(np.linalg.norm(colour)), 1e-6))
-    if traits.contrast > _STRONG and _runs_out(signal, distance, guess):
+    strong = traits.contrast > _STRONG or traits.dark > _DARK
+    if strong and _runs_out(signal, distance, guess):
         return Blemish(traits.y, traits.x, math.inf, traits.contrast, traits.likelihood, passes)
     near = (distance <= max(1.5, 0.7 * guess)) & (signal > 0)
     weight = np.where(near, signal, 0)
