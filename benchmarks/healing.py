@@ -98,7 +98,7 @@ def judged(made: Blemished, named: Groups, clean_too: bool = True) -> tuple[list
     figures = Retouch().check(finished, GuardLimits(), lambda *_: 0)
     spots = SkinPlan.model_validate(plan.body).spots
     healed = SkinPlan.model_validate(plan.body).on(plan.off)
-    apart = _apart(after, made)
+    apart = distance(after, made)
     put = [_put(flaw, spots, made.face, named, apart) for flaw in made.flaws]
     false = float("nan")
     if clean_too:
@@ -108,7 +108,7 @@ def judged(made: Blemished, named: Groups, clean_too: bool = True) -> tuple[list
     return put, Looked(named, false, texture, _stray(made, after, healed), failed, seconds)
 
 
-def _apart(after: Codes, made: Blemished) -> Floats:
+def distance(after: Codes, made: Blemished) -> Floats:
     return delta_e2000(made.frame.encoding.decode(after), made.clean.linear())
 
 

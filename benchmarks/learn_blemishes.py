@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks import blemished
 from benchmarks.blemished import BLEMISHES, LEARNED, Face, Flaw
-from studio_pipeline.pixels.blemishes import Traits, _Face
+from studio_pipeline.pixels.blemishes import Searched, Traits
 
 _DRAWS = 2
 
@@ -21,7 +21,7 @@ def candidates(face: Face, picture: blemished.Frame) -> list[Traits]:
     """Of a face, in pixels of its window; colour is not looked at."""
     window = blemished.window(face)
     skin = face.healable[window.within(picture.roi)]
-    return list(_Face(picture.linear(window), skin, blemished.LARGEST * face.height_px).traits())
+    return list(Searched(picture.linear(window), skin, blemished.LARGEST * face.height_px).traits())
 
 
 def match(flaw: Flaw, found: list[Traits], face: Face) -> Traits | None:

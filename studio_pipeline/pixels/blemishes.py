@@ -149,7 +149,7 @@ def find(linear: Linear, skin: Mask, largest_px: float, sensitivity: float = 1.0
     """
     if np.count_nonzero(skin) < 400:
         return []
-    face = _Face(linear, skin, largest_px)
+    face = Searched(linear, skin, largest_px)
     least = _LEAST_ODDS - 4 * math.log(sensitivity)
     likely = [t for t in face.traits() if t.passes and t.likelihood > least]
     found = [_spot(face, t, True) for t in _standing_out(likely)]
@@ -172,7 +172,9 @@ def _meet(one: Blemish, other: Blemish) -> bool:
     return math.hypot(one.y - other.y, one.x - other.x) < max(one.radius_px, other.radius_px) + 1
 
 
-class _Face:
+class Searched:
+    """One face's skin, ready to be looked through at every scale."""
+
     def __init__(self, linear: Linear, skin: Mask, largest_px: float) -> None:
         self.skin, self.lab = skin, to_lab(linear)
         self.scales = scales(densities(linear), skin, largest_px)
@@ -317,7 +319,7 @@ def _around(values: Floats, sigma: float, y: int, x: int) -> tuple[float, float]
     return max(line, 0.0) / peak, max(several, 0.0) / peak
 
 
-def _spot(face: _Face, traits: Traits, passes: bool) -> Blemish:
+def _spot(face: Searched, traits: Traits, passes: bool) -> Blemish:
     """Its middle and its rim, from how far its own colour reaches."""
     guess = traits.sigma_px / _CORE
     window, distance = around(face.skin.shape, traits.y, traits.x, 3 * guess + 4)
