@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from pydantic import Field
 
@@ -41,6 +42,7 @@ from studio_pipeline.subject.reading import Reading
 
 LEAST_FACE_PX = 180
 """At plan scale: a lower face has too few pixels a spot."""
+_LOOKED_AT_PX, _AS_IT_IS = 280, 0.75  # a face's height; reduced by less, blur costs more than it helps
 _KEENEST = 2.0  # of sensitivity: where a person pointed
 _RIM_PX = 1.0  # at plan scale: a disc's edge at the master may lie so much further out
 _SPARE_SHARE = 0.9  # of the limit on all spots: the master may round the other way
@@ -131,10 +133,7 @@ def _spots(
 ) -> tuple[list[SkinSpot], list[str]]:
     """What can be healed within the limits, then the lasting marks; and what was left, in words."""
     keen = max(params.sensitivity, _KEENEST) if given.hand.area else params.sensitivity
-    largest_px = RADIUS_MAX * skin.face_px - 0.5  # what a pixel's centre can lie outside
-    found = [
-        _as_stored(skin, spot, frame.scale) for spot in find(skin.linear, skin.open_skin, largest_px, keen)
-    ]
+    found = [_as_stored(skin, spot, frame.scale) for spot in _found(skin, keen)]
     wanted = _asked_for(found, given.hand, frame, skin)
     room = _SPARE_SHARE * SHARE_MAX * np.count_nonzero(skin.open_skin)
     blemishes, marks, left, over = list[SkinSpot](), list[SkinSpot](), 0, 0
@@ -156,6 +155,28 @@ def _spots(
     if over:
         notes.append(f"spots left, for all together may cover {SHARE_MAX:.0%} of the skin: {over}")
     return [*blemishes, *marks], notes
+
+
+def _found(skin: Skin, keen: float) -> list[Blemish]:
+    """Looked for at the size that the weights were learned at: larger, pores would be as large as spots."""
+    largest_px = RADIUS_MAX * skin.face_px - 0.5  # what a pixel's centre can lie outside
+    ratio = _LOOKED_AT_PX / skin.face_px
+    if ratio > _AS_IT_IS:
+        return find(skin.linear, skin.open_skin, largest_px, keen)
+    high, wide = skin.open_skin.shape
+    size = (round(wide * ratio), round(high * ratio))
+    linear = np.asarray(cv2.resize(skin.linear, size, interpolation=cv2.INTER_AREA), np.float32)
+    share = cv2.resize(skin.open_skin.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    ys, xs = high / size[1], wide / size[0]
+    return [
+        replace(
+            spot,
+            y=(spot.y + 0.5) * ys - 0.5,
+            x=(spot.x + 0.5) * xs - 0.5,
+            radius_px=min(largest_px, spot.radius_px / ratio),
+        )
+        for spot in find(linear, share > 0.999, RADIUS_MAX * skin.face_px * ratio - 0.5, keen)
+    ]
 
 
 def _asked_for(spots: Iterable[Blemish], hand: Hand, frame: Frame, skin: Skin) -> list[Blemish]:
