@@ -21,7 +21,7 @@ from studio_pipeline.engines.weights import Weights
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Extent
 from tests.engines.conftest import CPU, a_request
-from tests.support import small_models
+from tests.support import one_file, small_models
 
 Engines = Callable[[str], DiffusersEngine]
 Small = Callable[[str], Path]
@@ -150,6 +150,16 @@ class TestBadWeights:
         bytes_[-1] ^= 1
         path.write_bytes(bytes(bytes_))
         assert sd15(copied).weights_sha256 != before
+
+
+def test_one_file_in_its_publishers_names_answers_as_the_folder_does(small: Small, tmp_path: Path) -> None:
+    folder = small("sd15")
+    configuration = one_file.join(folder / "pipeline", tmp_path / "model.safetensors")
+    nets = small_models.weights(folder).controlnets
+    kind = next(one for one in ENGINES if one.name == "sd15")
+    joined = kind(Weights(tmp_path / "model.safetensors", nets, configuration), CPU)
+    whole = kind(small_models.weights(folder), CPU)
+    np.testing.assert_array_equal(joined.run(a_request(joined)).pixels, whole.run(a_request(whole)).pixels)
 
 
 class TestDevices:

@@ -16,6 +16,7 @@ from studio_pipeline.engines.registry import ENGINES
 from studio_pipeline.engines.store import FOLDER_VARIABLE
 from studio_pipeline.errors import Refused, TryAgain
 from tests.engines.conftest import CPU, a_request
+from tests.support import one_file
 from tests.support.hub import COMMIT, Hub, hub
 
 Small = Callable[[str], Path]
@@ -131,6 +132,13 @@ class TestAdd:
         file = next((small("sd15") / "pipeline" / "unet").glob("*.safetensors"))
         with pytest.raises(Refused, match="--config"):
             store.add(models, file, "sd15-inpainting")
+
+    def test_one_file_and_its_configurations(self, small: Small, models: Path, tmp_path: Path) -> None:
+        configuration = one_file.join(small("sd15") / "pipeline", tmp_path / "model.safetensors")
+        store.add(models, tmp_path / "model.safetensors", "sd15-inpainting", configuration)
+        (engine,) = registry.available(models, CPU)
+        assert engine.capabilities.controls == ()
+        engine.run(a_request(engine))  # type: ignore[arg-type]
 
     def test_a_changed_file_is_found(
         self, small: Small, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
