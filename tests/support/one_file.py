@@ -1,4 +1,4 @@
-"""A small pipeline of Stable Diffusion 1.5 as one file, named as its first publishers named the parts."""
+"""A small pipeline of Stable Diffusion 1.5 as one file, in its publishers' names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BLOCKS = 2  # of the small UNet and VAE; one resnet in each, two on the way up
 
 
 def join(pipeline: Path, target: Path) -> Path:
-    """Write ``target``, one safetensors file, from a saved small pipeline; returns its configurations' folder."""
+    """Write one safetensors file from a saved small pipeline; returns its configurations' folder."""
     from safetensors.torch import load_file, save_file
 
     def read(part: str) -> dict[str, Any]:
