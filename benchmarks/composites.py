@@ -31,7 +31,7 @@ NOISE = sets.NOISY
 _EXTENTS = (Extent(1000, 800), Extent(720, 1080), Extent(960, 960))
 _FACE = (0.17, 0.25)  # of the picture's height
 _CLOTHES = (1.0, 0.35, 2.0)  # times as light as photographed
-_SEED = 5
+_SEED, _ANOTHER = 5, 1000
 
 
 def _even(view: View, tone: tuple[float, float, float]) -> Light:
@@ -145,6 +145,14 @@ def composite(one: Wanted, scale: float = 1.0) -> Composite:
     picture = picture * (1 - coverage[..., None]) + light
     sets.put_noise(picture, one.noise, view)
     return Composite(one, sets.srgb16(picture), coverage, head)
+
+
+def empty_set(one: Wanted, scale: float = 1.0) -> Composite:
+    """The same set with nobody in it: another exposure, so that its noise is another's."""
+    extent = _EXTENTS[one.number % len(_EXTENTS)].scaled(scale)
+    picture = BACKDROPS[one.backdrop](View.of(extent.height, extent.width, one.number))
+    sets.put_noise(picture, one.noise, View.of(extent.height, extent.width, one.number + _ANOTHER))
+    return Composite(one, sets.srgb16(picture), np.zeros(picture.shape[:2], np.float32), Head(0.0, 0.0, 1.0))
 
 
 @cache

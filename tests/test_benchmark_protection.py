@@ -14,7 +14,10 @@ from benchmarks.composites import Composite, composite, wanted
 from benchmarks.cutouts import SITTER
 from benchmarks.hair import Head
 from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels import color
+from studio_pipeline.pixels.frame import Frame, clipped_in_file
 from studio_pipeline.pixels.masks import Zone
+from studio_pipeline.subject import read_subject
 from studio_pipeline.subject.detectors import Detectors
 
 SMALL = 0.5
@@ -159,6 +162,27 @@ def test_a_soft_blotch_of_the_backdrop_is_no_thing_and_a_hard_one_is() -> None:
         srgb = np.repeat((0.5 + shade)[..., None], 3, axis=2)
         found = hard_edged(shade > 0.05, srgb, np.ones((200, 200), np.bool_), shade)
         assert found.any() == is_thing
+
+
+class TestBesideAnEmptySet:
+    @staticmethod
+    def read(made: Composite, empty: Composite | None) -> protection.Result:
+        frames = [
+            Frame(one.codes, color.named("sRGB"), clipped_in_file(one.codes)) if one else None
+            for one in (made, empty)
+        ]
+        assert frames[0] is not None
+        reading = read_subject(frames[0], frames[0].extent, empty=frames[1])
+        return protection.judged(made, reading, 0.0)
+
+    def test_what_stands_behind_a_person_is_known_and_another_set_is_not_believed(self) -> None:
+        one = replace(wanted(240)[32], person=SITTER, hair="wavy", backdrop="curtain", noise="100")
+        made, empty = composite(one, 0.7), composites.empty_set(one, 0.7)
+        without, beside = self.read(made, None), self.read(made, empty)
+        assert beside.matte < 0.8 * without.matte
+        assert beside.leaked <= without.leaked and beside.needless <= without.needless + 0.001 * beside.far
+        other = composites.empty_set(replace(one, backdrop="brick"), 0.7)
+        assert self.read(made, other) == without
 
 
 class TestBetweenGroups:

@@ -82,7 +82,7 @@ def fulfil(order: Order) -> tuple[Delivered, ...]:
     if order.source.base_key != order.proposal.base_key:
         raise Refused("the base is not the one that was approved; look at it and approve again")
     frame, record = stages.load_base(order.source, False, order.base.look)
-    reading = stages.read(order.source, order.base.look, order.door)
+    reading = stages.read_again(order.source, order.base.look, order.door, order.proposal, order.beside)
     zones = reading.zones
     frame, reading = stages.turned(order.source, frame, record, reading, order.proposal.turn)
     if (

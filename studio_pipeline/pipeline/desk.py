@@ -226,12 +226,16 @@ class Desk:
     ) -> tuple[Frame, Reading]:
         """The base as the proposal has it. Others wait while one is turned, and find it in the cache."""
         with self._turning if proposal.turn else contextlib.nullcontext():
-            source = self._conductor.source(entry)
-            return stages.turned(source, *base, self._reading(entry), proposal.turn)
+            source, look = self._conductor.source(entry), entry.base.look if entry.base else None
+            beside = self._conductor.beside_of(proposal)
+            reading = stages.read_again(source, look, entry.door, proposal, beside)
+            return stages.turned(source, *base, reading, proposal.turn)
 
     def _sources(self, proposal: Proposal, half: bool) -> dict[str, Source]:
         """The frames of the set that its plans name; waits for full-size ones as for the picture's own."""
-        beside = self._conductor.beside_of(proposal)
+        needed = {role for plan in proposal.active for role in plan.sources}
+        named = self._conductor.beside_of(proposal)
+        beside = {role: one for role, one in named.items() if role in needed}
         if not half:
             for one in beside.values():
                 self._master(self._entry(one.source.capture_id))
@@ -251,10 +255,6 @@ class Desk:
                 raise Refused(f"{entry.name} is still being developed at full size; look again in a moment")
             time.sleep(0.05)
         return load_frame(folder)
-
-    def _reading(self, entry: Entry) -> Reading:
-        look = entry.base.look if entry.base else None
-        return stages.read(self._conductor.source(entry), look, entry.door)
 
     def _measured(self, entry: Entry, choice: Choice) -> Proposal:
         """What these switches show, with its figures; measured once."""

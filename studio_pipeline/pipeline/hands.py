@@ -163,9 +163,10 @@ def switched(
     source = stages.source_of(session, entry, deciding_versions())
     look = entry.base.look if entry.base else None
     base = stages.load_base(source, True, look)
-    frame, reading = stages.turned(source, *base, stages.read(source, look, entry.door), current.turn)
     named = sets.named(current, catalog.entries())
     beside = {role: stages.beside_of(session, other, deciding_versions()) for role, other in named.items()}
+    read = stages.read_again(source, look, entry.door, current, beside)
+    frame, reading = stages.turned(source, *base, read, current.turn)
     sources = stages.sources_of(current.active, beside, True, current.turn)
 
     def render(it: Proposal) -> Rendered:

@@ -17,10 +17,12 @@ def base_key(member_sha256: str, settings: DevelopSettings, versions: dict[str, 
     )
 
 
-def reading_key(base: str, door: Door | None) -> str:
-    """A reading depends on the base and on what a person said about it, not on who said it when."""
+def reading_key(base: str, door: Door | None, empty_set: str = "") -> str:
+    """A reading depends on the base, on what a person said about it (not on who said it when), and on the
+    base of the empty set that it was read beside.
+    """
     said = None if door is None else door.model_dump(mode="json", include={"kind", "polygons"})
-    return digest({"base": base, "door": said})
+    return digest({"base": base, "door": said} | ({"empty": empty_set} if empty_set else {}))
 
 
 def turn_key(turn: Turn, subject: SubjectRecord | None = None) -> str:

@@ -35,8 +35,11 @@ def beside(entry: Entry, entries: Iterable[Entry], roles: Collection[str]) -> di
 
 
 def named(proposal: Proposal, entries: Iterable[Entry]) -> dict[str, Entry]:
-    """The captures whose bases the proposal's plans name, as far as they are still what they were."""
-    return by_base({role: key for plan in proposal.active for role, key in plan.sources.items()}, entries)
+    """The captures whose bases the proposal's plans and its reading name, as far as they are still what
+    they were.
+    """
+    wanted = {role: key for plan in proposal.active for role, key in plan.sources.items()}
+    return by_base(wanted | ({EMPTY_SET: proposal.read_beside} if proposal.read_beside else {}), entries)
 
 
 def by_base(wanted: Mapping[str, str], entries: Iterable[Entry]) -> dict[str, Entry]:

@@ -91,10 +91,12 @@ def edit(
         frame, _ = develop.develop(source, role_of(source), preset.develop, half=False)
     hands = by_hand(frame.extent)
     with watch.stage("subject"):
-        small, reading = read(frame)
+        others = {role: _other(path, preset, role, specs) for role, path in beside.items()}
+        small, reading = read(frame, others[EMPTY_SET].at_plan.frame if EMPTY_SET in others else None)
         if (turn := stack.turn(reading, specs)) is not None:
             frame, small, reading = turn.frame(frame), turn.frame(small), reading.turned(turn)
-        others = {role: _other(path, preset, role, specs, turn) for role, path in beside.items()}
+            if EMPTY_SET in others:  # from the same place, so it lies as the frame does
+                others[EMPTY_SET] = others[EMPTY_SET].turned(turn)
     with watch.stage("plan"):
         at_plan = {role: other.at_plan for role, other in others.items()}
         plans = stack.plan_all(small, reading, specs, hands, at_plan)
@@ -160,12 +162,12 @@ def mask(source: Path, out: Path, preset: Preset, what: str) -> dict[str, Any]:
     }
 
 
-def read(frame: Frame) -> tuple[Frame, Reading]:
-    """The plan-scale copy of a full-size frame, and its subject."""
+def read(frame: Frame, empty: Frame | None = None) -> tuple[Frame, Reading]:
+    """The plan-scale copy of a full-size frame, and its subject, told from an empty set at that scale."""
     from studio_pipeline import subject
 
     small = frame.at_scale(plan_scale(frame.extent))
-    return small, subject.read_subject(small, frame.extent)
+    return small, subject.read_subject(small, frame.extent, empty=empty)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +177,11 @@ class _Other:
     at_plan: Source
     in_full: Source
 
+    def turned(self, turn: Turn) -> _Other:
+        return _Other(self.at_plan.turned(turn), self.in_full.turned(turn))
 
-def _other(path: Path, preset: Preset, role: str, specs: tuple[EditSpec, ...], turn: Turn | None) -> _Other:
+
+def _other(path: Path, preset: Preset, role: str, specs: tuple[EditSpec, ...]) -> _Other:
     """Raises Refused where no edit asks for such a frame, or an empty set has somebody in it."""
     from studio_pipeline import develop, subject
 
@@ -188,8 +193,6 @@ def _other(path: Path, preset: Preset, role: str, specs: tuple[EditSpec, ...], t
         if reading.record.kind == "portrait":
             raise Refused(f"{path.name} is no empty set: somebody is in it")
         reading = subject.nobody_here(reading, "--empty-set")  # the person's word for it
-        if turn is not None:  # from the same place, so it lies as the frame does
-            frame, small, reading = turn.frame(frame), turn.frame(small), reading.turned(turn)
     key = record.digest()
     return _Other(Source(key, small, reading), Source(key, frame, reading))
 

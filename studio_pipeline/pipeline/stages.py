@@ -139,13 +139,30 @@ def load_base(source: Source, half: bool, look: Look | None) -> tuple[Frame, Bas
     return develop.load_frame(folder)
 
 
-def read(source: Source, look: Look | None, door: Door | None) -> Reading:
-    """The subject and its zones, with a person's word on it where there is one."""
-    folder = source.products.reading(reading_key(source.base_key, door))
+def read(source: Source, look: Look | None, door: Door | None, empty: Beside | None = None) -> Reading:
+    """The subject and its zones, with a person's word on it where there is one, and beside the empty set
+    where that is in the session.
+    """
+    key = empty.source.base_key if empty else ""
+    folder = source.products.reading(reading_key(source.base_key, door, key))
     if not folder.exists():
         frame, record = load_base(source, True, look)
-        cache.save_reading(folder, look_at(frame, record.extent, door))
+        beside = load_base(empty.source, True, empty.look)[0] if empty else None
+        cache.save_reading(folder, look_at(frame, record.extent, door, beside))
     return cache.load_reading(folder)
+
+
+def read_again(
+    source: Source, look: Look | None, door: Door | None, proposal: Proposal, beside: Mapping[str, Beside]
+) -> Reading:
+    """The reading that a proposal was made with. Raises Refused where its empty set is not to be had."""
+    empty = beside.get(EMPTY_SET) if proposal.read_beside else None
+    if proposal.read_beside and (empty is None or empty.source.base_key != proposal.read_beside):
+        raise Refused(
+            "the empty set that the person was told from is not in the session any more, or was developed "
+            "anew; bring its file back, or propose again"
+        )
+    return read(source, look, door, empty)
 
 
 def turned(
@@ -194,11 +211,11 @@ def sources_of(
     return {role: load_beside(role, beside[role], half, turn) for role in wanted}
 
 
-def look_at(frame: Frame, master: Extent, door: Door | None) -> Reading:
+def look_at(frame: Frame, master: Extent, door: Door | None, empty: Frame | None = None) -> Reading:
     """Read the subject of a plan-scale frame, then apply what a person said."""
     from studio_pipeline import subject
 
-    reading = subject.read_subject(frame, master)
+    reading = subject.read_subject(frame, master, empty=empty)
     if door is None:
         return reading
     if door.kind == "nobody":
@@ -239,7 +256,8 @@ def propose(
     people have lasting marks.
     """
     frame, record = load_base(source, True, look)
-    reading = read(source, look, door)
+    empty = _usable(beside.get(EMPTY_SET))
+    reading = read(source, look, door, empty)
     if reading.record.kind in ("empty-set", "grey-card") and door is None:
         return Proposed(reading.record, None)
     wanted = consents.planned(edits, consent.allowed)
@@ -265,6 +283,7 @@ def propose(
         guards=guards,
         versions=deciding_versions(),
         turn=turn,
+        read_beside=empty.source.base_key if empty else "",
     )
     whole = proposal.active == tuple(p for p in plans if p.changes)
     picture(source, proposal, frame, reading, after if whole else None, sources)
@@ -275,6 +294,15 @@ def switched(plan: Plan, handed: Handed) -> Plan:
     """What an edit itself proposes to leave out stays out, unless a person switched just that on."""
     on = plan.found(handed.on)
     return plan.without((*(id_ for id_ in plan.off if id_ not in on), *plan.found(handed.off)))
+
+
+def _usable(empty: Beside | None) -> Beside | None:
+    """An empty set that can be loaded; a reading does not fail for one that cannot."""
+    if empty is not None:
+        with contextlib.suppress(StudioError, OSError):
+            load_base(empty.source, True, empty.look)
+            return empty
+    return None
 
 
 def _readable(beside: Mapping[str, Beside], turn: Turn | None) -> tuple[dict[str, Other], tuple[str, ...]]:

@@ -59,6 +59,7 @@ class Proposal(Record):
     guards: tuple[GuardResult, ...]
     versions: dict[str, str]
     turn: Turn | None = None
+    read_beside: str = Field("", description="Base key of the empty set that the zones were read with.")
 
     @property
     def active(self) -> tuple[Plan, ...]:
@@ -102,7 +103,7 @@ class Proposal(Record):
 
     def shown_hash(self) -> str:
         """What an approval is bound to: every input of every pixel shown (guards' figures are outcomes)."""
-        later = {name for name in ("turn", "matte_sha256") if not getattr(self, name)}
+        later = {name for name in ("turn", "matte_sha256", "read_beside") if not getattr(self, name)}
         return digest(self.model_dump(mode="json", exclude={"guards", *later}))
 
 

@@ -16,6 +16,7 @@ Floats = NDArray[np.float32]
 # In sRGB code values over 255. Paper, muslin and out-of-focus walls stay below; foliage and curtains do not.
 PLAIN_SPREAD = 0.022
 PLAIN_SET_SHARE = 0.6
+_PLAIN_ENOUGH = 0.95  # of what is seen: a light over all of it has less grain than another frame
 _LEAST_THING, _MOST_THING = 0.03, 0.08
 _GRAIN_LEFT = 0.006
 _STEEP = 0.008  # a pixel, in code values over 1
@@ -36,13 +37,14 @@ class Backdrop:
     ``colour`` ``(h, w, 3)``: its expected sRGB value 0..1; ``spread`` ``(h, w)``: its mean deviation from
     that, small where the backdrop is plain; ``plain_share``: how much of what was taken for backdrop is.
     ``structure``: the same, in the dark what is left of it when grain is averaged away; there grain alone
-    strays farther than a plain backdrop may.
+    strays farther than a plain backdrop may. ``photographed``: an empty set shows it, folds and things too.
     """
 
     colour: Floats
     spread: Floats
     plain_share: float
     structure: Floats | None = None
+    photographed: bool = False
 
     @property
     def plain(self) -> Mask:
@@ -113,6 +115,25 @@ def model(srgb: Floats, known: Mask, forbidden: Mask) -> Backdrop:
     share = plain.sum() / max(1, given.sum())
     whole = Extent(*known.shape)
     return Backdrop(colour, resized(spread, whole), float(share), resized(structure, whole))
+
+
+def of_empty_set(srgb: Floats, empty: Floats, there: Mask, known: Mask, guessed: Backdrop) -> Backdrop:
+    """The backdrop that a frame of the empty set shows, laid on this frame and brought to its exposure.
+
+    Args:
+        srgb, empty: ``(h, w, 3)``, both with strong grain averaged out.
+        there: where the empty set reaches; elsewhere the backdrop is as it was ``guessed``.
+        known: backdrop for certain; how far both differ there is the spread, grain and all.
+    """
+    colour = np.where(there[..., None], empty, guessed.colour)
+    sigma = max(1.0, 2 * _SMOOTHING * max(known.shape))
+    spread = fill(largest(np.abs(srgb - colour)), known & there, sigma)
+    plain = float((spread[known] < PLAIN_SPREAD).mean()) if known.any() else 0.0
+    if guessed.plain_share > _PLAIN_ENOUGH or plain < max(guessed.plain_share, PLAIN_SET_SHARE):
+        return guessed
+    return Backdrop(
+        colour, np.where(there, spread, guessed.spread).astype(np.float32), plain, photographed=True
+    )
 
 
 def _without_things(srgb: Floats, known: Mask) -> Mask:

@@ -88,6 +88,8 @@ def trimap(
         thing = backdrop.differs(srgb) & lit
         away = ~grow(possible, max(3, round(_BESIDE * unit_px)))  # nearer than that the person's own edge is
         thing = (thing & possible) | hard_edged(thing & ~possible, srgb, away, backdrop.residual(srgb))
+        if backdrop.photographed:
+            seen = seen - backdrop.colour
         area = unlike(seen, away_from(possible, evidence, unit_px), possible | thing, ~lit, unit_px)
         held = thing & touching(thing, possible) & grow(possible, round(_REACH * unit_px))
         area &= grow(possible, round(_HAIR * unit_px))

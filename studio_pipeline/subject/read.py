@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.pixels import register
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, grow
 from studio_pipeline.records.subject import Face, SubjectRecord
@@ -57,13 +58,17 @@ class _Seen:
     unit_px: float
 
 
-def read_subject(frame: Frame, master: Extent, detectors: Detectors | None = None) -> Reading:
+def read_subject(
+    frame: Frame, master: Extent, detectors: Detectors | None = None, empty: Frame | None = None
+) -> Reading:
     """Find the people of a frame and draw the zones.
 
     Args:
         frame: the base at plan scale, any depth and profile.
         master: the base's full size, which the zones are drawn at.
         detectors: this process's own when left out.
+        empty: the same set with nobody in it, at the same scale: then what the backdrop looks like behind
+            the person is known, whatever stands there. Not used where it is not like enough.
 
     Returns:
         A reading; where detection is unsure, one whose zones are all locked and whose record says why.
@@ -76,7 +81,7 @@ def read_subject(frame: Frame, master: Extent, detectors: Detectors | None = Non
         doubt = _contradiction(seen)
         if doubt:
             return _all_locked(frame, master, seen, doubt, detectors)
-        return _portrait(frame, master, seen, detectors)
+        return _portrait(frame, master, seen, detectors, empty)
     scene = scenes.read_scene(seen.srgb, seen.evidence)
     if scene.kind == "unsure":
         return _all_locked(frame, master, seen, scene.reason, detectors)
@@ -153,7 +158,9 @@ def _side(place: Roi, whole: Roi) -> str:
     return "at the left" if middle < 1 / 3 else "at the right" if middle > 2 / 3 else "in the middle"
 
 
-def _portrait(frame: Frame, master: Extent, seen: _Seen, detectors: Detectors) -> Reading:
+def _portrait(
+    frame: Frame, master: Extent, seen: _Seen, detectors: Detectors, empty: Frame | None
+) -> Reading:
     unit_px = seen.unit_px
     possible = matte.possible_person(seen.evidence, seen.faces, unit_px)
     whole = seen.look.roi
@@ -161,6 +168,8 @@ def _portrait(frame: Frame, master: Extent, seen: _Seen, detectors: Detectors) -
         if not possible[face.roi.within(whole)].any():  # a faint one with nobody around it, beside sure ones
             possible[(face.roi.grown(face.roi.extent.height // 2) & whole).within(whole)] = True
     model = _backdrop_model(seen, possible)
+    if empty is not None:
+        model = _known_set(frame, seen, possible, empty, model)
     grainy = seen.look.picture.astype(np.float32) / np.float32(255)
     parts = matte.trimap(seen.evidence, possible, model, seen.srgb, seen.faces, unit_px, grainy)
     solved = matte.solve(frame, seen.evidence, parts, model.spread + np.float32(seen.grain), unit_px)
@@ -215,6 +224,19 @@ def _backdrop_model(seen: _Seen, possible: Mask) -> Backdrop:
     known = ~grow(anybody, round(0.25 * seen.unit_px))
     forbidden = grow(seen.evidence.likely > 0.3, round(0.04 * seen.unit_px))
     return backdrop.model(seen.srgb, known, forbidden)
+
+
+def _known_set(frame: Frame, seen: _Seen, possible: Mask, empty: Frame, guessed: Backdrop) -> Backdrop:
+    """The backdrop as an empty set shows it, or as it was ``guessed`` where that is not like enough."""
+    away = ~grow(possible | (seen.evidence.agreed > 0.15), round(0.25 * seen.unit_px))
+    found = register.register(frame, _enlarged(away, frame.extent), empty)
+    if found is None:
+        return guessed
+    linear, reaches = register.sample(found, empty, frame.roi)
+    shown = look_at(frame.encoding.encode(linear, 16), frame.encoding).picture.astype(np.float32)
+    known = backdrop.without_grain(shown / np.float32(255), seen.grain)
+    there = resized(reaches.astype(np.float32), seen.look.extent) > 0.999
+    return backdrop.of_empty_set(seen.srgb, known, there, away, guessed)
 
 
 def _border(extent: Extent) -> Mask:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from studio_pipeline.edits.base import EMPTY_SET
+from studio_pipeline.errors import Refused
 from studio_pipeline.pipeline import delivery, proof, report, sets, verify
 from studio_pipeline.pipeline.verify import Verdict
 from studio_pipeline.pixels.masks import Zone
@@ -140,12 +142,23 @@ def test_a_marked_reference_is_taken_and_given_up(tmp_path: Path) -> None:
     assert [e.state for e in last] == [State.PROPOSED] * 2
 
 
+def test_the_person_is_told_from_the_set_and_without_it_nothing_is_delivered(matched: Matched) -> None:
+    assert matched.before.proposal is not None and matched.before.proposal.read_beside == ""
+    assert matched.after.proposal is not None
+    assert matched.after.proposal.read_beside == matched.empty.base_key
+    with shoots.at_work(matched.session) as studio:
+        studio.run()
+        order = studio.conductor.order(matched.delivered)
+    assert order.beside[EMPTY_SET].source.base_key == matched.empty.base_key
+    with pytest.raises(Refused, match="the empty set that the person was told from is not in the session"):
+        delivery.fulfil(delivery.Order(**{**order.__dict__, "beside": {}}))
+
+
 def test_no_delivery_with_another_matte_than_was_approved(
     matched: Matched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from studio_pipeline.errors import Refused
-
     with shoots.at_work(matched.session) as studio:
+        studio.run()
         order = studio.conductor.order(matched.delivered)
     other = order.proposal.model_copy(update={"matte_sha256": "0" * 64})
     with pytest.raises(Refused, match="the picture's matte is not the one that was approved"):
