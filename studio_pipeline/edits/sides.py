@@ -16,6 +16,7 @@ SIDES = ("top", "left", "bottom", "right")
 _CUT_SHARE = 0.006  # of a side's length; less is a sleeve's edge that the matte blurs
 _SOLID = 230  # of 255: more than a matte's noise
 _HANGS = 0.5  # face heights from what the detectors see: a lock of hair, a sleeve
+_THIN = 0.05  # face heights: narrower strips (twice that) which no detector sees are a seam of the matte
 _UNIT = 0.12  # of the long edge: a face where none was found
 _OPPOSITE = {"top": "bottom", "bottom": "top", "left": "right", "right": "left"}
 
@@ -63,6 +64,8 @@ def bodies(reading: Reading, shape: tuple[int, ...]) -> Mask:
         return np.asarray(matte > 127, np.bool_)
     _, parts = cv2.connectedComponents((solid | seen).astype(np.uint8), connectivity=8)
     hanging = np.isin(parts, np.unique(parts[seen])) & solid & near_body(reading, shape, _HANGS)
+    thin_px = round(_THIN * _unit_px(reading, shape))
+    hanging = grow(grow(np.asarray(hanging | seen, np.bool_), -thin_px), thin_px) & hanging
     return np.asarray(((matte > 127) & seen) | hanging, np.bool_)
 
 
@@ -73,10 +76,14 @@ def near_body(reading: Reading, shape: tuple[int, ...], faces: float) -> Mask:
     size = (shape[1], shape[0])
     body = reading.matte > 127 if reading.body is None else reading.body
     seen = cv2.resize(body.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    return grow(np.asarray(seen, np.bool_), round(faces * _unit_px(reading, shape)))
+
+
+def _unit_px(reading: Reading, shape: tuple[int, ...]) -> float:
+    """The height of a face, at a size of the picture."""
     scale = max(shape) / reading.record.extent.long_edge
     heights = [face.roi.extent.height for face in reading.record.faces]
-    unit_px = scale * (float(np.median(heights)) if heights else _UNIT * reading.record.extent.long_edge)
-    return grow(np.asarray(seen, np.bool_), round(faces * unit_px))
+    return scale * (float(np.median(heights)) if heights else _UNIT * reading.record.extent.long_edge)
 
 
 def _strip(mask: Mask, side: str) -> Mask:
