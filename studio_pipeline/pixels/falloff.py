@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +34,12 @@ def spread_left(cells: Tone, weights: NDArray[np.float32], count: int, wider: fl
 
 
 def continue_left(
-    cells: Tone, weights: NDArray[np.float32], count: int, kriged: bool = False, things: bool = False
+    cells: Tone,
+    weights: NDArray[np.float32],
+    count: int,
+    kriged: bool = False,
+    things: bool = False,
+    judged: Callable[[bool], None] = lambda foreseen: None,
 ) -> Tone:
     """``count`` new columns to the left of ``cells``, ``(rows, count, 3)``, as light falls off.
 
@@ -41,7 +48,8 @@ def continue_left(
     it has there, or plus what kriging expects (``kriged``; not for cells that were blurred wide, which look
     smoother to it than light is). How much each is believed is measured: each is asked to predict a strip
     that is visible, from the part beside it. Where cells hold ``things``, whose slopes lead nowhere, slopes
-    are believed by as much as they foresee better than the border's colours alone.
+    are believed by as much as they foresee better than the border's colours alone. ``judged`` is told
+    whether any of them foresees the light where it can be seen.
     """
     course = kriging.measure(cells, weights) if kriged else None
     guesses = _predict_left(cells, weights, count, course)
@@ -54,6 +62,7 @@ def continue_left(
     if things:
         belief *= max(0.0, 1 - errors.min() / errors[0])
     belief[0] += 1 - belief.sum()
+    judged(bool(errors.min() < _FORESEEN))
     return np.asarray(sum(b * g for b, g in zip(belief, guesses, strict=True)), np.float32)
 
 

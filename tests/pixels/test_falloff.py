@@ -72,7 +72,9 @@ class TestKriged:
         clouds = cv2.GaussianBlur(rng.normal(0, 1, (ROWS, COLUMNS)).astype(np.float32), (0, 0), 5)
         tone = 0.35 + 0.09 * clouds / clouds.std() + 0.15 * np.linspace(-1, 0, COLUMNS) ** 3
         cells = np.repeat(tone[..., None], 3, axis=2).astype(np.float32)
-        new = falloff.continue_left(cells, seen_around_a_sitter(), 22, kriged=True)
+        told: list[bool] = []
+        new = falloff.continue_left(cells, seen_around_a_sitter(), 22, kriged=True, judged=told.append)
+        assert told == [False]
         flat = falloff.spread_left(cells, seen_around_a_sitter(), 22, 0.35)
         assert np.abs(new - flat).max() < 0.05
 

@@ -6,7 +6,7 @@ Light is kept in cells, a hundred or so along the picture.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 
 import cv2
@@ -75,12 +75,14 @@ def continued(
     scenes: Collection[str] = (),
     built: Collection[str] = (),
     calm: bool = False,
+    unforeseen: Callable[[str], None] = lambda side: None,
 ) -> Tone:
     """The picture's cells with ``counts`` new ones on each side.
 
     They go on as light falls off. On the sides named in ``scenes`` they hold things, whose slopes lead
     nowhere, and only spread; on those in ``built`` they hold light on things, and slopes have to prove
     themselves. ``calm``: nothing but light and mottle is in them.
+    ``unforeseen`` is told each side whose light no predictor foresees even where it is seen.
     """
     filled, weights = cells.values, cells.weights
     for side in SIDES:
@@ -90,9 +92,17 @@ def continued(
         if side in scenes:
             new = falloff.spread_left(turned, turned_weights, counts[side])
         else:
+            told: list[bool] = []
             new = falloff.continue_left(
-                turned, turned_weights, counts[side], kriged=calm, things=side in built
+                turned,
+                turned_weights,
+                counts[side],
+                kriged=calm,
+                things=side in built,
+                judged=told.append,
             )
+            if not all(told):
+                unforeseen(side)
         # New cells count as seen, faintly, when the next side is continued past the corner.
         faint = np.full(new.shape[:2], 0.35, np.float32)
         filled = turn_back(np.concatenate([new, turned], axis=1), side)

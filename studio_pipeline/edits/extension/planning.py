@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -70,7 +71,7 @@ def decide(picture: Picture, master: Extent, added: Insets, seed: int, band: Ban
     kind = {side: _kind(side, steps, things, frame, away) for side in SIDES if asdict(added)[side]}
     away, usable = away & ~apart, usable & ~apart
     seen = _Seen(tone, away, usable, frame.scale, added)
-    grid, found = seen.copied(kind) if any(k in COPIED for k in kind.values()) else (seen.plain(), {})
+    grid, found = seen.lit(kind)
     residual = tone - grid.at(frame.roi, frame.scale)
     clean = away if found else away & ~specks(residual, usable, frame.extent.long_edge)
     sides = tuple(
@@ -103,12 +104,25 @@ class _Seen:
     scale: float
     added: Insets
 
-    def plain(self) -> LightGrid:
+    def lit(self, kind: dict[str, Kind]) -> tuple[LightGrid, dict[str, Found]]:
+        """The light, and what is copied. A plain side whose light cannot be foreseen (blurred shapes behind a
+        sitter are as smooth as light, and lead nowhere) becomes a textured one in ``kind``.
+        """
+        if not any(what in COPIED for what in kind.values()):
+            doubtful: list[str] = []
+            grid = self.plain(doubtful.append)
+            kind |= {side: Kind.TEXTURED for side in doubtful if kind[side] is Kind.PLAIN}
+            if not any(what in COPIED for what in kind.values()):
+                return grid, {}
+        return self.copied(kind)
+
+    def plain(self, unforeseen: Callable[[str], None]) -> LightGrid:
         """Everything that is wider than grain and mottle is light, and goes on as light does."""
         cells = lighting.read(self.tone, self.away, self.usable, lighting.CALM_CELLS)
         pitch = cells.cell / self.scale
         counts = lighting.new_cells(self.added, pitch)
-        return lighting.on_canvas(lighting.continued(cells, counts, calm=True), counts, pitch)
+        values = lighting.continued(cells, counts, calm=True, unforeseen=unforeseen)
+        return lighting.on_canvas(values, counts, pitch)
 
     def copied(self, kind: dict[str, Kind]) -> tuple[LightGrid, dict[str, Found]]:
         """Only what is wide goes on as light; folds, lines and shapes are copied. What the copies have of
