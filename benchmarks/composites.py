@@ -136,12 +136,12 @@ def composite(one: Wanted, scale: float = 1.0) -> Composite:
     extent = _EXTENTS[one.number % len(_EXTENTS)].scaled(scale)
     view = View.of(extent.height, extent.width, one.number)
     picture = BACKDROPS[one.backdrop](view)
-    person = _sitter() if one.person == SITTER else _chosen(cutouts.cutout(one.person), one.number)
-    light, coverage, head = _placed(person, one.tone, extent, rng)
+    person = sitter() if one.person == SITTER else _chosen(cutouts.cutout(one.person), one.number)
+    light, coverage, head = placed(person, one.tone, extent, rng)
     if one.hair != OWN:
         style = one.hair
         worn = hair.render(style, one.colour, head, (extent.height, extent.width), rng)
-        coverage, light = _dressed(light, coverage, worn)
+        coverage, light = dressed(light, coverage, worn)
     picture = picture * (1 - coverage[..., None]) + light
     sets.put_noise(picture, one.noise, view)
     return Composite(one, sets.srgb16(picture), coverage, head)
@@ -156,7 +156,7 @@ def empty_set(one: Wanted, scale: float = 1.0) -> Composite:
 
 
 @cache
-def _sitter() -> Cutout:
+def sitter() -> Cutout:
     return cutouts.sitter_cutout()
 
 
@@ -164,11 +164,15 @@ def _chosen(people: tuple[Cutout, ...], number: int) -> Cutout:
     return people[number % len(people)]
 
 
-def _placed(
-    person: Cutout, tone: int, extent: Extent, rng: np.random.Generator
+def placed(
+    person: Cutout,
+    tone: int,
+    extent: Extent,
+    rng: np.random.Generator,
+    face: tuple[float, float] = _FACE,
 ) -> tuple[Floats, Floats, Head]:
     """The person at the bottom of an empty picture: light times coverage, coverage, and the head's place."""
-    wanted_px = float(rng.uniform(*_FACE)) * extent.height
+    wanted_px = float(rng.uniform(*face)) * extent.height
     below = (person.light.shape[0] - person.head.y) / person.head.unit_px
     above_px = 1.45 * wanted_px  # room for a hat, and for hair that stands up
     scale = min(wanted_px / person.head.unit_px, 1.6)
@@ -193,7 +197,7 @@ def _placed(
     return warped(light * person.coverage[..., None]), coverage, head
 
 
-def _dressed(light: Floats, coverage: Floats, worn: Hair) -> tuple[Floats, Floats]:
+def dressed(light: Floats, coverage: Floats, worn: Hair) -> tuple[Floats, Floats]:
     """Hair behind the person and before; coverage and light times coverage of all."""
     front = worn.coverage * worn.front
     total = worn.coverage

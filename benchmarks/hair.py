@@ -90,7 +90,7 @@ class _Canvas:
 
 
 def render(style: str, colour: str, head: Head, shape: tuple[int, int], rng: Chance) -> Hair:
-    """One of ``STYLES`` in one of ``COLOURS`` around a head, over a picture of that shape."""
+    """One of ``STYLES`` or ``PARTS`` in one of ``COLOURS`` around a head, over a picture of that shape."""
     whole = Roi(0, 0, *shape)
     centre, reach = (
         Roi(round(head.y), round(head.x), round(head.y), round(head.x)),
@@ -98,7 +98,7 @@ def render(style: str, colour: str, head: Head, shape: tuple[int, int], rng: Cha
     )
     region = centre.grown(reach) & whole
     canvas = _Canvas(head, region)
-    STYLES[style](canvas, rng)
+    (STYLES | PARTS)[style](canvas, rng)
     tint = _CLOTH[int(rng.integers(len(_CLOTH)))] if style in COVERINGS else COLOURS[colour]
     light, coverage = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
     light[region.within(whole)], coverage[region.within(whole)] = canvas.reduced(tint)
@@ -200,6 +200,19 @@ def _long(canvas: _Canvas, rng: Chance, *, wave: float, stray: float, fly: int) 
     headings += rng.normal(0, 0.6, fly)
     lengths = rng.uniform(0.15, 0.7, fly)
     _draw(canvas, _curves(roots, headings, lengths, rng, fall=0.8, wave=wave, stray=0.12), rng, 0.7)
+
+
+def _sleek(canvas: _Canvas, rng: Chance) -> None:
+    _long(canvas, rng, wave=0.0, stray=0.006, fly=0)
+
+
+def _strays(canvas: _Canvas, rng: Chance) -> None:
+    """A few hairs that leave the head, far apart."""
+    count = int(rng.integers(10, 24))
+    roots, headings = _on_skull(rng, count)
+    headings += rng.normal(0, 0.5, count)
+    lengths = rng.uniform(0.3, 0.9, count)
+    _draw(canvas, _curves(roots, headings, lengths, rng, fall=0.8, stray=0.08), rng)
 
 
 def _coily(canvas: _Canvas, rng: Chance) -> None:
@@ -321,3 +334,5 @@ STYLES: dict[str, Callable[[_Canvas, Chance], None]] = {
     "hat": _hat,
     "turban": _turban,
 }
+PARTS: dict[str, Callable[[_Canvas, Chance], None]] = {"sleek": _sleek, "strays": _strays}
+"""No whole style: hair without any strays, and strays alone."""

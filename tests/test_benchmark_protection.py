@@ -70,7 +70,7 @@ class TestHair:
         assert partial.sum() > 50
 
     def test_skin_is_brought_to_its_tone(self) -> None:
-        person = composites._sitter()
+        person = composites.sitter()
         face = person.skin > 0.9
         light = [float(np.median(person.toned(tone)[face], axis=0).mean()) for tone in composites.TONES]
         assert light[0] > 10 * light[9] and light[4] > 1.5 * light[5] > 2 * light[7]

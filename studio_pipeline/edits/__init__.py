@@ -10,6 +10,7 @@ from studio_pipeline.edits.heal_skin import HEAL_SKIN
 from studio_pipeline.edits.heal_spots import HEAL_SPOTS
 from studio_pipeline.edits.match_backdrop import MATCH_BACKDROP
 from studio_pipeline.edits.reduce_shine import REDUCE_SHINE
+from studio_pipeline.edits.tame_flyaways import TAME_FLYAWAYS
 
 # A new edit is one file and one line here; the order is the order of `presets check`.
 _EDITS: tuple[Edit, ...] = (
@@ -20,6 +21,7 @@ _EDITS: tuple[Edit, ...] = (
     MATCH_BACKDROP,
     HEAL_SKIN,
     REDUCE_SHINE,
+    TAME_FLYAWAYS,
 )
 EDITS: dict[str, Edit] = {edit.name: edit for edit in _EDITS}
 if len(EDITS) != len(_EDITS):

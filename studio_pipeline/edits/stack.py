@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from pydantic import ValidationError
@@ -26,12 +27,14 @@ from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.composite import composite
 from studio_pipeline.pixels.exchange import EdgeLaw, Lights, edge_law
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.masks import Mask, Zone, inside
+from studio_pipeline.pixels.loose import loose
+from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, inside
 from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import NOTHING, Hand
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import EditSpec
+from studio_pipeline.records.strands import StrandPlan, strokes_on
 from studio_pipeline.records.subject import Mark
 from studio_pipeline.subject.reading import Reading
 
@@ -153,8 +156,12 @@ def _paint(painters: Sequence[tuple[Edit, Plan, Painter]], base: Frame, reading:
     if not any(patch.mask.any() for _, _, patch in patches):
         return codes
     zones = reading.canvas_zones(roi, base.scale)
+    plans = [plan for _, plan, _ in patches]
+    freed = loose_of(plans, base, reading, roi, zones)
     for edit, plan, patch in patches:
         writable = inside(zones, *writable_zones(edit, plan))
+        if plan.edit == StrandPlan.EDIT:
+            writable |= loose_of([plan], base, reading, roi, zones)
         mask, linear = patch.mask, patch.linear
         if patch.gain:  # a plan of light alone does not know where the person is
             mask, linear = mask & writable, base.encoding.decode(codes) * linear
@@ -167,16 +174,31 @@ def _paint(painters: Sequence[tuple[Edit, Plan, Painter]], base: Frame, reading:
             roi=roi,
             edit=plan.edit,
             dither_seed=plan.seed if patch.dither else None,
-            edge=_edge(plan, base, reading, roi, mask & inside(zones, Zone.EDGE)),
+            edge=_edge(plan, base, reading, roi, mask & inside(zones, Zone.EDGE), freed),
         )
     return codes
 
 
-def _edge(plan: Plan, base: Frame, reading: Reading, roi: Roi, mask: Mask) -> EdgeLaw | None:
-    """What the plan may do to the edge pixels it asks for; None where that is nothing."""
+def _edge(plan: Plan, base: Frame, reading: Reading, roi: Roi, mask: Mask, freed: Mask) -> EdgeLaw | None:
+    """What the plan may do to the edge pixels it asks for; None where that is nothing.
+
+    ``freed``: where a stray hair was taken away before, so that all of the pixel is backdrop.
+    """
     if plan.exchange is None or not mask.any():
         return None
-    return edge_of(base, reading, plan.exchange.lights(), roi, mask)
+    law = edge_of(base, reading, plan.exchange.lights(), roi, mask)
+    return replace(law, alpha=np.where(freed[mask], np.float32(0), law.alpha)) if freed.any() else law
+
+
+def loose_of(
+    plans: Sequence[Plan], base: Frame, reading: Reading, roi: Roi, zones: ZoneMap | None = None
+) -> Mask:
+    """``(h, w)`` of a region: where the strands that ``plans`` name may be taken away, whoever asks."""
+    strokes = [stroke for plan in plans for stroke in strokes_on(plan, base.scale)]
+    if not strokes:
+        return np.zeros((roi.extent.height, roi.extent.width), np.bool_)
+    zones = reading.canvas_zones(roi, base.scale) if zones is None else zones
+    return loose(strokes, zones, reading.matte, base.roi, roi)
 
 
 def edge_of(base: Frame, reading: Reading, lights: Lights, roi: Roi, mask: Mask) -> EdgeLaw:

@@ -35,6 +35,8 @@ class Rendered:
     plans: Sequence[Plan]
     edge_law: Callable[[Lights, Roi, Mask], EdgeLaw] | None = None
     """What an exchange may make of the edge pixels of a region; None: nothing."""
+    loose: Callable[[Roi], Mask] | None = None
+    """Where in a region the plans' strands may be taken away; None: nowhere."""
     faces: Sequence[Roi] = ()
     """The regions of the faces that the reading found, at this scale."""
 

@@ -1,6 +1,7 @@
 """The promise itself: no pixel of the base differs outside the zones that the plans may write.
 
-And on the edge zone, where a pixel is part person, none but by the one law (``pixels.exchange``).
+And on the edge zone, where a pixel is part person, none but by the one law (``pixels.exchange``), or in the
+stroke of a stray hair that is on (``pixels.loose``).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ WRITABLE: dict[Tier, tuple[Zone, ...]] = {
     Tier.BOUNDED_RETOUCH: (Zone.BACKDROP, Zone.EDGE, Zone.HEALABLE),
 }
 """The zones of the base that each tier may write at most. ``Zone.NEW`` is never one: the base has none.
-``Zone.EDGE`` is one only where a plan has an exchange, and by its law."""
+``Zone.EDGE`` is one only where a plan has an exchange, and by its law, or in the strokes of stray hairs."""
 
 _STRIP_ROWS = 512
 _TILE_PX = 512
@@ -55,6 +56,8 @@ def _outside_the_law(rendered: Rendered, strip: Roi) -> int:
     for tile in strip.tiles(_TILE_PX):
         where = tile.within(rendered.canvas)
         edge = inside(rendered.zones[where], Zone.EDGE)
+        if rendered.loose is not None:  # a stray hair's own stroke: guards.flyaways looks at it
+            edge &= ~rendered.loose(tile)
         if not edge.any():
             continue
         laws = [partial(rendered.edge_law, lights, tile) for lights in exchanges] if rendered.edge_law else []

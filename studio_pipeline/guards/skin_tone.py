@@ -22,6 +22,7 @@ from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
 from studio_pipeline.records.retouch import SkinPlan
 from studio_pipeline.records.spots import SpotsPlan
+from studio_pipeline.records.strands import StrandPlan
 
 SHIFT_MAX = 0.5
 """CIEDE2000. No preset can raise it."""
@@ -58,8 +59,13 @@ class SkinTone:
 
 def _retouch(rendered: Rendered) -> str | None:
     """The one edit that may write skin at all; None where there are several, or none may."""
-    able = [plan.edit for plan in rendered.plans if plan.tier is Tier.BOUNDED_RETOUCH]
+    able = [plan.edit for plan in rendered.plans if _is_on_skin(plan)]
     return able[0] if len(able) == 1 else None
+
+
+def _is_on_skin(plan: Plan) -> bool:
+    """Stray hairs lie over backdrop: their strokes excuse no skin."""
+    return plan.tier is Tier.BOUNDED_RETOUCH and plan.edit != StrandPlan.EDIT
 
 
 def _of_face(rendered: Rendered, face: Roi) -> tuple[float, float] | None:
@@ -100,7 +106,7 @@ def _approved(rendered: Rendered, window: Roi) -> Mask:
     """Where bounded retouches have a person's word for what they do: their items that are on."""
     out = np.zeros((window.extent.height, window.extent.width), np.bool_)
     for plan in rendered.plans:
-        if plan.tier is Tier.BOUNDED_RETOUCH:
+        if _is_on_skin(plan):
             for roi, mask in _places(plan, rendered.scale):
                 part = roi & window
                 if not part.empty:

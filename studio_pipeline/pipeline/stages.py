@@ -35,6 +35,7 @@ from studio_pipeline.records.entry import Door, Entry, Handed
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import EditSpec, GuardLimits
 from studio_pipeline.records.proposal import GuardResult, Proposal
+from studio_pipeline.records.strands import StrandPlan
 from studio_pipeline.records.subject import Mark, SubjectRecord
 from studio_pipeline.session import cache
 from studio_pipeline.session.cache import CaptureCache
@@ -276,7 +277,7 @@ def propose(
         capture_id=source.capture_id,
         base_key=source.base_key,
         zones_sha256=reading.record.zones_sha256,
-        matte_sha256=proof.zones_sha256(reading.matte) if any(p.exchange for p in plans) else "",
+        matte_sha256=proof.zones_sha256(reading.matte) if any(_reads_matte(p) for p in plans) else "",
         base_extent=reading.record.extent,
         plans=plans,
         enabled=enabled,
@@ -288,6 +289,11 @@ def propose(
     whole = proposal.active == tuple(p for p in plans if p.changes)
     picture(source, proposal, frame, reading, after if whole else None, sources)
     return Proposed(subject, proposal, missing)
+
+
+def _reads_matte(plan: Plan) -> bool:
+    """Whether what the plan may write cannot be proved without the matte."""
+    return plan.exchange is not None or (plan.changes and plan.edit == StrandPlan.EDIT)
 
 
 def switched(plan: Plan, handed: Handed) -> Plan:
@@ -370,6 +376,7 @@ def rendered(
         encoding=frame.encoding,
         plans=changing,
         edge_law=partial(stack.edge_of, frame, reading),
+        loose=partial(stack.loose_of, changing, frame, reading),
         faces=tuple(face.roi.scaled(frame.scale) for face in reading.record.faces),
     )
 

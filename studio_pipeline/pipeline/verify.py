@@ -21,9 +21,11 @@ from studio_pipeline.pipeline.stages import absolute
 from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.exchange import EdgeLaw, Lights, edge_law, unlawful
 from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.loose import loose
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, inside
 from studio_pipeline.records.capture import Role
 from studio_pipeline.records.deliverable import DeliveryRecord
+from studio_pipeline.records.strands import strokes_on
 from studio_pipeline.session.folder import Session
 from studio_pipeline.versions import deciding_versions
 
@@ -129,12 +131,14 @@ def _check_pixels(
     verdict.locked_pixels = int(np.count_nonzero(locked))
     null_render = stack.null_render(base, changes.canvas)
     master = changes.apply(null_render)
+    freed = _freed(session, record, zones, base)
     strayed = _strayed(record, zones, changes.canvas, null_render, master)
+    strayed[kept.within(changes.canvas)] &= ~freed[kept.within(base.roi)]
     if strayed.any():
         verdict.reasons.append(
             f"the record itself changes {said_where(strayed, changes.canvas)} outside its zones"
         )
-    beyond = _unlawful(session, record, zones, base, kept, master[kept.within(changes.canvas)])
+    beyond = _unlawful(session, record, zones, base, kept, master[kept.within(changes.canvas)], freed)
     if beyond.any():
         verdict.reasons.append(
             f"at the person's edge more than backdrop was exchanged: {said_where(beyond, kept)}"
@@ -226,20 +230,47 @@ def _on_canvas(zones: ZoneMap, canvas: Roi) -> ZoneMap:
     return out
 
 
+def _freed(session: Session, record: DeliveryRecord, zones: ZoneMap, base: Frame) -> Mask:
+    """``(h, w)`` of the base: where the strands that were approved may have been taken away."""
+    strokes = [s for plan in record.proposal.active for s in strokes_on(plan, base.scale)]
+    found = np.zeros(zones.shape, np.bool_)
+    if not strokes:
+        return found
+    matte = _matte(session, record)
+    for tile in base.roi.tiles(_TILE_PX):
+        at = tile.within(base.roi)
+        found[at] = loose(strokes, zones[at], matte, base.roi, tile)
+    return found
+
+
+def _matte(session: Session, record: DeliveryRecord) -> NDArray[np.uint8]:
+    matte = proof.load_matte(session.records, record.matte_file)
+    if proof.zones_sha256(matte) != record.proposal.matte_sha256:
+        raise Refused("the matte is not the one that was approved")
+    return matte
+
+
 def _unlawful(
-    session: Session, record: DeliveryRecord, zones: ZoneMap, base: Frame, kept: Roi, after: Codes
+    session: Session,
+    record: DeliveryRecord,
+    zones: ZoneMap,
+    base: Frame,
+    kept: Roi,
+    after: Codes,
+    freed: Mask,
 ) -> Mask:
-    """Edge pixels of what is ``kept`` of the base that hold what no exchange of the plans leads to."""
+    """Edge pixels of what is ``kept`` of the base that hold what no exchange of the plans leads to.
+
+    Without those that are ``freed``, which hold backdrop in place of a stray hair.
+    """
     exchanges = [plan.exchange.lights() for plan in record.proposal.active if plan.exchange is not None]
     found = np.zeros(after.shape[:2], np.bool_)
     if not exchanges:
         return found
-    matte = proof.load_matte(session.records, record.matte_file)
-    if proof.zones_sha256(matte) != record.proposal.matte_sha256:
-        raise Refused("the matte is not the one that was approved")
+    matte = _matte(session, record)
     for tile in kept.tiles(_TILE_PX):
         where, here = tile.within(base.roi), tile.within(kept)
-        edge = inside(zones[where], Zone.EDGE)
+        edge = inside(zones[where], Zone.EDGE) & ~freed[where]
         if edge.any():
             laws = [_law(lights, matte, base, tile) for lights in exchanges]
             found[here] = unlawful(base.codes[where], after[here], edge, laws, base.encoding)

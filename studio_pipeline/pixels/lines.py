@@ -28,7 +28,6 @@ _TAIL = 1.5  # of noise and of most textures: the strongest percent over the str
 _MUCH_STRONGER = 2.0
 _FOOT = 0.2  # of its peak: less of a line is left out
 _GHOST = 1.25  # how much stronger a line is than its own ghosts
-_MOST = 60  # more lines than this in one picture are its texture
 _POINT_STEP = 6  # of a path, in the pixels it was found in
 
 
@@ -50,6 +49,8 @@ class Look:
     contrast: tuple[float, float]
     most_radius_px: float
     outlier: float
+    most: int = 60
+    """More lines than this in one picture are its texture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,7 @@ def find(light: Light, plain: Mask, look: Look) -> list[Line]:
             line = _judge(_Near(flat[at], strength[at], labels[at] == label, inner[at]), typical, look)
             if line is not None:
                 lines.append(replace(line, points=line.points + np.array([window.y0, window.x0])))
-            if len(lines) > _MOST:
+            if len(lines) > look.most:
                 return []
     return _without_ghosts(sorted(lines, key=lambda line: -line.outlier), look)
 

@@ -1,0 +1,105 @@
+"""Find stray hairs: thin lines outside the hair's body, over backdrop that has no such lines of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.pixels import lines
+from studio_pipeline.pixels.masks import Mask, grow
+from studio_pipeline.pixels.strokes import Points, Stroke
+
+_ROUNDS = 3  # a line's branches and what it crosses are found once it is out of the way
+_LEAST_PX, _POINTS = 9, 3  # what is left of a strand is a strand
+_RIM_PX = 1.5  # more than its radius a stroke keeps from what it may not write
+
+
+@dataclass(frozen=True, eq=False)
+class Flyaway:
+    """One stray hair. ``free``: the runs of it that may be healed; ``held``: the runs that stay."""
+
+    free: tuple[Points, ...]
+    held: tuple[Points, ...]
+    radius_px: float
+    contrast: float
+    outlier: float
+
+
+def look(sensitivity: float, most_radius_px: float, most: int) -> lines.Look:
+    return lines.Look(
+        sigma_px=1.0,
+        length_px=9,
+        least_px=_LEAST_PX,
+        most_px=1e9,
+        straightness=0.1,
+        inside=False,
+        contrast=(1.5 / sensitivity, 90.0),
+        most_radius_px=most_radius_px,
+        outlier=1.0 / sensitivity,
+        most=most,
+    )
+
+
+def find(light: lines.Light, search: Mask, wanted: lines.Look) -> list[lines.Line]:
+    """Lines in ``search`` ``(h, w)``, the strongest first, those that cross each other too."""
+    found: list[lines.Line] = []
+    left, whole = search.copy(), Roi.of(Extent(*search.shape))
+    for _ in range(_ROUNDS):
+        more = lines.find(light, left, wanted)
+        if not more:
+            break
+        found += more
+        for line in more:
+            stroke = Stroke(line.points, line.radius_px)
+            part = stroke.roi & whole
+            left[part.within(whole)] &= ~stroke.mask(part)
+    return sorted(found, key=lambda line: -line.outlier)
+
+
+def parted(line: lines.Line, room: NDArray[np.float32]) -> Flyaway:
+    """A line's runs where there is ``room`` for its whole stroke, and the rest of it."""
+    at = np.rint(line.points).astype(np.int64).clip(0, np.array(room.shape) - 1)
+    is_free = room[at[:, 0], at[:, 1]] > line.radius_px + _RIM_PX
+    ends = np.flatnonzero(np.diff(is_free)) + 1
+    free, held = list[Points](), list[Points]()
+    for k, run in enumerate(np.split(line.points, ends)):
+        start = 0 if k == 0 else ends[k - 1]
+        long = np.hypot(*np.diff(run, axis=0).T).sum() >= _LEAST_PX and len(run) >= _POINTS
+        (free if is_free[start] and long else held).append(run)
+    return Flyaway(tuple(free), tuple(held), line.radius_px, line.contrast, line.outlier)
+
+
+def near_to(area: Mask, found: Flyaway) -> bool:
+    """Whether any of what may be healed lies in ``area`` ``(h, w)``."""
+    at = np.rint(np.concatenate(found.free)).astype(np.int64).clip(0, np.array(area.shape) - 1)
+    return bool(area[at[:, 0], at[:, 1]].any())
+
+
+def density(found: list[lines.Line], area: Mask) -> float:
+    """Length of lines inside ``area`` over that area, in pixels per 1000."""
+    length = 0.0
+    for line in found:
+        at = np.rint(line.points).astype(np.int64).clip(0, np.array(area.shape) - 1)
+        steps = np.hypot(*np.diff(line.points, axis=0).T)
+        length += float(steps[area[at[1:, 0], at[1:, 1]]].sum())
+    return 1000 * length / max(1, int(np.count_nonzero(area)))
+
+
+def covered_by(found: list[lines.Line], shape: tuple[int, ...], grown_px: int) -> Mask:
+    """``(h, w)``: the strokes of lines, and so much around them."""
+    out, whole = np.zeros(shape, np.bool_), Roi(0, 0, *shape[:2])
+    for line in found:
+        stroke = Stroke(line.points, line.radius_px + grown_px)
+        part = stroke.roi & whole
+        out[part.within(whole)] |= stroke.mask(part)
+    return out
+
+
+def calm(light: lines.Light, search: Mask, strokes: Mask, matte: NDArray[np.uint8]) -> Mask:
+    """Clean backdrop ``(h, w)`` that may be copied: in no stroke, and with hardly anything of a person."""
+    soft = cv2.GaussianBlur(matte, (0, 0), 2.0)
+    return np.asarray(search & ~strokes & ~grow(soft > 25, 1), np.bool_)
