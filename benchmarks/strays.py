@@ -33,7 +33,7 @@ from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
 from studio_pipeline.pixels.metrics import delta_e2000
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import GuardLimits
-from studio_pipeline.records.strands import strokes_on
+from studio_pipeline.records.strands import StrandPlan, strokes_on
 from studio_pipeline.subject.reading import Reading
 
 OURS, ALL = "ours", "all"
@@ -71,6 +71,7 @@ class Judged:
     healed: int
     visible: int
     false: int
+    ends: int
     before: NDArray[np.float32]
     after: NDArray[np.float32]
     body_px: int
@@ -140,7 +141,7 @@ def judged(made: Strays) -> Judged:
         int(told.sum()),
         int(healed.sum()),
         int(visible.sum()),
-        false_finds(made),
+        *false_finds(made),
         apart[0][told],
         apart[1][healed],
         int((changed & hair_body(made)).sum()),
@@ -150,14 +151,24 @@ def judged(made: Strays) -> Judged:
     )
 
 
-def false_finds(made: Strays) -> int:
-    """Items of the picture without any stray."""
-    return len(planned(made.clean, read(made.clean)).items)
+def false_finds(made: Strays) -> tuple[int, int]:
+    """Items of the picture without any stray: those with no hair under them; and the ends of locks, single
+    strands that the style itself lets out.
+    """
+    plan = planned(made.clean, read(made.clean))
+    hairy = grow(made.other > _COVERED / 2, 2)
+    false = 0
+    for item in plan.items:
+        own = [s for s in StrandPlan.model_validate(plan.body).strands if s.item == item.id and s.offset]
+        at = np.rint(np.concatenate([np.array(strand.points) for strand in own])).astype(int)
+        false += bool(hairy[at[:, 0], at[:, 1]].mean() < 0.5)
+    return false, len(plan.items) - false
 
 
 def hair_body(made: Strays) -> Mask:
-    """The true hair and person, and a pixel around."""
-    return grow(made.other > 0.5, 1)
+    """The true person and hair without what is thin, and a pixel around."""
+    opaque: Mask = made.other > 0.5
+    return grow(grow(grow(opaque, -2), 2), 1)
 
 
 def distance(codes: Codes, made: Strays) -> NDArray[np.float32]:
@@ -173,7 +184,9 @@ def _covered(plan: Plan, frame: Frame) -> Mask:
 
 
 def rows(results: Sequence[Judged]) -> list[Score]:
-    names = dict.fromkeys(name for level in range(4) for one in results for name in one.groups[level : level + 1])
+    names = dict.fromkeys(
+        name for level in range(4) for one in results for name in one.groups[level : level + 1]
+    )
     return [_row(name, [one for one in results if name in one.groups]) for name in names]
 
 
@@ -186,6 +199,7 @@ def _row(name: str, results: Sequence[Judged]) -> Score:
         "found %": 100 * healed / max(1, told),
         "of all %": 100 * healed / max(1, visible),
         "false": float(np.mean([one.false for one in results])),
+        "ends": float(np.mean([one.ends for one in results])),
         "ΔE before": float(np.median(before)) if len(before) else float("nan"),
         "ΔE": float(np.median(after)) if len(after) else float("nan"),
         "ΔE 95%": float(np.quantile(after, 0.95)) if len(after) else float("nan"),

@@ -16,15 +16,15 @@ from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels import flyaways, sources
 from studio_pipeline.pixels.flyaways import Flyaway
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.lines import Line
 from studio_pipeline.pixels.loose import FAR, body, room
-from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
-from studio_pipeline.pixels.metrics import tone
+from studio_pipeline.pixels.masks import Mask, Zone, inside
+from studio_pipeline.pixels.metrics import farness, grain_ratio, tone
+from studio_pipeline.pixels.plainness import Plainness, plainness, window
 from studio_pipeline.pixels.strokes import Points, Stroke
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import drawn
 from studio_pipeline.records.plan import Item, Plan, Refusal, Tier
-from studio_pipeline.records.strands import SHARE_MAX, STRAND, WIDTH_MAX, Strand, StrandPlan
+from studio_pipeline.records.strands import SHARE_MAX, STEP_MAX, STRAND, WIDTH_MAX, Strand, StrandPlan
 from studio_pipeline.subject.reading import Reading
 
 _LEAST_EDGE_PX = 700  # at plan scale: below, a stroke is wider than the limit on its width
@@ -33,6 +33,7 @@ _TEXTURED = 1.0  # px of lines on 1000 px of backdrop where no hair is: above, i
 _NEAR = 0.4  # of the distance to the hair's body: from there on strands are seen, though they stay
 _RUN_POINTS = 6  # healed at once: a run needs as much clean backdrop in one piece
 _MOST_LINES = 600
+_SPARE_STEP, _TEXTURE_MOST = 0.7, 1.5  # a run alone: of the limit on light; of texture, told by few pixels
 _SPARE_SHARE = 0.9  # of the limit on all strokes: the master may round the other way
 
 
@@ -123,12 +124,13 @@ class _Scene:
         over = inside(zones, Zone.BACKDROP, Zone.EDGE)
         matte = _resized(reading.matte, frame.extent)
         spared = drawn(given.hand.spare, frame.roi, frame.scale)
+        self.over = over
         self.search = over & ~body(matte, _NEAR * FAR)
         self.free = over & ~body(matte) & ~spared
         self.matte = matte
         self.heads = _around_faces(frame, reading)
-        wanted = flyaways.look(params.sensitivity, WIDTH_MAX / 2 * frame.extent.long_edge, _MOST_LINES)
-        self.lines = flyaways.find(self.light, self.search, wanted)
+        wanted = flyaways.look(params.sensitivity, _MOST_LINES)
+        self.lines = flyaways.find(self.light, self.search, wanted, WIDTH_MAX / 2 * frame.extent.long_edge)
         clear = reading.backdrop_at(*over.shape) & (zones == Zone.BACKDROP)
         elsewhere = clear & ~self.heads
         self.refused = ""
@@ -142,40 +144,73 @@ class _Scene:
         around = room(self.free)
         area = drawn(self.hand.area, self.frame.roi, self.frame.scale) if self.hand.area else self.heads
         strokes = flyaways.covered_by(self.lines, self.search.shape, 1)
-        clean = flyaways.calm(self.light, self.search, strokes, self.matte)
-        near = sources.Near.of(self.light, clean, [])
-        budget = _SPARE_SHARE * SHARE_MAX * self.frame.extent.area
-        rows, items = list[Strand](), list[Item]()
-        close = sourceless = over = 0
+        near = sources.Near.of(self.light, flyaways.calm(self.light, self.search, strokes, self.matte), [])
+        rows, wanted, close = list[Strand](), list[Flyaway](), 0
         for line in self.lines:
             found = flyaways.parted(line, around)
-            if not found.free:
-                close += 1
-                continue
-            if not flyaways.near_to(area, found) or len(items) >= self.params.max_count:
-                continue
-            made = self._runs(found, near)
-            if not any(offset for _, offset in made):
-                sourceless += 1
-                continue
-            needed = sum(_area(run, found.radius_px) for run, offset in made if offset)
-            if needed > budget:
-                over += 1
-                continue
-            budget -= needed
-            item = self._item(found, [run for run, offset in made if offset])
-            items.append(item)
-            rows += [self._row(item.id, run, found.radius_px, offset) for run, offset in made]
+            close += not found.free
+            if found.free and flyaways.near_to(area, found):
+                wanted.append(found)
+            else:
+                rows += [self._row("", run, line.radius_px, None) for run in (*found.free, *found.held)]
+        made = {f"strand-{k}": self._runs(found, near) for k, found in enumerate(wanted)}
+        for (name, runs), found in zip(made.items(), wanted, strict=True):
+            rows += [self._row(name, run, found.radius_px, offset) for run, offset in runs]
+        kept = self._plain(rows)
+        rows, items, over = self._within_limits(kept, wanted)
         notes = []
         if close:
             notes.append(f"strands left, for they lie in the hair's body or within its margin: {close}")
-        if sourceless:
-            notes.append(f"strands left, for no clean backdrop lies beside them: {sourceless}")
+        if left := len(wanted) - len(items) - over:
+            notes.append(f"strands left, for no backdrop beside them makes them plain: {left}")
         if over:
-            notes.append(f"strands left, for all together may cover {SHARE_MAX:.0%} of the picture: {over}")
+            notes.append(f"strands left, for only the strongest {len(items)} are within the limits: {over}")
         if self.hand.area and not items:
             notes.append("no stray hair was found in the area that was drawn")
         return rows, items, notes
+
+    def _plain(self, rows: list[Strand]) -> list[Strand]:
+        """Healed as the plan would; runs that would not be as plain as the backdrop beside are to stay."""
+        frame, scale = self.frame, self.frame.scale
+        body = StrandPlan(strands=tuple(rows))
+        linear = frame.linear().copy()
+        healed = healing.heal_into(linear, body.healings(scale, ()), frame, frame.roi)
+        light = np.where(healed, tone(linear), self.light)
+        strokes = [row.stroke(scale) for row in rows]
+        out = []
+        for row, stroke in zip(rows, strokes, strict=True):
+            if row.offset is not None:
+                roi = window(stroke, frame.roi)
+                at = roi.within(frame.roi)
+                near = [one for one in strokes if not (one.roi.grown(1) & roi).empty]
+                found = plainness(light[at], stroke, near, self.over[at], roi)
+                if found is None or not _is_plain(found):
+                    row = row.model_copy(update={"offset": None})
+            out.append(row)
+        return out
+
+    def _within_limits(
+        self, rows: list[Strand], wanted: list[Flyaway]
+    ) -> tuple[list[Strand], list[Item], int]:
+        """Rows and items of those that may be offered, and how many are over the limits."""
+        budget = _SPARE_SHARE * SHARE_MAX * self.frame.extent.area / self.frame.scale**2
+        by_name: dict[str, list[Strand]] = {}
+        for row in rows:
+            by_name.setdefault(row.item, []).append(row)
+        out, items, over = by_name.pop("", []), list[Item](), 0
+        for k, found in enumerate(wanted):
+            own = by_name[f"strand-{k}"]
+            healed = [row for row in own if row.offset is not None]
+            needed = sum(_area(row) for row in healed)
+            fits = len(items) < self.params.max_count and needed <= budget
+            over += bool(healed) and not fits
+            if healed and fits:
+                budget -= needed
+                items.append(_item(healed, found))
+                out += [row.model_copy(update={"item": items[-1].id}) for row in own]
+            else:
+                out += [row.model_copy(update={"item": "", "offset": None}) for row in own]
+        return out, items, over
 
     def _runs(self, found: Flyaway, near: sources.Near) -> list[tuple[Points, tuple[int, int] | None]]:
         made: list[tuple[Points, tuple[int, int] | None]] = [(run, None) for run in found.held]
@@ -184,15 +219,6 @@ class _Scene:
                 run = whole[i : i + _RUN_POINTS]
                 made.append((run, near.offset(run, found.radius_px, self.hand.tries)))
         return made
-
-    def _item(self, found: Flyaway, runs: list[Points]) -> Item:
-        scale = self.frame.scale
-        places = (np.concatenate(runs) + 0.5) / scale - 0.5
-        y, x = (round(float(v)) for v in places[len(places) // 2])
-        long = sum(float(np.hypot(*np.diff(run, axis=0).T).sum()) for run in runs) / scale
-        said = f"{round(long)} px long, {abs(found.contrast):.0f} L* off"
-        roi = Stroke(places, found.radius_px / scale).roi
-        return Item(id=f"strand-{y}-{x}", kind=STRAND, roi=roi, said=said)
 
     def _row(self, item: str, run: Points, radius_px: float, offset: tuple[int, int] | None) -> Strand:
         scale = self.frame.scale
@@ -219,5 +245,21 @@ def _resized(matte: NDArray[np.uint8], extent: Extent) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(matte, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _area(run: Points, radius_px: float) -> float:
-    return 2 * radius_px * float(np.hypot(*np.diff(run, axis=0).T).sum()) + math.pi * radius_px**2
+def _item(healed: list[Strand], found: Flyaway) -> Item:
+    places = np.array([point for row in healed for point in row.points])
+    y, x = (round(float(v)) for v in places[len(places) // 2])
+    said = f"{round(sum(_length(row) for row in healed))} px long, {abs(found.contrast):.0f} L* off"
+    return Item(id=f"strand-{y}-{x}", kind=STRAND, roi=Stroke(places, healed[0].radius_px).roi, said=said)
+
+
+def _is_plain(found: Plainness) -> bool:
+    ratio = grain_ratio(found.own, found.beside)
+    return found.step <= _SPARE_STEP * STEP_MAX and farness(ratio) <= _TEXTURE_MOST
+
+
+def _length(row: Strand) -> float:
+    return float(np.hypot(*np.diff(np.array(row.points), axis=0).T).sum())
+
+
+def _area(row: Strand) -> float:
+    return 2 * row.radius_px * _length(row) + math.pi * row.radius_px**2

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from studio_pipeline.geometry import Roi
 from studio_pipeline.guards.base import FaceCounter, Rendered
 from studio_pipeline.guards.locked_pixels import changed_pixels, strips
-from studio_pipeline.pixels.masks import Mask, Zone, inside
-from studio_pipeline.pixels.metrics import grain_ratio, high_frequency_energy, tone
+from studio_pipeline.pixels.masks import Zone, inside
+from studio_pipeline.pixels.metrics import tone
+from studio_pipeline.pixels.plainness import Plainness, plainness, texture, window
 from studio_pipeline.pixels.strokes import Stroke
 from studio_pipeline.records.flaws import covered
 from studio_pipeline.records.plan import Plan
@@ -17,8 +17,6 @@ from studio_pipeline.records.proposal import GuardResult
 from studio_pipeline.records.strands import SHARE_MAX, STEP_MAX, TEXTURE, WIDTH_MAX, StrandPlan, strokes_on
 
 _PIXEL = 0.75  # how far a pixel's own corners reach from where its centre counts
-_RING_PX = 4
-_FEW_PIXELS = 60
 
 
 class Flyaways:
@@ -40,7 +38,7 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
     body = StrandPlan.model_validate(plan.body)
     strands = [stroke for stroke, _, _ in body.healings(rendered.scale, plan.off)]
     long_edge, area = rendered.base.extent.long_edge, rendered.base.extent.area
-    found = [_of_stroke(rendered, stroke, strands) for stroke in on]
+    found = _plainness(rendered, on, strands)
     step = max((one.step for one in found), default=0.0)
     low, high = TEXTURE
     figures = (
@@ -48,7 +46,7 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
         ("strand_width", 100 * _width(rendered, on) / long_edge, 0.0, 100 * WIDTH_MAX, "% of the long edge"),
         ("tamed_area", 100 * _changed(rendered, on) / area, 0.0, 100 * SHARE_MAX, "% of the picture"),
         ("strand_step", step, 0.0, STEP_MAX, "L*"),
-        ("strand_texture", _texture(found), low, high, ""),
+        ("strand_texture", texture(found), low, high, ""),
     )
     return [
         GuardResult(
@@ -60,7 +58,8 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
 
 def _outside(rendered: Rendered, on: list[Stroke]) -> int:
     """Changed pixels in no stroke that is on: of the whole base where nothing else has a part in it, else of
-    the edge zone where no exchange has."""
+    the edge zone where no exchange has.
+    """
     others = [plan for plan in rendered.plans if plan.edit != StrandPlan.EDIT]
     if any(plan.exchange is not None for plan in others):
         return 0  # by the law of the exchange: guards.locked_pixels
@@ -81,7 +80,10 @@ def _width(rendered: Rendered, on: list[Stroke]) -> float:
         part = stroke.roi & rendered.kept
         changed = changed_pixels(rendered, part)
         reach = stroke.radius_px
-        while reach > 0.5 and not (changed & stroke.mask(part) & ~stroke.mask(part, reach - 0.5 - stroke.radius_px)).any():
+        while (
+            reach > 0.5
+            and not (changed & stroke.mask(part) & ~stroke.mask(part, reach - 0.5 - stroke.radius_px)).any()
+        ):
             reach -= 0.5
         widest = max(widest, 2 * max(0.0, reach - _PIXEL / 2))
     return widest
@@ -94,36 +96,14 @@ def _changed(rendered: Rendered, on: list[Stroke]) -> int:
     return total
 
 
-class _Healed:
-    """One stroke: how far its light lies from that beside it (L*), and energies of both, by their pixels."""
-
-    def __init__(self, step: float, energies: tuple[float, float], count: int) -> None:
-        self.step, self.energies, self.count = step, energies, count
-
-
-def _of_stroke(rendered: Rendered, stroke: Stroke, strands: list[Stroke]) -> _Healed:
-    window = stroke.roi.grown(_RING_PX + 2) & rendered.kept
-    own = stroke.mask(window)
-    around = stroke.mask(window, _RING_PX) & ~covered(_wider(strands), window) & _over(rendered, window)
-    light = tone(rendered.encoding.decode(rendered.after[window.within(rendered.canvas)]))
-    if np.count_nonzero(around) < np.count_nonzero(own) / 4:
-        return _Healed(0.0, (0.0, 0.0), 0)
-    step = abs(float(np.median(light[own])) - float(np.median(light[around])))
-    energies = (high_frequency_energy(light, own), high_frequency_energy(light, around))
-    return _Healed(step, energies, int(np.count_nonzero(own)))
-
-
-def _over(rendered: Rendered, window: Roi) -> Mask:
-    return inside(rendered.zones[window.within(rendered.canvas)], Zone.BACKDROP, Zone.EDGE)
-
-
-def _wider(strokes: list[Stroke]) -> list[Stroke]:
-    return [Stroke(stroke.points, stroke.radius_px + 1) for stroke in strokes]
-
-
-def _texture(found: list[_Healed]) -> float:
-    """Of all strokes together: one alone has too few pixels to tell. The median: beside some lies other hair."""
-    told = [one for one in found if one.count]
-    if sum(one.count for one in told) < _FEW_PIXELS:
-        return 1.0
-    return float(np.median([grain_ratio(*one.energies) for one in told]))
+def _plainness(rendered: Rendered, on: list[Stroke], strands: list[Stroke]) -> list[Plainness]:
+    out = []
+    for stroke in on:
+        roi = window(stroke, rendered.kept)
+        at = roi.within(rendered.canvas)
+        over = inside(rendered.zones[at], Zone.BACKDROP, Zone.EDGE)
+        light = tone(rendered.encoding.decode(rendered.after[at]))
+        near = [one for one in strands if not (one.roi.grown(1) & roi).empty]
+        if (one := plainness(light, stroke, near, over, roi)) is not None:
+            out.append(one)
+    return out

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -29,7 +30,8 @@ class Flyaway:
     outlier: float
 
 
-def look(sensitivity: float, most_radius_px: float, most: int) -> lines.Look:
+def look(sensitivity: float, most: int) -> lines.Look:
+    """Thin lines of any length; beside them may be others."""
     return lines.Look(
         sigma_px=1.0,
         length_px=9,
@@ -38,18 +40,22 @@ def look(sensitivity: float, most_radius_px: float, most: int) -> lines.Look:
         straightness=0.1,
         inside=False,
         contrast=(1.5 / sensitivity, 90.0),
-        most_radius_px=most_radius_px,
+        most_radius_px=math.inf,  # beside another one the profile is wide
         outlier=1.0 / sensitivity,
         most=most,
+        alone=False,
     )
 
 
-def find(light: lines.Light, search: Mask, wanted: lines.Look) -> list[lines.Line]:
+def find(light: lines.Light, search: Mask, wanted: lines.Look, most_radius_px: float) -> list[lines.Line]:
     """Lines in ``search`` ``(h, w)``, the strongest first, those that cross each other too."""
     found: list[lines.Line] = []
     left, whole = search.copy(), Roi.of(Extent(*search.shape))
     for _ in range(_ROUNDS):
-        more = lines.find(light, left, wanted)
+        more = [
+            replace(line, radius_px=min(line.radius_px, most_radius_px))
+            for line in lines.find(light, left, wanted)
+        ]
         if not more:
             break
         found += more

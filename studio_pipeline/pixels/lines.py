@@ -51,6 +51,8 @@ class Look:
     outlier: float
     most: int = 60
     """More lines than this in one picture are its texture."""
+    alone: bool = True
+    """Whether a line has to stand out from all that lies around it, too, not only from the whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +177,8 @@ def _judge(near: _Near, typical: float, look: Look) -> Line | None:
     along = near.strength[rows, columns]
     if float(along.max()) < _HIGH * typical:
         return None
-    outlier = float(along.mean()) / max(_strongest_around(near, look), typical)
+    around = _strongest_around(near, look) if look.alone else typical
+    outlier = float(along.mean()) / max(around, typical)
     # A short one has had less of a chance to be a line: it must stand out more.
     if outlier < look.outlier * (1 + look.length_px / length):
         return None
@@ -183,7 +186,7 @@ def _judge(near: _Near, typical: float, look: Look) -> Line | None:
         return None
     points = smoothed(path, _POINT_STEP, look.length_px / 2)
     measured = _measure(profile_across(near.flat, near.plain, points, math.ceil(6 * look.sigma_px) + 2), look)
-    if measured is None or _beside_more(near, points, measured[0], look):
+    if measured is None or (look.alone and _beside_more(near, points, measured[0], look)):
         return None
     return Line(points, measured[1], measured[0], outlier)
 

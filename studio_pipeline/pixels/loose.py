@@ -17,7 +17,7 @@ from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, grow, inside
 from studio_pipeline.pixels.strokes import Stroke
 
-FAR = 0.006
+FAR = 0.004
 """Of the matte's long edge: how far from the hair's body nothing may be written."""
 _OPAQUE = 230  # of 255: coverage that may be the hair's body
 _THIN = 0.0015  # of the matte's long edge: what is at most twice as wide is a strand, not the body
@@ -38,9 +38,7 @@ def _reach(long_edge: int, far: float) -> tuple[int, int]:
     return max(1, round(_THIN * long_edge)), max(1, math.ceil(far * long_edge))
 
 
-def loose(
-    strokes: Sequence[Stroke], zones: ZoneMap, matte: NDArray[np.uint8], whole: Roi, roi: Roi
-) -> Mask:
+def loose(strokes: Sequence[Stroke], zones: ZoneMap, matte: NDArray[np.uint8], whole: Roi, roi: Roi) -> Mask:
     """``(h, w)`` of ``roi``: pixels in a stroke that are backdrop or edge, and outside the hair's body.
 
     The same for each pixel in any tiling.
@@ -80,4 +78,6 @@ def _body_in(matte: NDArray[np.uint8], whole: Roi, part: Roi) -> Mask:
 def room(allowed: Mask) -> NDArray[np.float32]:
     """How far each pixel is from what is not ``allowed``, the picture's border included."""
     padded = np.pad(allowed.astype(np.uint8), 1)
-    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1], np.float32)
+    return np.asarray(
+        cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1], np.float32
+    )

@@ -52,7 +52,9 @@ class Proposal(Record):
     capture_id: str
     base_key: str
     zones_sha256: str
-    matte_sha256: str = Field("", description="Of the matte, where an exchange or a plan of strands reads it; else empty.")
+    matte_sha256: str = Field(
+        "", description="Of the matte, where an exchange or a plan of strands reads it; else empty."
+    )
     base_extent: Extent
     plans: tuple[Plan, ...]
     enabled: tuple[str, ...]

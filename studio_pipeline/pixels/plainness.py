@@ -1,0 +1,77 @@
+"""Whether what was laid over a stray hair is as plain as the backdrop beside it, read from finished pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels.masks import Mask
+from studio_pipeline.pixels.metrics import Tone, grain_ratio, high_frequency_energy
+from studio_pipeline.pixels.strokes import Stroke
+
+RING_PX = 5
+"""The backdrop beside a stroke: as far around it."""
+_FEW_PIXELS = 60  # texture is then said of fewer than can be told
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+
+
+@dataclass(frozen=True)
+class Plainness:
+    """One stroke: how far its light lies from that beside it (L*), high-frequency energy of both, pixels."""
+
+    step: float
+    own: float
+    beside: float
+    count: int
+
+
+def window(stroke: Stroke, whole: Roi) -> Roi:
+    """The region that ``plainness`` needs, as far as there is a picture."""
+    return stroke.roi.grown(RING_PX + 1) & whole
+
+
+def plainness(
+    light: Tone, stroke: Stroke, others: Sequence[Stroke], over: Mask, roi: Roi
+) -> Plainness | None:
+    """Of one healed stroke; None where hardly any backdrop lies beside it.
+
+    Args:
+        light: L* ``(h, w)`` of ``roi``, which is what ``window`` says.
+        others: every stroke, healed or not, this one too: none counts as backdrop beside.
+        over: ``(h, w)``, True where the zones are neither locked nor healable.
+    """
+    own = stroke.mask(roi)
+    hairy = np.zeros_like(own)
+    for other in others:
+        wide = Stroke(other.points, other.radius_px + 1)
+        part = wide.roi & roi
+        if not part.empty:
+            hairy[part.within(roi)] |= wide.mask(part)
+    around = stroke.mask(roi, RING_PX) & ~hairy & over
+    if np.count_nonzero(around) < np.count_nonzero(own) / 4:
+        return None
+    step = abs(float(np.median(light[own])) - float(np.median(light[around])))
+    # A pixel beside what stays, the end of the hair, would count its edge as texture.
+    known = cv2.erode((own | around).view(np.uint8), _CROSS).view(np.bool_)
+    return Plainness(
+        step,
+        high_frequency_energy(light, own & known),
+        high_frequency_energy(light, around & known),
+        int(np.count_nonzero(own & known)),
+    )
+
+
+def texture(found: Sequence[Plainness]) -> float:
+    """Energy over that beside, of all strokes together by their pixels: one alone has too few to tell."""
+    pixels = sum(one.count for one in found)
+    if pixels < _FEW_PIXELS:
+        return 1.0
+    own, beside = (
+        float(np.sqrt(sum(one.count * getattr(one, side) ** 2 for one in found) / pixels))
+        for side in ("own", "beside")
+    )
+    return grain_ratio(own, beside)
