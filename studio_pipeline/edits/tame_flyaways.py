@@ -33,6 +33,7 @@ _TEXTURED = 1.0  # px of lines on 1000 px of backdrop where no hair is: above, i
 _NEAR = 0.4  # of the distance to the hair's body: from there on strands are seen, though they stay
 _RUN_POINTS = 6  # healed at once: a run needs as much clean backdrop in one piece
 _MOST_LINES = 600
+_RIM_PX = 3  # at any scale: what lies around a run, looked at for other hair
 _SPARE_STEP, _TEXTURE_MOST = 0.7, 1.5  # a run alone: of the limit on light; of texture, told by few pixels
 _SPARE_SHARE = 0.9  # of the limit on all strokes: the master may round the other way
 
@@ -98,7 +99,8 @@ class TameFlyaways:
         """Healed strokes in ``roi``, in linear Rec.2020; tiles agree, as in ``heal_spots``."""
         body = StrandPlan.model_validate(plan.body)
         linear = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
-        return Patch(linear, healing.heal_into(linear, body.healings(base.scale, plan.off), base, roi))
+        flaws = body.healings(base.scale, plan.off)
+        return Patch(linear, healing.heal_into(linear, flaws, base, roi, _RIM_PX))
 
 
 TAME_FLYAWAYS = TameFlyaways()
@@ -174,7 +176,7 @@ class _Scene:
         frame, scale = self.frame, self.frame.scale
         body = StrandPlan(strands=tuple(rows))
         linear = frame.linear().copy()
-        healed = healing.heal_into(linear, body.healings(scale, ()), frame, frame.roi)
+        healed = healing.heal_into(linear, body.healings(scale, ()), frame, frame.roi, _RIM_PX)
         light = np.where(healed, tone(linear), self.light)
         strokes = [row.stroke(scale) for row in rows]
         out = []

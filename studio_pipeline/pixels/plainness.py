@@ -54,6 +54,7 @@ def plainness(
     around = stroke.mask(roi, RING_PX) & ~hairy & over
     if np.count_nonzero(around) < np.count_nonzero(own) / 4:
         return None
+    around &= ~_strange(light, around)
     step = abs(float(np.median(light[own])) - float(np.median(light[around])))
     # A pixel beside what stays, the end of the hair, would count its edge as texture.
     known = cv2.erode((own | around).view(np.uint8), _CROSS).view(np.bool_)
@@ -63,6 +64,13 @@ def plainness(
         high_frequency_energy(light, around & known),
         int(np.count_nonzero(own & known)),
     )
+
+
+def _strange(light: Tone, around: Mask) -> Mask:
+    """What stands out of the backdrop beside a stroke: other hair, too short to be found."""
+    middle = float(np.median(light[around]))
+    spread = 1.4826 * float(np.median(np.abs(light[around] - middle)))
+    return np.asarray(np.abs(light - middle) > 5 * spread + 0.3, np.bool_)
 
 
 def texture(found: Sequence[Plainness]) -> float:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.masks import Mask
 
+_STRANGE, _FLOOR = 5.0, 1e-3  # deviations, and light
 _FOUR_NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
@@ -68,6 +69,20 @@ def laplace(values: NDArray[np.float32], inside: Mask) -> NDArray[np.float32]:
     factors = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     out[inside] = factors.solve(known)
     return out
+
+
+def unlike(difference: NDArray[np.float32], known: Mask) -> Mask:
+    """Pixels of ``known`` ``(h, w)`` whose ``difference`` ``(h, w, c)`` is far from that of most of them.
+
+    By the median and the median deviation of each channel, which a few strange pixels do not move.
+    """
+    values = difference[known]
+    if not len(values):
+        return np.zeros_like(known)
+    middle = np.median(values, axis=0)
+    spread = 1.4826 * np.median(np.abs(values - middle), axis=0)
+    far = np.abs(difference - middle) > _STRANGE * spread + _FLOOR * (1 + np.abs(middle))
+    return np.asarray(known & far.any(axis=2), np.bool_)
 
 
 def heal(target: Linear, source: Linear, inside: Mask) -> Linear:
