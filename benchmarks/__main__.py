@@ -34,6 +34,7 @@ class Part(StrEnum):
     PROTECTION = "protection"
     ENGINES = "engines"
     HEALING = "healing"
+    STRAYS = "strays"
 
 
 WARM_UP_FRAMES = 3

@@ -41,8 +41,8 @@ def heal_into(
 
     Each flaw comes with the offset of its source, in master pixels, and whether it is on. It is solved over
     its own small window whatever ``roi`` is, so tiles agree to the last bit. The source is copied pixel for
-    pixel at the base's own scale: its texture is not resampled. ``rim_px``: so much more is looked at around a
-    flaw, and what is unlike the rest there holds up no membrane either; one with nothing else around is left.
+    pixel at the base's own scale: its texture is not resampled. ``rim_px``: so much more is looked at around
+    a flaw; what is unlike the rest there holds up no membrane either. One with nothing else around is left.
     """
     mask = np.zeros(linear.shape[:2], np.bool_)
     shapes = [shape for shape, _, _ in flaws]

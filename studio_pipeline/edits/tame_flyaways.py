@@ -48,7 +48,7 @@ class TameFlyawaysParams(Record):
 
 
 class TameFlyaways:
-    """The edit. Detection is ``pixels.flyaways``, healing ``pixels.poisson``; the body is a ``StrandPlan``."""
+    """The edit. ``pixels.flyaways`` finds, ``pixels.poisson`` heals; the body is a ``StrandPlan``."""
 
     name = StrandPlan.EDIT
     title = "Tame stray hairs"

@@ -1,4 +1,4 @@
-"""The limits of taking stray hairs away, read from finished pixels: thin, few, and as plain as the backdrop."""
+"""The limits of taking stray hairs away, read from finished pixels: thin, few, plain as the backdrop."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
 from studio_pipeline.records.strands import SHARE_MAX, STEP_MAX, TEXTURE, WIDTH_MAX, StrandPlan, strokes_on
 
-_PIXEL = 0.75  # how far a pixel's own corners reach from where its centre counts
+_STEP_PX = 0.25  # how finely a width is read
 
 
 class Flyaways:
-    """Of stray hairs that are on: pixels outside their strokes, the widest, all of them, their light, texture."""
+    """Of stray hairs that are on: what lies outside them, the widest, all together, their light, texture."""
 
     name = "flyaways"
 
@@ -79,13 +79,11 @@ def _width(rendered: Rendered, on: list[Stroke]) -> float:
     for stroke in on:
         part = stroke.roi & rendered.kept
         changed = changed_pixels(rendered, part)
-        reach = stroke.radius_px
-        while (
-            reach > 0.5
-            and not (changed & stroke.mask(part) & ~stroke.mask(part, reach - 0.5 - stroke.radius_px)).any()
-        ):
-            reach -= 0.5
-        widest = max(widest, 2 * max(0.0, reach - _PIXEL / 2))
+        changed &= stroke.mask(part)
+        reach = 0.0
+        while (changed & ~stroke.mask(part, reach - stroke.radius_px)).any():
+            reach += _STEP_PX
+        widest = max(widest, 2 * reach)
     return widest
 
 

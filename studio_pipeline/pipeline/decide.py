@@ -18,6 +18,7 @@ from studio_pipeline.records.entry import Door, Entry, Handed, Said
 from studio_pipeline.records.hand import NOTHING, Hand, Wish
 from studio_pipeline.records.plan import Item, Tier
 from studio_pipeline.records.proposal import Choice, Decision, Proposal, Verb
+from studio_pipeline.records.strands import StrandPlan
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session
 
@@ -68,10 +69,8 @@ class Decisions:
         if shown_hash not in (None, bound) or current.chosen(proposal.choice).shown_hash() != bound:
             raise Refused(f"{entry.name} has changed since it was shown; look at it again")
         consent.refuse_beyond(proposal, consent.of(self._catalog, entry), entry.name)
-        if self._via != PAGE and (spots := _skin_spots(proposal)):
-            raise Refused(
-                f"{entry.name}: {spots} on skin would be retouched; approve that on the page, spot by spot"
-            )
+        if self._via != PAGE and (spots := _retouches(proposal)):
+            raise Refused(f"{entry.name}: {spots} would be retouched; approve that on the page, spot by spot")
         if not proposal.passed:
             raise Refused(f"{entry.name}: {_failures(proposal)}; switch that edit off, or reject the frame")
         self._catalog.keep_proposal(proposal)
@@ -303,10 +302,14 @@ def find(catalog: Catalog, wanted: str) -> Entry:
     return found[0]
 
 
-def _skin_spots(proposal: Proposal) -> int:
-    """How many items of bounded retouches are on; an edit that has none counts as one."""
-    able = [plan for plan in proposal.active if plan.tier is Tier.BOUNDED_RETOUCH]
-    return sum(len(plan.on) if plan.items else 1 for plan in able)
+def _retouches(proposal: Proposal) -> str:
+    """How many items of bounded retouches are on, and where; empty when none is."""
+    counts = {"skin": 0, "stray hairs": 0}
+    for plan in proposal.active:
+        if plan.tier is Tier.BOUNDED_RETOUCH:
+            where = "stray hairs" if plan.edit == StrandPlan.EDIT else "skin"
+            counts[where] += len(plan.on) if plan.items else 1
+    return " and ".join(f"{count} on {where}" for where, count in counts.items() if count)
 
 
 def _corners(roi: Roi) -> str:

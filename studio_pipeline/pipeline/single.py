@@ -32,6 +32,7 @@ from studio_pipeline.records.capture import Role, shown
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.records.preset import EditSpec, GuardLimits, Preset
 from studio_pipeline.records.proposal import GuardResult
+from studio_pipeline.records.strands import StrandPlan
 from studio_pipeline.subject.reading import Reading
 
 ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
@@ -248,13 +249,18 @@ def peak_memory_mb() -> float | None:
         return round(getattr(psutil.Process().memory_info(), "peak_wset", 0) / (1 << 20), 1) or None
 
 
+def _touched(edit: str) -> str:
+    return "hair" if edit == StrandPlan.EDIT else "skin"
+
+
 def _without_skin(specs: tuple[EditSpec, ...]) -> tuple[EditSpec, ...]:
     """The edits without those of skin that the preset leaves off. Raises Refused for one that is on."""
     skin = [s for s in specs if s.name in EDITS and EDITS[s.name].tier is Tier.BOUNDED_RETOUCH]
     for spec in skin:
         if spec.enabled:
             raise Refused(
-                f"{spec.name} touches skin: it needs a session and a person's approval, spot by spot"
+                f"{spec.name} touches {_touched(spec.name)}: "
+                "it needs a session and a person's approval, spot by spot"
             )
     return tuple(spec for spec in specs if spec not in skin)
 

@@ -1,4 +1,4 @@
-"""Whether what was laid over a stray hair is as plain as the backdrop beside it, read from finished pixels."""
+"""Whether what was laid over a stray hair is as plain as the backdrop beside it, from finished pixels."""
 
 from __future__ import annotations
 

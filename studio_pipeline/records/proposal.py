@@ -52,9 +52,7 @@ class Proposal(Record):
     capture_id: str
     base_key: str
     zones_sha256: str
-    matte_sha256: str = Field(
-        "", description="Of the matte, where an exchange or a plan of strands reads it; else empty."
-    )
+    matte_sha256: str = Field("", description="Of the matte, where a plan is proved by it; else empty.")
     base_extent: Extent
     plans: tuple[Plan, ...]
     enabled: tuple[str, ...]
