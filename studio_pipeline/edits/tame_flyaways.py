@@ -227,7 +227,7 @@ class _Scene:
         return Strand(
             item=item,
             points=tuple((round(float(y), 1), round(float(x), 1)) for y, x in (run + 0.5) / scale - 0.5),
-            radius_px=round(radius_px / scale, 1),
+            radius_px=math.floor(10 * radius_px / scale) / 10,  # never beyond the limit
             offset=Point(round(offset[0] / scale), round(offset[1] / scale)) if offset else None,
         )
 

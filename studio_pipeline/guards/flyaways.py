@@ -83,7 +83,7 @@ def _width(rendered: Rendered, on: list[Stroke]) -> float:
         reach = 0.0
         while (changed & ~stroke.mask(part, reach - stroke.radius_px)).any():
             reach += _STEP_PX
-        widest = max(widest, 2 * reach)
+        widest = max(widest, 2 * min(reach, stroke.radius_px))
     return widest
 
 
