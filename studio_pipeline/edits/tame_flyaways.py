@@ -35,6 +35,7 @@ _RUN_POINTS = 6  # healed at once: a run needs as much clean backdrop in one pie
 _MOST_LINES = 600
 _RIM_PX = 3  # at any scale: what lies around a run, looked at for other hair
 _SPARE_STEP, _TEXTURE_MOST = 0.7, 1.5  # a run alone: of the limit on light; of texture, told by few pixels
+_SINGLE = 0.5  # of what lies beside a run has to be backdrop: else it is one of a lock's many hairs
 _SPARE_SHARE = 0.9  # of the limit on all strokes: the master may round the other way
 
 
@@ -256,6 +257,8 @@ def _item(healed: list[Strand], found: Flyaway) -> Item:
 
 def _is_plain(found: Plainness) -> bool:
     ratio = grain_ratio(found.own, found.beside)
+    if found.clear < _SINGLE:
+        return False
     return found.step <= _SPARE_STEP * STEP_MAX and farness(ratio) <= _TEXTURE_MOST
 
 

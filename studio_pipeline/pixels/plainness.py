@@ -21,12 +21,16 @@ _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 @dataclass(frozen=True)
 class Plainness:
-    """One stroke: how far its light lies from that beside it (L*), high-frequency energy of both, pixels."""
+    """One stroke: how far its light lies from that beside it (L*), high-frequency energy of both, pixels.
+
+    ``clear``: how much of what lies beside it is backdrop, 0..1.
+    """
 
     step: float
     own: float
     beside: float
     count: int
+    clear: float
 
 
 def window(stroke: Stroke, whole: Roi) -> Roi:
@@ -51,7 +55,8 @@ def plainness(
         part = wide.roi & roi
         if not part.empty:
             hairy[part.within(roi)] |= wide.mask(part)
-    around = stroke.mask(roi, RING_PX) & ~hairy & over
+    ring = stroke.mask(roi, RING_PX) & ~own
+    around = ring & ~hairy & over
     if np.count_nonzero(around) < np.count_nonzero(own) / 4:
         return None
     around &= ~_strange(light, around)
@@ -63,6 +68,7 @@ def plainness(
         high_frequency_energy(light, own & known),
         high_frequency_energy(light, around & known),
         int(np.count_nonzero(own & known)),
+        np.count_nonzero(around) / max(1, np.count_nonzero(ring)),
     )
 
 

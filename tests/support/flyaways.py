@@ -72,7 +72,7 @@ def body() -> Mask:
 
 @cache
 def reading(scale: int = 1, faces: bool = True) -> Reading:
-    """What a faultless subject stage says of a master so many times as large; strands lie in the edge zone."""
+    """What a faultless subject stage says of a master so many times as large."""
     alpha, locked = coverage(), grow(body(), -1)
     zones = np.full(alpha.shape, Zone.BACKDROP, np.uint8)
     zones[grow(body(), 60) | grow(alpha > 0.02, 3)] = Zone.EDGE
