@@ -14,11 +14,12 @@ from studio_pipeline.edits import healing
 from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
 from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels import flyaways, sources
+from studio_pipeline.pixels.color import to_lab
 from studio_pipeline.pixels.flyaways import Flyaway
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.loose import FAR, body, room
-from studio_pipeline.pixels.masks import Mask, Zone, inside
-from studio_pipeline.pixels.metrics import farness, grain_ratio, tone
+from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
+from studio_pipeline.pixels.metrics import farness, grain_ratio
 from studio_pipeline.pixels.plainness import Plainness, plainness, window
 from studio_pipeline.pixels.strokes import Points, Stroke
 from studio_pipeline.records.base import Record
@@ -30,12 +31,15 @@ from studio_pipeline.subject.reading import Reading
 _LEAST_EDGE_PX = 700  # at plan scale: below, a stroke is wider than the limit on its width
 _REACH = 1.5  # face heights around a face: where hair is
 _TEXTURED = 1.0  # px of lines on 1000 px of backdrop where no hair is: above, it has lines of its own
+_OUTLINE_PX, _LEAST_CONTRAST = 8, 8.0  # how wide the person's outline is looked at; CIELAB
 _NEAR = 0.4  # of the distance to the hair's body: from there on strands are seen, though they stay
 _RUN_POINTS = 6  # healed at once: a run needs as much clean backdrop in one piece
 _MOST_LINES = 600
 _RIM_PX = 3  # at any scale: what lies around a run, looked at for other hair
 _SPARE_STEP, _TEXTURE_MOST = 0.7, 1.5  # a run alone: of the limit on light; of texture, told by few pixels
 _SINGLE = 0.5  # of what lies beside a run has to be backdrop: else it is one of a lock's many hairs
+_APART = 3.0  # CIEDE2000: both sides and what lies between are one backdrop
+_HALF_WIDTH = 0.00125  # of the long edge: wider at half its contrast than 1.5 px and this is no single hair
 _SPARE_SHARE = 0.9  # of the limit on all strokes: the master may round the other way
 
 
@@ -122,7 +126,9 @@ class _Scene:
 
     def __init__(self, frame: Frame, reading: Reading, params: TameFlyawaysParams, given: Given) -> None:
         self.frame, self.params, self.hand = frame, params, given.hand
-        self.light = tone(frame.linear())
+        self.linear = frame.linear()
+        self.lab = to_lab(self.linear)
+        self.light = np.ascontiguousarray(self.lab[..., 0])
         zones = reading.canvas_zones(frame.roi, frame.scale)
         over = inside(zones, Zone.BACKDROP, Zone.EDGE)
         matte = _resized(reading.matte, frame.extent)
@@ -141,6 +147,8 @@ class _Scene:
             self.refused = "no plain backdrop is in sight"
         elif flyaways.density(self.lines, elsewhere) > _TEXTURED:
             self.refused = "the backdrop is not plain: it has lines where no hair is"
+        elif _contrast(self.lab, body(matte, 0) & self.heads, clear & self.heads) < _LEAST_CONTRAST:
+            self.refused = "the hair looks like the backdrop: what is its body cannot be told from strands"
 
     def strands(self) -> tuple[list[Strand], list[Item], list[str]]:
         """The rows of the body, the items, and what was left, in words."""
@@ -176,9 +184,9 @@ class _Scene:
         """Healed as the plan would; runs that would not be as plain as the backdrop beside are to stay."""
         frame, scale = self.frame, self.frame.scale
         body = StrandPlan(strands=tuple(rows))
-        linear = frame.linear().copy()
+        linear = self.linear.copy()
         healed = healing.heal_into(linear, body.healings(scale, ()), frame, frame.roi, _RIM_PX)
-        light = np.where(healed, tone(linear), self.light)
+        made = np.where(healed[..., None], linear, self.linear)
         strokes = [row.stroke(scale) for row in rows]
         out = []
         for row, stroke in zip(rows, strokes, strict=True):
@@ -186,7 +194,7 @@ class _Scene:
                 roi = window(stroke, frame.roi)
                 at = roi.within(frame.roi)
                 near = [one for one in strokes if not (one.roi.grown(1) & roi).empty]
-                found = plainness(light[at], stroke, near, self.over[at], roi)
+                found = plainness(made[at], stroke, near, self.over[at], roi)
                 if found is None or not _is_plain(found):
                     row = row.model_copy(update={"offset": None})
             out.append(row)
@@ -217,10 +225,13 @@ class _Scene:
 
     def _runs(self, found: Flyaway, near: sources.Near) -> list[tuple[Points, tuple[int, int] | None]]:
         made: list[tuple[Points, tuple[int, int] | None]] = [(run, None) for run in found.held]
+        thin_px = max(1.5, _HALF_WIDTH * self.frame.extent.long_edge)
         for whole in found.free:
             for i in range(0, len(whole) - 1, _RUN_POINTS - 1):
                 run = whole[i : i + _RUN_POINTS]
-                made.append((run, near.offset(run, found.radius_px, self.hand.tries)))
+                is_thin = flyaways.half_width(self.lab, self.search, run) <= thin_px
+                offset = near.offset(run, found.radius_px, self.hand.tries) if is_thin else None
+                made.append((run, offset))
         return made
 
     def _row(self, item: str, run: Points, radius_px: float, offset: tuple[int, int] | None) -> Strand:
@@ -231,6 +242,16 @@ class _Scene:
             radius_px=math.floor(10 * radius_px / scale) / 10,  # never beyond the limit
             offset=Point(round(offset[0] / scale), round(offset[1] / scale)) if offset else None,
         )
+
+
+def _contrast(lab: NDArray[np.float32], person: Mask, backdrop: Mask) -> float:
+    """How far the outline of a head is from the backdrop around it, CIELAB: a tenth is nearer."""
+    rim = person & ~grow(person, -_OUTLINE_PX)
+    if not rim.any() or not backdrop.any():
+        return 0.0
+    soft = cv2.blur(lab, (_OUTLINE_PX, _OUTLINE_PX))
+    away = soft[rim] - np.median(lab[backdrop], axis=0)
+    return float(np.quantile(np.sqrt((away * away).sum(axis=1)), 0.1))
 
 
 def _around_faces(frame: Frame, reading: Reading) -> Mask:
@@ -257,7 +278,7 @@ def _item(healed: list[Strand], found: Flyaway) -> Item:
 
 def _is_plain(found: Plainness) -> bool:
     ratio = grain_ratio(found.own, found.beside)
-    if found.clear < _SINGLE:
+    if found.clear < _SINGLE or found.apart > _APART:
         return False
     return found.step <= _SPARE_STEP * STEP_MAX and farness(ratio) <= _TEXTURE_MOST
 

@@ -7,7 +7,6 @@ import numpy as np
 from studio_pipeline.guards.base import FaceCounter, Rendered
 from studio_pipeline.guards.locked_pixels import changed_pixels, strips
 from studio_pipeline.pixels.masks import Zone, inside
-from studio_pipeline.pixels.metrics import tone
 from studio_pipeline.pixels.plainness import Plainness, plainness, texture, window
 from studio_pipeline.pixels.strokes import Stroke
 from studio_pipeline.records.flaws import covered
@@ -100,8 +99,8 @@ def _plainness(rendered: Rendered, on: list[Stroke], strands: list[Stroke]) -> l
         roi = window(stroke, rendered.kept)
         at = roi.within(rendered.canvas)
         over = inside(rendered.zones[at], Zone.BACKDROP, Zone.EDGE)
-        light = tone(rendered.encoding.decode(rendered.after[at]))
+        linear = rendered.encoding.decode(rendered.after[at])
         near = [one for one in strands if not (one.roi.grown(1) & roi).empty]
-        if (one := plainness(light, stroke, near, over, roi)) is not None:
+        if (one := plainness(linear, stroke, near, over, roi)) is not None:
             out.append(one)
     return out

@@ -16,6 +16,7 @@ from studio_pipeline.pixels.strokes import Points, Stroke
 
 _ROUNDS = 3  # a line's branches and what it crosses are found once it is out of the way
 _LEAST_PX, _POINTS = 9, 3  # what is left of a strand is a strand
+_PROFILE_PX = 10
 _RIM_PX = 1.5  # more than its radius a stroke keeps from what it may not write
 
 
@@ -77,6 +78,24 @@ def parted(line: lines.Line, room: NDArray[np.float32]) -> Flyaway:
         long = np.hypot(*np.diff(run, axis=0).T).sum() >= _LEAST_PX and len(run) >= _POINTS
         (free if is_free[start] and long else held).append(run)
     return Flyaway(tuple(free), tuple(held), line.radius_px, line.contrast, line.outlier)
+
+
+def half_width(lab: NDArray[np.float32], search: Mask, run: Points) -> float:
+    """How far from its middle a run has half its contrast, in pixels: many hairs side by side are wide."""
+    signal = np.zeros(2 * _PROFILE_PX + 1)
+    for channel in range(3):
+        profile = lines.profile_across(lab[..., channel], search, run, _PROFILE_PX)
+        signal += np.nan_to_num(profile - np.nanmedian(profile)) ** 2
+    signal = np.sqrt(signal)
+    middle = slice(_PROFILE_PX - 1, _PROFILE_PX + 2)
+    peak = _PROFILE_PX - 1 + int(np.argmax(signal[middle]))
+    over = signal >= signal[peak] / 2
+    left, right = peak, peak
+    while left > 0 and over[left - 1]:
+        left -= 1
+    while right < len(over) - 1 and over[right + 1]:
+        right += 1
+    return (right - left + 1) / 2
 
 
 def near_to(area: Mask, found: Flyaway) -> bool:

@@ -336,9 +336,8 @@ def _measure(profile: NDArray[np.float64], look: Look) -> tuple[float, float] | 
     if not least <= abs(contrast) <= most or abs(high - low) > 0.5 * abs(contrast):
         return None
     radius = 1
-    while radius < reach and np.nanmax(np.abs(signal[[reach - radius, reach + radius]])) > 0.12 * abs(
-        contrast
-    ):
+    away = np.nan_to_num(np.abs(signal))
+    while radius < reach and max(away[reach - radius], away[reach + radius]) > 0.12 * abs(contrast):
         radius += 1
     # A path cuts its corners a little.
     return (contrast, radius + 1.0) if radius <= look.most_radius_px else None

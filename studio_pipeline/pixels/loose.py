@@ -20,7 +20,7 @@ from studio_pipeline.pixels.strokes import Stroke
 FAR = 0.004
 """Of the matte's long edge: how far from the hair's body nothing may be written."""
 _OPAQUE = 115  # of 255: coverage that may be the hair's body
-_THIN = 0.0015  # of the matte's long edge: what is at most twice as wide is a strand, not the body
+_THIN = 0.001  # of the matte's long edge: what is at most twice as wide is a strand, not the body
 
 
 def body(matte: NDArray[np.uint8], far: float = FAR) -> Mask:

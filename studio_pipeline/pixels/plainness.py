@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 
 from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.masks import Mask
-from studio_pipeline.pixels.metrics import Tone, grain_ratio, high_frequency_energy
-from studio_pipeline.pixels.strokes import Stroke
+from studio_pipeline.pixels.metrics import Tone, delta_e2000, grain_ratio, high_frequency_energy, tone
+from studio_pipeline.pixels.strokes import Stroke, along
 
 RING_PX = 5
 """The backdrop beside a stroke: as far around it."""
+_FEW_SIDE = 12
 _FEW_PIXELS = 60  # texture is then said of fewer than can be told
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
@@ -23,7 +25,8 @@ _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 class Plainness:
     """One stroke: how far its light lies from that beside it (L*), high-frequency energy of both, pixels.
 
-    ``clear``: how much of what lies beside it is backdrop, 0..1.
+    ``clear``: how much of what lies beside it is backdrop, 0..1. ``apart``: CIEDE2000 between the medians of
+    both sides, and of what was laid between them, at most.
     """
 
     step: float
@@ -31,6 +34,7 @@ class Plainness:
     beside: float
     count: int
     clear: float
+    apart: float
 
 
 def window(stroke: Stroke, whole: Roi) -> Roi:
@@ -39,16 +43,16 @@ def window(stroke: Stroke, whole: Roi) -> Roi:
 
 
 def plainness(
-    light: Tone, stroke: Stroke, others: Sequence[Stroke], over: Mask, roi: Roi
+    linear: Linear, stroke: Stroke, others: Sequence[Stroke], over: Mask, roi: Roi
 ) -> Plainness | None:
     """Of one healed stroke; None where hardly any backdrop lies beside it.
 
     Args:
-        light: L* ``(h, w)`` of ``roi``, which is what ``window`` says.
+        linear: Rec.2020 ``(h, w, 3)`` of ``roi``, which is what ``window`` says.
         others: every stroke, healed or not, this one too: none counts as backdrop beside.
         over: ``(h, w)``, True where the zones are neither locked nor healable.
     """
-    own = stroke.mask(roi)
+    own, light = stroke.mask(roi), tone(linear)
     hairy = np.zeros_like(own)
     for other in others:
         wide = Stroke(other.points, other.radius_px + 1)
@@ -69,6 +73,18 @@ def plainness(
         high_frequency_energy(light, around & known),
         int(np.count_nonzero(own & known)),
         np.count_nonzero(around) / max(1, np.count_nonzero(ring)),
+        _apart(linear, stroke, own, around, roi),
+    )
+
+
+def _apart(linear: Linear, stroke: Stroke, own: Mask, around: Mask, roi: Roi) -> float:
+    """Between backdrop and a lock of hair that is as light, only colour can tell."""
+    _, side = along(stroke.points, roi, stroke.radius_px + RING_PX)
+    places = [mask for mask in (own, around & (side < 0), around & (side > 0)) if mask.sum() >= _FEW_SIDE]
+    medians = np.array([np.median(linear[mask], axis=0) for mask in places], np.float32)[None]
+    pairs = [(i, j) for i in range(len(places)) for j in range(i)]
+    return max(
+        (float(delta_e2000(medians[:, i, None], medians[:, j, None]).max()) for i, j in pairs), default=0.0
     )
 
 
