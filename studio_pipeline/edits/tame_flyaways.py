@@ -159,11 +159,12 @@ class _Scene:
         rows, wanted, close = list[Strand](), list[Flyaway](), 0
         for line in self.lines:
             found = flyaways.parted(line, around)
-            close += not found.free
-            if found.free and flyaways.near_to(area, found):
+            is_free = any(free for _, free in found.runs)
+            close += not is_free
+            if is_free and flyaways.near_to(area, found):
                 wanted.append(found)
             else:
-                rows += [self._row("", run, line.radius_px, None) for run in (*found.free, *found.held)]
+                rows += [self._row("", run, line.radius_px, None) for run, _ in found.runs]
         made = {f"strand-{k}": self._runs(found, near) for k, found in enumerate(wanted)}
         for (name, runs), found in zip(made.items(), wanted, strict=True):
             rows += [self._row(name, run, found.radius_px, offset) for run, offset in runs]
@@ -211,6 +212,11 @@ class _Scene:
         out, items, over = by_name.pop("", []), list[Item](), 0
         for k, found in enumerate(wanted):
             own = by_name[f"strand-{k}"]
+            taken = flyaways.trimmed([row.offset is not None for row in own], found.rooted)
+            own = [
+                row if is_taken else row.model_copy(update={"offset": None})
+                for row, is_taken in zip(own, taken, strict=True)
+            ]
             healed = [row for row in own if row.offset is not None]
             needed = sum(_area(row) for row in healed)
             fits = len(items) < self.params.max_count and needed <= budget
@@ -224,9 +230,12 @@ class _Scene:
         return out, items, over
 
     def _runs(self, found: Flyaway, near: sources.Near) -> list[tuple[Points, tuple[int, int] | None]]:
-        made: list[tuple[Points, tuple[int, int] | None]] = [(run, None) for run in found.held]
+        made: list[tuple[Points, tuple[int, int] | None]] = []
         thin_px = max(1.5, _HALF_WIDTH * self.frame.extent.long_edge)
-        for whole in found.free:
+        for whole, is_free in found.runs:
+            if not is_free:
+                made.append((whole, None))
+                continue
             for i in range(0, len(whole) - 1, _RUN_POINTS - 1):
                 run = whole[i : i + _RUN_POINTS]
                 is_thin = flyaways.half_width(self.lab, self.search, run) <= thin_px

@@ -17,15 +17,19 @@ from studio_pipeline.pixels.strokes import Points, Stroke
 _ROUNDS = 3  # a line's branches and what it crosses are found once it is out of the way
 _LEAST_PX, _POINTS = 9, 3  # what is left of a strand is a strand
 _PROFILE_PX = 10
+_ROOT_PX = 25  # from what may not be written: an end nearer than that leads into the hair
 _RIM_PX = 1.5  # more than its radius a stroke keeps from what it may not write
 
 
 @dataclass(frozen=True, eq=False)
 class Flyaway:
-    """One stray hair. ``free``: the runs of it that may be healed; ``held``: the runs that stay."""
+    """One stray hair. ``runs``: in their order along it, each with whether it may be healed.
 
-    free: tuple[Points, ...]
-    held: tuple[Points, ...]
+    ``rooted``: which of its two ends lead into the hair, or towards it.
+    """
+
+    runs: tuple[tuple[Points, bool], ...]
+    rooted: tuple[bool, bool]
     radius_px: float
     contrast: float
     outlier: float
@@ -72,12 +76,31 @@ def parted(line: lines.Line, room: NDArray[np.float32]) -> Flyaway:
     at = np.rint(line.points).astype(np.int64).clip(0, np.array(room.shape) - 1)
     is_free = room[at[:, 0], at[:, 1]] > line.radius_px + _RIM_PX
     ends = np.flatnonzero(np.diff(is_free)) + 1
-    free, held = list[Points](), list[Points]()
+    runs = list[tuple[Points, bool]]()
     for k, run in enumerate(np.split(line.points, ends)):
         start = 0 if k == 0 else ends[k - 1]
         long = np.hypot(*np.diff(run, axis=0).T).sum() >= _LEAST_PX and len(run) >= _POINTS
-        (free if is_free[start] and long else held).append(run)
-    return Flyaway(tuple(free), tuple(held), line.radius_px, line.contrast, line.outlier)
+        runs.append((run, bool(is_free[start] and long)))
+    ends_room = room[at[[0, -1], 0], at[[0, -1], 1]]
+    rooted = (bool(ends_room[0] < _ROOT_PX), bool(ends_room[1] < _ROOT_PX))
+    if all(rooted) and is_free[[0, -1]].any():  # one end leads there, the other only passes near
+        rooted = (bool(ends_room[0] <= ends_room[1]), bool(ends_room[1] < ends_room[0]))
+    return Flyaway(tuple(runs), rooted, line.radius_px, line.contrast, line.outlier)
+
+
+def trimmed(healed: list[bool], rooted: tuple[bool, bool]) -> list[bool]:
+    """Which runs to heal of those that can be: from the free end inwards, so that no piece is left hanging.
+
+    A hair with no end in the hair, or with both, is taken as a whole or left.
+    """
+    if all(healed):
+        return healed
+    if rooted[0] == rooted[1]:
+        return [False] * len(healed)
+    order = healed[::-1] if rooted[0] else healed
+    first = order.index(False)
+    kept = [k < first for k in range(len(order))]
+    return kept[::-1] if rooted[0] else kept
 
 
 def half_width(lab: NDArray[np.float32], search: Mask, run: Points) -> float:
@@ -100,7 +123,11 @@ def half_width(lab: NDArray[np.float32], search: Mask, run: Points) -> float:
 
 def near_to(area: Mask, found: Flyaway) -> bool:
     """Whether any of what may be healed lies in ``area`` ``(h, w)``."""
-    at = np.rint(np.concatenate(found.free)).astype(np.int64).clip(0, np.array(area.shape) - 1)
+    at = (
+        np.rint(np.concatenate([run for run, is_free in found.runs if is_free]))
+        .astype(np.int64)
+        .clip(0, np.array(area.shape) - 1)
+    )
     return bool(area[at[:, 0], at[:, 1]].any())
 
 
