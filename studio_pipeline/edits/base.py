@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from studio_pipeline.engines.base import Engine
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.kinds import Kind
 from studio_pipeline.pixels.masks import Mask, Zone
 from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record
@@ -70,16 +72,35 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
+class Chosen:
+    """The engine to ask, or None where the classical way is taken; ``reason`` is shown."""
+
+    engine: Engine | None
+    reason: str
+
+
+Chooser = Callable[[Collection[Kind], bool], Chosen]
+"""By the kinds of backdrop that go on, and whether straight lines run into new area."""
+
+
+def no_engine(kinds: Collection[Kind], lines: bool) -> Chosen:
+    return Chosen(None, "no engine was given")
+
+
+@dataclass(frozen=True, eq=False)
 class Given:
     """What a plan may look at beside its own frame: a person's hand, and frames by their role.
 
     Roles: ``EMPTY_SET``, ``REFERENCE``. A role that nobody fills is missing. ``marks``: lasting marks that
-    other frames of the same people have.
+    other frames of the same people have. ``engine`` chooses who is asked where a preset wants a model;
+    ``cancelled`` is asked between its steps.
     """
 
     hand: Hand = NOTHING
     sources: Mapping[str, Source] = field(default_factory=dict)
     marks: tuple[Mark, ...] = ()
+    engine: Chooser = no_engine
+    cancelled: Callable[[], bool] = lambda: False
 
 
 NO_SOURCES: Mapping[str, Source] = {}

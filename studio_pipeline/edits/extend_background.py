@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from studio_pipeline.edits import extension, sides
+from studio_pipeline.edits import extension, generating, sides
 from studio_pipeline.edits.aspect import Aspect, ratio
 from studio_pipeline.edits.base import (
     EMPTY_SET,
@@ -28,6 +28,8 @@ from studio_pipeline.edits.base import (
     nothing,
 )
 from studio_pipeline.edits.extension import Extension, Seen, papers
+from studio_pipeline.edits.generated import Candidate, MadeDrawing
+from studio_pipeline.edits.generating import Wishes
 from studio_pipeline.edits.sides import Wanted
 from studio_pipeline.geometry import Extent, Insets, Roi
 from studio_pipeline.pixels import register
@@ -42,7 +44,7 @@ PAPER_EDGE = "paper-edge"  # the item's id
 _MOST_PX = 32768  # to add on one side; twice the width of the largest sensors
 
 
-class ExtendParams(Record):
+class ExtendParams(Wishes):
     """To an aspect ratio, or by given master pixels; not both."""
 
     aspect: Aspect | None = Field(None, description="Width to height, as in 4:5 or 16:9.")
@@ -64,9 +66,12 @@ class ExtendParams(Record):
 
 
 class ExtendPlan(Record):
-    """``inside``: what of the master lies within the paper's edges, and what is extended from there."""
+    """``inside``: what of the master lies within the paper's edges, and what is extended from there.
+    ``candidates``: what a model made in place of the extension on some sides; the first that is on is drawn.
+    """
 
     extension: Extension | None = None
+    candidates: tuple[Candidate, ...] = ()
     inside: Roi | None = None
     from_paper: Extension | None = None
 
@@ -98,6 +103,7 @@ class ExtendBackground:
         outcome: dict[str, Any] = {"changes": False, "refusals": wanted.refusals, "notes": wanted.notes}
         if seen.away.any() and (wanted.insets.any or params.paper_edge):
             outcome |= _decided(seen, reading, wanted, params, seed)
+            outcome = generating.asked(outcome, seen, reading, params, seed, given)
         return self._planned(params, seed, given, outcome)
 
     def _planned(self, params: ExtendParams, seed: int, given: Given, outcome: dict[str, Any]) -> Plan:
@@ -105,7 +111,7 @@ class ExtendBackground:
             edit=self.name,
             version=self.version,
             tier=self.tier,
-            engine=self.engine,
+            engine=outcome.pop("engine", self.engine),
             seed=seed,
             hand=given.hand,
             params=params.model_dump(mode="json"),
@@ -132,10 +138,20 @@ class ExtendBackground:
         def drawing() -> extension.Drawing:
             return extension.Drawing(chosen, papers.cropped(base, inside), read_empty)
 
+        @functools.cache
+        def made() -> MadeDrawing | None:
+            on = next((one for one in body.candidates if one.item not in plan.off), None)
+            return MadeDrawing(on, base) if on and chosen is body.extension else None
+
         def paint(roi: Roi) -> Patch:
             if inside.grown(-round(chosen.blend_px * base.scale)).contains(roi):
                 return nothing(roi)
-            return Patch(*drawing().draw(roi.shifted(-inside.y0, -inside.x0)), dither=dither)
+            if (by_model := made()) is not None and by_model.covers(roi):
+                return Patch(*by_model.draw(roi), dither=dither)
+            linear, mask = drawing().draw(roi.shifted(-inside.y0, -inside.x0))
+            if by_model is not None:
+                by_model.draw_into(linear, roi)
+            return Patch(linear, mask, dither=dither)
 
         return paint
 

@@ -49,11 +49,11 @@ class RgbEncoding:
     matrix: icc.MatrixProfile
 
     @cached_property
-    def _to_rec2020(self) -> NDArray[np.float32]:
+    def to_rec2020(self) -> NDArray[np.float32]:
         return np.linalg.solve(_REC2020, self.matrix.to_xyz).astype(np.float32)
 
     @cached_property
-    def _from_rec2020(self) -> NDArray[np.float32]:
+    def from_rec2020(self) -> NDArray[np.float32]:
         return np.linalg.solve(self.matrix.to_xyz, _REC2020).astype(np.float32)
 
     @cached_property
@@ -87,7 +87,7 @@ class RgbEncoding:
         linear = np.empty(codes.shape, np.float32)
         source, target = codes.reshape(-1, 3), linear.reshape(-1, 3)
         for chunk in _chunks(len(source)):
-            target[chunk] = mix(_look_up(tables, source[chunk].T), self._to_rec2020).T
+            target[chunk] = mix(_look_up(tables, source[chunk].T), self.to_rec2020).T
         return linear
 
     def encode(self, linear: Linear, bits: int, dither: NDArray[np.float32] | None = None) -> Codes:
@@ -100,7 +100,7 @@ class RgbEncoding:
         source, target = linear.reshape(-1, 3), codes.reshape(-1, 3)
         noise = None if dither is None else dither.reshape(-1, 3)
         for chunk in _chunks(len(source)):
-            steps = sqrt_steps(mix(planes(source[chunk]), self._from_rec2020), _SQRT_STEPS)
+            steps = sqrt_steps(mix(planes(source[chunk]), self.from_rec2020), _SQRT_STEPS)
             if noise is None:
                 target[chunk] = _look_up(self._code_tables[bits], steps).T
             else:

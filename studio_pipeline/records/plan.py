@@ -17,6 +17,7 @@ from studio_pipeline.pixels.exchange import Lights
 from studio_pipeline.pixels.light import LightGrid
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.base import Record
+from studio_pipeline.records.generated import MadeBy
 from studio_pipeline.records.hand import NOTHING, Hand
 
 
@@ -103,7 +104,9 @@ class Item(Record):
         return self.kind == other.kind and (self.id == other.id or common > _SAME_PLACE * either)
 
 
-_LATER = ("items", "off", "hand", "sources", "writes", "exchange")
+_LATER = ("items", "off", "hand", "sources", "writes", "exchange", "made_by")
+CANDIDATE = "generated"
+"""Kind of the items of which the first that is on is drawn; with none on, what is classical."""
 
 
 class Plan(Record):
@@ -131,6 +134,7 @@ class Plan(Record):
     sources: dict[str, str] = Field({}, description="Role to base key.")
     writes: tuple[Zone, ...] = Field((), description="Fewer zones than the edit's own; empty: those.")
     exchange: Exchange | None = Field(None, description="Without it no pixel of the edge zone is written.")
+    made_by: MadeBy | None = Field(None, description="Where a model made pixels: which.")
     body: dict[str, JsonValue] = Field({}, description="The edit's own frozen model.")
 
     @model_serializer(mode="wrap")
@@ -145,6 +149,12 @@ class Plan(Record):
     @property
     def on(self) -> tuple[Item, ...]:
         return tuple(item for item in self.items if item.id not in self.off)
+
+    @property
+    def generated_px(self) -> int:
+        """How many pixels of the canvas a model made, as the switches stand."""
+        made = self.made_by is not None and any(item.kind == CANDIDATE for item in self.on)
+        return self.made_by.pixels if made and self.made_by and self.changes else 0
 
     def without(self, ids: Collection[str]) -> Plan:
         """The same plan with these items off, and no others; ids that it has not are dropped."""

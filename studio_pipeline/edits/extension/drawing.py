@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -28,16 +29,28 @@ _LEAST_KEPT = 0.4
 _BLOCK_PX, _KEPT_BLOCKS = 256, 384  # 300 MB
 Floats = NDArray[np.float32]
 Residual = Callable[[Roi], Tone]
+
+
+class Lit(Protocol):
+    """Light for any region of the canvas at any scale."""
+
+    def at(self, roi: Roi, scale: float) -> Tone: ...
+
+
 EmptyReader = Callable[[Roi], tuple[Linear, Mask]]
 
 
 class Drawing:
     """One body at one scale. What all regions need is read from the picture once."""
 
-    def __init__(self, body: Extension, base: Frame, empty: EmptyReader | None = None) -> None:
-        """``empty`` reads the empty set in the picture's place and exposure, where the body names one."""
+    def __init__(
+        self, body: Extension, base: Frame, empty: EmptyReader | None = None, lit: Lit | None = None
+    ) -> None:
+        """``empty`` reads the empty set in the picture's place and exposure, where the body names one;
+        ``lit``: other light than the body's.
+        """
         self.body, self.base, self.empty = body, base, empty
-        self.light = LightGrid(body.light.array(), body.light_y0, body.light_x0, body.cell_px)
+        self.light = lit or LightGrid(body.light.array(), body.light_y0, body.light_x0, body.cell_px)
         rows = body.pieces.array()
         self.pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in rows]
         self.gain = _grain_gain(body, base) if base.bits == 8 else np.ones(3, np.float32)

@@ -1,0 +1,71 @@
+"""What a model made, for any region of the canvas at any scale, with the picture's own grain on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from studio_pipeline.edits.extension.body import Extension
+from studio_pipeline.edits.extension.drawing import Drawing
+from studio_pipeline.edits.generated.body import Candidate
+from studio_pipeline.edits.generated.making import fine
+from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels import border
+from studio_pipeline.pixels.color import Linear
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.light import LightGrid, Tone
+from studio_pipeline.records.generated import Made
+from studio_pipeline.records.plan import Grid
+
+_BESIDE_PX = border.MEASURED_PX + 1  # beyond its region a part's light is read so far
+
+
+class MadeDrawing(Drawing):
+    """As an extension is drawn: light, texture on it, and what stands at the border carried over.
+
+    Light is what the model gave. Texture is what of the picture is finer than that; it is read in blocks at
+    fixed places, so that it is the same in any tiling.
+    """
+
+    def __init__(self, body: Candidate, base: Frame) -> None:
+        self.split_px = body.split_px
+        nothing = Grid.of(np.zeros((1, 1, 3), np.float32))
+        extension = Extension(
+            light=nothing, light_y0=0, light_x0=0, cell_px=1, pieces=body.pieces, sides=body.sides
+        )
+        super().__init__(extension, base, lit=Patchwork(body.parts))
+        self.regions = [part.roi.scaled(base.scale) for part in body.parts]
+
+    def covers(self, roi: Roi) -> bool:
+        return any(region.contains(roi) for region in self.regions)
+
+    def draw_into(self, linear: Linear, roi: Roi) -> None:
+        """Over what is there already, in the regions that were made."""
+        for region in self.regions:
+            part = region & roi
+            if not part.empty:
+                linear[part.within(roi)] = self.draw(part)[0]
+
+    def _grain(self, part: Roi) -> Tone:
+        sigma = self.split_px * self.base.scale
+        around = part.grown(math.ceil(4 * sigma) + 1) & self.base.roi
+        detail = fine(self._tone(around), sigma)[part.within(around)]
+        return np.asarray(detail * self.gain, np.float32)
+
+
+class Patchwork:
+    """The parts' light. Beyond all of them there is none."""
+
+    def __init__(self, parts: Sequence[Made]) -> None:
+        self.parts = [(one.roi, LightGrid(one.tone.array(), one.y0, one.x0, one.cell_px)) for one in parts]
+
+    def at(self, roi: Roi, scale: float) -> Tone:
+        out = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
+        for reach_px in (_BESIDE_PX, 0):  # its own region is a part's alone
+            for region, grid in self.parts:
+                part = region.scaled(scale).grown(reach_px) & roi
+                if not part.empty:
+                    out[part.within(roi)] = grid.at(part, scale)
+        return out

@@ -1,0 +1,318 @@
+"""New area by a model, step by step: the same way for every engine.
+
+The person is taken out, the rest is pre-filled classically; a model fills a window at its own size; of what
+it gives, the low and middle frequencies are kept, in the picture's colours. Grain and what is finer than the
+model's pixels are the picture's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from studio_pipeline.edits.extension import Drawing, Extension
+from studio_pipeline.edits.extension.body import Side
+from studio_pipeline.edits.extension.turns import SIDES, turn
+from studio_pipeline.edits.generated import straight, takeout, windows
+from studio_pipeline.edits.generated.body import Candidate
+from studio_pipeline.edits.generated.reading import TEXTURE_CELLS, Kept, Unfit, Window, keep
+from studio_pipeline.edits.generated.takeout import Nobody
+from studio_pipeline.edits.generated.windows import Step
+from studio_pipeline.engines.base import Engine, EngineFailed, EngineRequest, EngineResult
+from studio_pipeline.geometry import Extent, Roi
+from studio_pipeline.pixels import agreement, border, grids, light, shown, texture
+from studio_pipeline.pixels.frame import Frame
+from studio_pipeline.pixels.grids import Floats, Lattice
+from studio_pipeline.pixels.light import LightGrid, Tone
+from studio_pipeline.pixels.masks import Mask, ZoneMap, grow
+from studio_pipeline.records.generated import Made, StoredTone
+from studio_pipeline.records.plan import Grid
+
+_OVERLAP = 0.05  # of a window's long edge: how far the model's mask reaches over known backdrop
+_WINDOW = 0.05  # a texture piece, as a share of the long edge
+_RESTLESS = 2.5  # of the median: where a picture's grain has structure in it
+_TILE_PX = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What an engine is asked, beside the picture. ``cancelled`` is asked between its steps."""
+
+    engine: Engine
+    prompt: str = ""
+    negative_prompt: str = ""
+    steps: int = 30
+    strength: float = 0.95
+    guidance: float = 5.0
+    control_scale: float = 0.6
+    cancelled: Callable[[], bool] = lambda: False
+
+
+@dataclass(eq=False)
+class Canvas:
+    """The canvas at plan scale while it is filled: ``roi`` its place, ``tone`` with nobody in it and the
+    pre-fill where nothing is made yet; ``known``, ``own`` and ``gone`` as ``Window`` has them.
+    """
+
+    roi: Roi
+    scale: float
+    tone: Tone
+    known: Mask
+    own: Mask
+    gone: Mask
+    said: list[str] = field(default_factory=list)
+
+
+def make(
+    frame: Frame,
+    zones: ZoneMap,
+    classical: Extension,
+    regions: dict[str, Roi],
+    master: Roi,
+    asked: Asked,
+    seed: int,
+    item: str,
+) -> tuple[Candidate, tuple[str, ...]]:
+    """Fill ``regions`` (by side, master pixels), and what is to be said about it.
+
+    Args:
+        frame: the picture at plan scale.
+        zones: at the frame's size; nothing but backdrop is shown to the model.
+        classical: what fills all of new area without a model.
+        master: the whole canvas, master pixels.
+
+    Raises:
+        Unfit: what the model made cannot be used.
+        EngineFailed, Refused, Cancelled: as the engine says.
+    """
+    canvas = prefilled(frame, zones, classical, master)
+    exists = _beside(frame, regions, master)
+    parts, splits = [], []
+    for side in (side for side in SIDES if side in regions):
+        region, start = regions[side], 0
+        across = side in ("left", "right")
+        whole, length = region.extent, exists.extent
+        depth, along, context = (
+            (whole.width, whole.height, length.width)
+            if across
+            else (whole.height, whole.width, length.height)
+        )
+        for deep in windows.depths(depth, along, context):
+            strip = windows.strip(side, region, start, deep)
+            seen = _around(exists, strip, side)
+            step = windows.step(side, strip, seen, asked.engine.capabilities, 1 / frame.scale)
+            kept = _asked_for(canvas, zones, step, exists, asked, seed + len(parts))
+            parts.append(_stored(kept.tone, step, frame.scale))
+            splits.append(TEXTURE_CELLS * step.lattice.pitch_px)
+            canvas.said += kept.said
+            _write(canvas, parts[-1])
+            exists, start = seen, start + deep
+    split_px = max(splits)
+    nobody = Nobody(canvas.tone[_base_in(canvas, frame)], canvas.gone[_base_in(canvas, frame)])
+    candidate = Candidate(
+        item=item,
+        seed=seed,
+        parts=tuple(parts),
+        pieces=Grid.of(grain_pieces(nobody, frame, master, split_px, seed)),
+        split_px=split_px,
+        sides=tuple(
+            _parted(one, nobody.gone).model_copy(update={"copies": None})
+            for one in classical.sides
+            if one.name in regions
+        ),
+    )
+    return candidate, tuple(dict.fromkeys(canvas.said))
+
+
+def prefilled(frame: Frame, zones: ZoneMap, classical: Extension, master: Roi) -> Canvas:
+    """The canvas with nobody on it, and the classical proposal where it is new."""
+    nobody = takeout.take_out(light.to_tone(frame.linear()), zones)
+    if nobody.gone.all():
+        raise Unfit("no backdrop is visible far enough from the person")
+    roi = master.scaled(frame.scale)
+    codes = frame.encoding.encode(light.from_tone(nobody.tone), frame.bits)
+    empty = Frame(codes, frame.encoding, frame.clipped & ~nobody.gone, scale=frame.scale)
+    sides = tuple(_parted(side, nobody.gone) for side in classical.sides)
+    drawing = Drawing(classical.model_copy(update={"sides": sides, "blend_px": 0, "empty_set": None}), empty)
+    shape = (roi.extent.height, roi.extent.width)
+    tone, own = np.empty((*shape, 3), np.float32), np.zeros(shape, np.bool_)
+    base = frame.roi.within(roi)
+    tone[base], own[base] = nobody.tone, ~nobody.gone
+    for part in roi.minus(frame.roi):
+        for tile in part.tiles(_TILE_PX):
+            tone[tile.within(roi)] = light.to_tone(np.maximum(drawing.draw(tile)[0], 0))
+    gone = np.zeros(shape, np.bool_)
+    gone[base] = nobody.gone
+    return Canvas(roi, frame.scale, tone, own.copy(), own, gone)
+
+
+def _beside(frame: Frame, regions: Collection[str], master: Roi) -> Roi:
+    """What of the canvas is there before a model is asked: the picture, and what is classical beside it."""
+    base = Roi(0, 0, round(frame.extent.height / frame.scale), round(frame.extent.width / frame.scale))
+    return Roi(
+        base.y0 if "top" in regions else master.y0,
+        base.x0 if "left" in regions else master.x0,
+        base.y1 if "bottom" in regions else master.y1,
+        base.x1 if "right" in regions else master.x1,
+    )
+
+
+def _around(exists: Roi, strip: Roi, side: str) -> Roi:
+    """``exists`` with a strip beside it."""
+    out = {"left": (0, strip.x0), "right": (0, strip.x1), "top": (strip.y0, 0), "bottom": (strip.y1, 0)}[side]
+    return Roi(
+        out[0] if side == "top" else exists.y0,
+        out[1] if side == "left" else exists.x0,
+        out[0] if side == "bottom" else exists.y1,
+        out[1] if side == "right" else exists.x1,
+    )
+
+
+def _asked_for(canvas: Canvas, zones: ZoneMap, step: Step, exists: Roi, asked: Asked, seed: int) -> Kept:
+    window = _window(canvas, step, exists)
+    request = _request(window, canvas, zones, step, asked, seed)
+    result = asked.engine.run(request)
+    canvas.said += result.said
+    return keep(_received(result, request.extent, step.lattice.extent), window)
+
+
+def _window(canvas: Canvas, step: Step, exists: Roi) -> Window:
+    there = _in_canvas(canvas, step.lattice)
+    tone = grids.averaged(canvas.tone, there)
+    known, own = (
+        grids.averaged(mask.astype(np.float32), there) > 0.999 for mask in (canvas.known, canvas.own)
+    )
+    y, x = _centres(step.lattice)
+    region = {
+        "left": np.broadcast_to(x < exists.x0, known.shape),
+        "right": np.broadcast_to(x > exists.x1, known.shape),
+        "top": np.broadcast_to(y < exists.y0, known.shape),
+        "bottom": np.broadcast_to(y > exists.y1, known.shape),
+    }[step.side].copy()
+    inside = (y > exists.y0) & (y < exists.y1) & (x > exists.x0) & (x < exists.x1)
+    return Window(step.side, tone, region, known & inside & ~region, own & inside & ~region)
+
+
+def _in_canvas(canvas: Canvas, lattice: Lattice) -> Lattice:
+    there = lattice.scaled(canvas.scale)
+    return replace(there, y0=there.y0 - canvas.roi.y0, x0=there.x0 - canvas.roi.x0)
+
+
+def _centres(lattice: Lattice) -> tuple[Floats, Floats]:
+    y = lattice.y0 + (np.arange(lattice.extent.height)[:, None] + 0.5) * lattice.pitch_px
+    x = lattice.x0 + (np.arange(lattice.extent.width)[None] + 0.5) * lattice.pitch_px
+    return y, x
+
+
+def _request(
+    window: Window, canvas: Canvas, zones: ZoneMap, step: Step, asked: Asked, seed: int
+) -> EngineRequest:
+    """What the model is shown. Raises LockedPixelsChanged where that held anything of a person."""
+    gone = grids.averaged(canvas.gone.astype(np.float32), _in_canvas(canvas, step.lattice)) > 0
+    context = grids.resized(window.tone, step.asked)
+    base = Roi.of(Extent(*zones.shape)).within(canvas.roi)
+    takeout.check_nobody(context, zones, canvas.gone[base])
+    zoom = step.asked.height / step.lattice.extent.height
+    lines = straight.carried_on(window.tone, window.region, window.known)
+    return EngineRequest(
+        context=shown.to_shown(light.from_tone(context)),
+        edit_mask=np.clip(grids.resized(_mask(window, gone), step.asked), 0, 1),
+        taken_out=grids.resized(gone.astype(np.float32), step.asked) > 0,
+        lines=np.asarray((lines + 0.5) * zoom - 0.5, np.float32),
+        prompt=asked.prompt,
+        negative_prompt=asked.negative_prompt,
+        seed=seed,
+        strength=asked.strength,
+        steps=asked.steps,
+        guidance=asked.guidance,
+        control_scale=asked.control_scale,
+        cancelled=asked.cancelled,
+    )
+
+
+def _mask(window: Window, gone: Mask) -> Floats:
+    """1 where it is new, falling to 0 over the backdrop beside it; 0 where somebody was."""
+    reach = max(4.0, _OVERLAP * max(window.region.shape))
+    away = cv2.distanceTransform((~window.region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    ramp = np.clip(1 - away / reach, 0, 1)
+    return np.where(window.region, 1, np.where(window.known & ~gone, ramp, 0)).astype(np.float32)
+
+
+def _received(result: EngineResult, asked: Extent, cells: Extent) -> Tone:
+    pixels = result.pixels
+    if pixels.shape != (asked.height, asked.width, 3):
+        raise EngineFailed(f"it answered with a picture of {pixels.shape}, not {asked}")
+    if not np.isfinite(pixels).all():
+        raise EngineFailed("it answered with values that are no numbers")
+    small = grids.resized(agreement.without_steps(np.clip(pixels, 0, 1).astype(np.float32)), cells)
+    return light.to_tone(np.maximum(shown.from_shown(small), 0))
+
+
+def _stored(tone: Tone, step: Step, scale: float) -> Made:
+    """The strip's own cells, and those inside the border that are read where it meets the picture."""
+    lattice, region = step.lattice, step.region
+    reach = (border.MEASURED_PX + 2) / scale + 3 * lattice.pitch_px
+    y, x = (np.flatnonzero(_reached(v, *ends, reach)) for v, ends in _spans(lattice, region))
+    part = tone[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
+    first = [
+        start + (index + 0.5) * lattice.pitch_px for start, index in ((lattice.y0, y[0]), (lattice.x0, x[0]))
+    ]
+    return Made(roi=region, tone=StoredTone.of(part), y0=first[0], x0=first[1], cell_px=lattice.pitch_px)
+
+
+def _spans(lattice: Lattice, region: Roi) -> tuple[tuple[Floats, tuple[int, int]], ...]:
+    y, x = _centres(lattice)
+    return (y[:, 0], (region.y0, region.y1)), (x[0], (region.x0, region.x1))
+
+
+def _reached(centres: Floats, start: int, stop: int, reach: float) -> Mask:
+    return np.asarray((centres > start - reach) & (centres < stop + reach), np.bool_)
+
+
+def _write(canvas: Canvas, made: Made) -> None:
+    part = made.roi.scaled(canvas.scale) & canvas.roi
+    at = part.within(canvas.roi)
+    canvas.tone[at] = LightGrid(made.tone.array(), made.y0, made.x0, made.cell_px).at(part, canvas.scale)
+    canvas.known[at] = True
+
+
+def _base_in(canvas: Canvas, frame: Frame) -> tuple[slice, slice]:
+    return frame.roi.within(canvas.roi)
+
+
+def _parted(side: Side, gone: Mask) -> Side:
+    """The same, with nothing carried over the border where somebody was taken out."""
+    there = (~turn(gone, side.name)[:, 0]).astype(np.float32)
+    weights = side.border.array()
+    places = np.clip(
+        ((np.arange(len(weights)) + 0.5) * len(there) / len(weights)).astype(int), 0, len(there) - 1
+    )
+    return side.model_copy(update={"border": Grid.of(weights * there[places]), "blend": None})
+
+
+def grain_pieces(nobody: Nobody, frame: Frame, master: Roi, split_px: float, seed: int) -> Floats:
+    """From where the picture's own detail below ``split_px`` is copied: calm places, rows of ``Piece``."""
+    residual = fine(nobody.tone, split_px * frame.scale)
+    clean = grow(~nobody.gone, -2)
+    power = cv2.GaussianBlur(np.square(residual).mean(axis=2), (0, 0), 3.0)
+    for factor in (_RESTLESS, 2 * _RESTLESS, np.inf):
+        calm = clean & (power < factor * float(np.median(power[clean][::7])))
+        if np.count_nonzero(calm) > 0.05 * clean.size:
+            break
+    size = max(16, round(_WINDOW * frame.extent.long_edge))
+    rng = np.random.default_rng(seed)
+    target = master.scaled(frame.scale).grown(1)
+    pieces = texture.choose_pieces(residual, calm, target, frame.roi, size, rng)
+    base = Roi(0, 0, round(frame.extent.height / frame.scale), round(frame.extent.width / frame.scale))
+    rows = [piece.scaled(1 / frame.scale, base).row() for piece in pieces]
+    return np.array(rows, np.float32).reshape(-1, texture.Piece.NUMBERS)
+
+
+def fine(tone: Tone, sigma: float) -> Tone:
+    """What is finer than ``sigma`` pixels."""
+    return np.asarray(
+        tone - cv2.GaussianBlur(tone, (0, 0), max(sigma, 0.3), borderType=cv2.BORDER_REFLECT), np.float32
+    )

@@ -1,0 +1,75 @@
+"""Straight structures that run into the border, carried on: a shelf, a floor, the edge of a wall."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.pixels.light import Tone
+from studio_pipeline.pixels.masks import Mask, grow
+
+_LEAST = 0.04  # of the window's long edge: a line's length
+_NEAR = 0.02  # how close it comes to new area
+_LEAST_ANGLE = math.sin(math.radians(12))  # to the border: what runs along it does not go on
+_MOST = 48
+
+
+def carried_on(tone: Tone, region: Mask, known: Mask) -> NDArray[np.float32]:
+    """``(n, 4)`` y0, x0, y1, x1: from where each line meets new area to where it leaves the window.
+
+    Args:
+        tone: ``(h, w, 3)``.
+        region: what is new; a half of the window beside one of its borders.
+        known: where a line may be read: the picture's own backdrop.
+    """
+    height, width = region.shape
+    long_edge = max(height, width)
+    codes = np.rint(255 * np.clip(tone.mean(axis=2), 0, 1)).astype(np.uint8)
+    found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(cv2.GaussianBlur(codes, (0, 0), 1.0))[0]
+    if found is None or not region.any():
+        return np.zeros((0, 4), np.float32)
+    inner = grow(known, -2)
+    near = grow(region, max(3, round(_NEAR * long_edge)))
+    normal = _normal(region)
+    out = []
+    for x0, y0, x1, y1 in found.reshape(-1, 4).astype(np.float64).tolist():
+        length = math.hypot(y1 - y0, x1 - x0)
+        if length < _LEAST * long_edge:
+            continue
+        if _at(near, y0, x0) and not _at(near, y1, x1):
+            y0, x0, y1, x1 = y1, x1, y0, x0
+        if not _at(near, y1, x1):
+            continue
+        dy, dx = (y1 - y0) / length, (x1 - x0) / length
+        outward = dy * normal[0] + dx * normal[1]
+        seen = [_at(inner, y0 + t * (y1 - y0), x0 + t * (x1 - x0)) for t in (0.1, 0.3, 0.5, 0.7)]
+        if outward < _LEAST_ANGLE or not all(seen):
+            continue
+        reach = _to_border(y1, x1, dy, dx, height, width)
+        out.append((length, (y1, x1, y1 + reach * dy, x1 + reach * dx)))
+    longest = sorted(out, reverse=True)[:_MOST]
+    return np.array([line for _, line in longest], np.float32).reshape(-1, 4)
+
+
+def _normal(region: Mask) -> tuple[float, float]:
+    """From what is known towards what is new."""
+    y, x = np.nonzero(region)
+    dy, dx = y.mean() + 0.5 - region.shape[0] / 2, x.mean() + 0.5 - region.shape[1] / 2
+    return (math.copysign(1, dy), 0.0) if abs(dy) > abs(dx) else (0.0, math.copysign(1, dx))
+
+
+def _at(mask: Mask, y: float, x: float) -> bool:
+    height, width = mask.shape
+    return bool(mask[min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)])
+
+
+def _to_border(y: float, x: float, dy: float, dx: float, height: int, width: int) -> float:
+    reaches = [math.inf]
+    if dy:
+        reaches.append(((height - 1 if dy > 0 else 0) - y) / dy)
+    if dx:
+        reaches.append(((width - 1 if dx > 0 else 0) - x) / dx)
+    return max(0.0, min(reaches))
