@@ -76,6 +76,7 @@ def asked(
         weights_sha256=chosen.engine.weights_sha256,
         licence=chosen.engine.licence,
         prompt=params.prompt,
+        regions=tuple(regions.values()),
         pixels=sum(region.extent.area for region in regions.values()),
     )
     share = made_by.pixels / outcome["canvas"].extent.area

@@ -13,11 +13,13 @@ from pydantic import ValidationError
 from studio_pipeline.edits import EDITS
 from studio_pipeline.edits.base import (
     NO_SOURCES,
+    Chooser,
     Edit,
     Given,
     Painter,
     Source,
     Turns,
+    no_engine,
     painter,
     writable_zones,
 )
@@ -85,16 +87,18 @@ def plan_all(
     hands: Mapping[str, Hand] = NO_HANDS,
     sources: Mapping[str, Source] = NO_SOURCES,
     marks: tuple[Mark, ...] = (),
+    engine: Chooser = no_engine,
 ) -> tuple[Plan, ...]:
     """One plan a row, in order, from the picture at plan scale.
 
     ``hands``: what a person asked, by the edit's name. ``sources``: other frames by role, at plan scale.
     ``marks``: lasting marks that other frames of the same people have.
+    ``engine``: chooses who is asked where an edit wants a model.
     """
     plans = []
     for spec, params in zip(specs, check(specs), strict=True):
         hand = hands.get(spec.name, NOTHING)
-        given = Given(hand, sources, marks)
+        given = Given(hand, sources, marks, engine)
         plans.append(EDITS[spec.name].plan(frame, reading, params, spec.seed + hand.tries, given))
     return tuple(plans)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from studio_pipeline.guards.base import FaceCounter, Guard, Rendered
 from studio_pipeline.guards.bounds import Bounds
 from studio_pipeline.guards.flyaways import Flyaways
+from studio_pipeline.guards.generated import Generated
 from studio_pipeline.guards.grain import Grain
 from studio_pipeline.guards.locked_pixels import LockedPixels
 from studio_pipeline.guards.new_faces import NewFaces
@@ -28,7 +29,10 @@ def distinct(guards: Sequence[Guard]) -> tuple[Guard, ...]:
 
 # In the order in which the page shows them: what must never be, then what should look right.
 GUARDS = distinct(
-    [LockedPixels(), SkinTone(), Retouch(), ShineLimits(), Flyaways(), NewFaces(), Seam(), Grain(), Bounds()]
+    [
+        *(LockedPixels(), SkinTone(), Retouch(), ShineLimits(), Flyaways()),
+        *(NewFaces(), Generated(), Seam(), Grain(), Bounds()),
+    ]
 )
 
 

@@ -40,6 +40,9 @@ class Rendered:
     faces: Sequence[Roi] = ()
     """The regions of the faces that the reading found, at this scale."""
 
+    count_people: FaceCounter = lambda codes, encoding, mask: 0
+    """Bodies and hands found in a mask."""
+
     @property
     def kept(self) -> Roi:
         """The part of the base that lies on the canvas; less than the base where it was cropped."""

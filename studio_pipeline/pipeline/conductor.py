@@ -48,20 +48,28 @@ _DEADLINE_S = {
 _RETRY_S = (2.0, 5.0, 15.0, 60.0)
 _PATIENT_TRIES = 3
 _FULL_BASES_BYTES = 12 << 30
+MODELS = "models"
+_WITH_A_MODEL_S = 1800.0  # on a processor a proposal can take many minutes
+_WITH_A_MODEL_SHARE = 0.9  # of the machine's memory
 
 
-def lanes(cores: int) -> list[Lane]:
+def lanes(cores: int, with_models: bool = False) -> list[Lane]:
     """One warm lane for previews only, so that nothing holds them up, and one for the rest.
 
     A worker keeps about one and a half cores busy, so two cores get a second one when frames pile up.
+    ``with_models``: one worker more, for proposals that may ask a model: it alone owns the device, and keeps
+    the model there.
     """
     developing = ("studio_pipeline.develop",)
+    ready = (*developing, "studio_pipeline.pipeline.warm")
+    models = [Lane(MODELS, 1, preload=ready, niceness=5)] if with_models else []
     return [
+        *models,
         Lane("preview", 1, preload=developing, address_space_bytes=4 << 30),
         Lane(
             "work",
             min(4, max(1, (cores + 2) // 2)),
-            preload=(*developing, "studio_pipeline.pipeline.warm"),
+            preload=ready,
             niceness=5,
         ),
     ]
@@ -226,13 +234,16 @@ class Conductor:
         return tuple(r for r in wanted if r.name not in done)
 
     def _job(self, entry: Entry, stage: Stage) -> Job:
+        asks = stage is Stage.PROPOSE and self._supervisor.has(MODELS)
+        lane = "preview" if stage is Stage.PREVIEW else MODELS if asks else "work"
         return Job(
             key=f"{stage.value}:{entry.id}",
-            lane="preview" if stage is Stage.PREVIEW else "work",
+            lane=lane,
             priority=schedule.priority(entry, stage),
             function=_FUNCTIONS[stage],
             arguments=self._arguments(entry, stage),
-            deadline_s=_DEADLINE_S[stage],
+            deadline_s=_WITH_A_MODEL_S if asks else _DEADLINE_S[stage],
+            **({"memory_bytes": _memory_for_models()} if asks else {}),
         )
 
     def _arguments(self, entry: Entry, stage: Stage) -> dict[str, Any]:
@@ -257,6 +268,7 @@ class Conductor:
                     "beside": self._beside(entry),
                     "consent": consent.of(self._catalog, entry),
                     "marks": sets.marks(entry, self._memory.entries.values()) if self._heals_skin else (),
+                    "engines": preset.engines,
                 }
             case Stage.DELIVER:
                 return {"order": self.order(entry)}
@@ -378,6 +390,12 @@ class Conductor:
         wait_s = _RETRY_S[min(tries, len(_RETRY_S) - 1)]
         self._memory.retries[capture_id] = _Retry(self._monotonic_s() + wait_s, tries)
         return {"reason": f"{stage.value}: {text}; trying again"}
+
+
+def _memory_for_models() -> int:
+    import psutil
+
+    return int(_WITH_A_MODEL_SHARE * psutil.virtual_memory().total)
 
 
 def _keys(beside: Mapping[str, Beside]) -> dict[str, str]:

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from studio_pipeline.edits import EDITS
+from studio_pipeline.edits.base import Chooser
 from studio_pipeline.engines.registry import ENGINES
 from studio_pipeline.errors import Refused
+from studio_pipeline.pipeline import asking
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.capture import State
 from studio_pipeline.records.consent import NO_GENERATIVE, WORDS, Allowed, Consent, Held, Level, held
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.plan import Plan, Refusal, Tier
-from studio_pipeline.records.preset import EditSpec
+from studio_pipeline.records.preset import EditSpec, EngineSettings
 from studio_pipeline.records.proposal import Proposal
 from studio_pipeline.subject.reading import Reading
 
@@ -69,6 +71,13 @@ def shown(reading: Reading, allowed: Allowed) -> Reading:
         return reading
     zones = np.where(reading.zones == Zone.HEALABLE, np.uint8(Zone.LOCKED), reading.zones)
     return replace(reading, zones=np.asarray(zones, np.uint8))
+
+
+def chooser(consent: Held, settings: EngineSettings) -> Chooser:
+    """Who chooses a model: nobody, where generated pixels were not consented to."""
+    if consent.allowed.no_generative:
+        return asking.nobody_asked(f"generated pixels are not allowed: {consent.why}")
+    return asking.installed(settings)
 
 
 def kept_back(plans: Sequence[Plan], specs: Sequence[EditSpec], consent: Held) -> tuple[Plan, ...]:

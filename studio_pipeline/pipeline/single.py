@@ -18,17 +18,18 @@ import numpy as np
 
 from studio_pipeline.deliver import publish
 from studio_pipeline.edits import EDITS, stack
-from studio_pipeline.edits.base import EMPTY_SET, Source
+from studio_pipeline.edits.base import EMPTY_SET, Chooser, Source
 from studio_pipeline.errors import GuardFailed, Refused, StudioError
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.guards.base import Rendered
-from studio_pipeline.pipeline import report
+from studio_pipeline.pipeline import asking, report
 from studio_pipeline.pipeline.hands import ByHand
 from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.frame import Frame, plan_scale
 from studio_pipeline.pixels.masks import Mask, Zone, inside
 from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.capture import Role, shown
+from studio_pipeline.records.hand import Hand
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.records.preset import EditSpec, GuardLimits, Preset
 from studio_pipeline.records.proposal import GuardResult
@@ -36,7 +37,7 @@ from studio_pipeline.records.strands import StrandPlan
 from studio_pipeline.subject.reading import Reading
 
 ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
-ABSOLUTE = ("locked_pixels", "new_faces")  # guards that no preset and no person can loosen
+ABSOLUTE = ("locked_pixels", "new_faces", "new_people")  # guards that no preset and no person can loosen
 MASKS = ("protect", "face", "skin", "matte")
 LARGEST_CANVAS_PX = 500_000_000
 NOTHING_BESIDE: Mapping[str, Path] = {}
@@ -100,7 +101,7 @@ def edit(
                 others[EMPTY_SET] = others[EMPTY_SET].turned(turn)
     with watch.stage("plan"):
         at_plan = {role: other.at_plan for role, other in others.items()}
-        plans = stack.plan_all(small, reading, specs, hands, at_plan)
+        plans = _planned(small, reading, preset, specs, hands, at_plan)
         refused = [f"{p.edit}, {r.where}: {r.reason}" for p in plans for r in p.refusals]
         if specs and refused and not any(p.changes for p in plans):
             raise Refused("; ".join(refused))
@@ -137,6 +138,33 @@ def edit(
         "seconds": watch.seconds,
         "peak_memory_mb": peak_memory_mb(),
     }
+
+
+def _planned(
+    small: Frame,
+    reading: Reading,
+    preset: Preset,
+    specs: tuple[EditSpec, ...],
+    hands: Mapping[str, Hand],
+    sources: Mapping[str, Source],
+) -> tuple[Plan, ...]:
+    """Every edit's plan. What a model made is checked at plan scale, where another seed is soon tried."""
+    choose = asking.installed(preset.engines)
+    plans = stack.plan_all(small, reading, specs, hands, sources, engine=choose)
+    if not any(plan.made_by for plan in plans):
+        return plans
+    from studio_pipeline.pipeline import stages
+
+    def replan(edit: str, more_seed: int, other: Chooser | None) -> Plan:
+        (spec,) = (s.model_copy(update={"seed": s.seed + more_seed}) for s in specs if s.name == edit)
+        return stack.plan_all(small, reading, (spec,), hands, sources, engine=other or choose)[0]
+
+    return asking.tried(
+        plans,
+        replan,
+        lambda these: stages.check(these, small, reading, preset.guards, sources),
+        preset.engines.tries,
+    )[0]
 
 
 def mask(source: Path, out: Path, preset: Preset, what: str) -> dict[str, Any]:

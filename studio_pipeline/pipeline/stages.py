@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from studio_pipeline.edits import stack
-from studio_pipeline.edits.base import EMPTY_SET, NO_SOURCES
+from studio_pipeline.edits.base import EMPTY_SET, NO_SOURCES, Chooser
 from studio_pipeline.edits.base import Source as Other
 from studio_pipeline.errors import Refused, StudioError
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.guards.base import Rendered
+from studio_pipeline.pipeline import asking, proof
 from studio_pipeline.pipeline import consent as consents
-from studio_pipeline.pipeline import proof
 from studio_pipeline.pipeline.keys import base_key, reading_key, turn_key
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.color import Codes, RgbEncoding
@@ -33,7 +33,7 @@ from studio_pipeline.records.consent import Held
 from studio_pipeline.records.develop import BaseRecord, DevelopSettings, Look
 from studio_pipeline.records.entry import Door, Entry, Handed
 from studio_pipeline.records.plan import Plan
-from studio_pipeline.records.preset import EditSpec, GuardLimits
+from studio_pipeline.records.preset import EditSpec, EngineSettings, GuardLimits
 from studio_pipeline.records.proposal import GuardResult, Proposal
 from studio_pipeline.records.strands import StrandPlan
 from studio_pipeline.records.subject import Mark, SubjectRecord
@@ -75,6 +75,7 @@ class Beside:
 
 NOTHING_BESIDE: Mapping[str, Beside] = {}
 _DEFAULT_CONSENT = Held()
+_DEFAULT_ENGINES = EngineSettings()
 
 
 @dataclass(frozen=True)
@@ -247,12 +248,14 @@ def propose(
     beside: Mapping[str, Beside] = NOTHING_BESIDE,
     consent: Held = _DEFAULT_CONSENT,
     marks: tuple[Mark, ...] = (),
+    engines: EngineSettings = _DEFAULT_ENGINES,
 ) -> Proposed:
     """Plan every edit, render the proposal at plan scale, run the guards on it.
 
     What goes beyond ``consent`` is not proposed; its plan says why. An edit whose guard fails is proposed
-    with its switch off. ``switches`` carries over what a person had chosen before a new base arrived,
-    ``hands`` what they asked of single edits, and the items they left off.
+    with its switch off; where a model had a part in it, other seeds are tried first, then none. ``switches``
+    carries over what a person had chosen before a new base arrived, ``hands`` what they asked of single
+    edits, and the items they left off.
     Without a capture of ``beside`` that cannot be read it goes on. ``marks``: where other frames of the same
     people have lasting marks.
     """
@@ -266,10 +269,19 @@ def propose(
     frame, reading = turned(source, frame, record, reading, turn)
     sources, missing = _readable(beside, turn)
     asked = {name: handed.hand for name, handed in hands.items()}
-    plans = stack.plan_all(frame, consents.shown(reading, consent.allowed), wanted, asked, sources, marks)
+    seen, choose = consents.shown(reading, consent.allowed), consents.chooser(consent, engines)
+    plans = stack.plan_all(frame, seen, wanted, asked, sources, marks, choose)
     plans = consents.kept_back(plans, edits, consent)
     plans = tuple(switched(plan, hands[plan.edit]) if plan.edit in hands else plan for plan in plans)
-    after, guards = check(plans, frame, reading, limits, sources)
+
+    def replan(edit: str, more_seed: int, other: Chooser | None) -> Plan:
+        (spec,) = (s.model_copy(update={"seed": s.seed + more_seed}) for s in wanted if s.name == edit)
+        (plan,) = stack.plan_all(frame, seen, (spec,), asked, sources, marks, other or choose)
+        return switched(plan, hands[edit]) if edit in hands else plan
+
+    plans, (after, guards) = asking.tried(
+        plans, replan, lambda these: check(these, frame, reading, limits, sources), engines.tries
+    )
     failed = {g.edit for g in guards if not g.passed}
     on = {spec.name: switches.get(spec.name, spec.enabled) for spec in edits}
     enabled = tuple(p.edit for p in plans if p.changes and on[p.edit] and p.edit not in failed)
@@ -359,6 +371,8 @@ def rendered(
     sources: Mapping[str, Other] = NO_SOURCES,
 ) -> tuple[Codes, Rendered]:
     """The finished canvas at the frame's scale, in ``into`` where given (a memory map), as guards read it."""
+    from studio_pipeline import subject
+
     changing = tuple(p for p in plans if p.changes)
     reading = reading.at_scale(frame.scale)
     canvas = stack.canvas_of(changing, Roi.of(reading.record.extent)).scaled(frame.scale)
@@ -378,6 +392,7 @@ def rendered(
         edge_law=partial(stack.edge_of, frame, reading),
         loose=partial(stack.loose_of, changing, frame, reading),
         faces=tuple(face.roi.scaled(frame.scale) for face in reading.record.faces),
+        count_people=subject.count_people,
     )
 
 

@@ -15,7 +15,7 @@ from hot_folder import Intake, Journal, Report, Settings, VaultKeeper, Watching
 from hot_folder.errors import HotFolderError
 from studio_pipeline.deliver import publish
 from studio_pipeline.errors import Refused, TryAgain
-from studio_pipeline.pipeline import proof, safekeeping, space
+from studio_pipeline.pipeline import asking, proof, safekeeping, space
 from studio_pipeline.pipeline.accession import Accession
 from studio_pipeline.pipeline.conductor import Conductor, lanes
 from studio_pipeline.pipeline.health import Health, Json
@@ -152,7 +152,9 @@ def at_work(
         if swept:
             log.info("removed %d unfinished files from %s", swept, session.output)
         if workers is None:
-            supervisor = opened.enter_context(Supervisor(lanes(os.cpu_count() or 1)))
+            supervisor = opened.enter_context(
+                Supervisor(lanes(os.cpu_count() or 1, asking.wants_a_model(session.preset.edits)))
+            )
         else:
             supervisor = workers
             opened.callback(workers.abandon)

@@ -106,6 +106,9 @@ class Supervisor:
                 one.process.kill()
                 one.process.join()
 
+    def has(self, lane: str) -> bool:
+        return lane in self._lanes
+
     def submit(self, job: Job) -> bool:
         """Queue a job; False when one with its key already waits or runs."""
         queue = self._queues[job.lane]

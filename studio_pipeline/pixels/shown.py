@@ -1,4 +1,4 @@
-"""Pictures as models were trained on them: sRGB primaries and transfer function, in floats (IEC 61966-2-1)."""
+"""Pictures as models were trained on them: sRGB (IEC 61966-2-1), in floats."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Made(Record):
 class MadeBy(Record):
     """Which model made pixels of a plan, and from what; part of the plan's hash.
 
-    ``pixels``: how many of the canvas' pixels hold what it made, at the master's size.
+    ``regions``: where, master pixels on the canvas; ``pixels``: how many of them hold what it made.
     """
 
     engine: str
@@ -66,4 +66,5 @@ class MadeBy(Record):
     weights_sha256: str
     licence: str
     prompt: str = ""
+    regions: tuple[Roi, ...] = ()
     pixels: int = 0

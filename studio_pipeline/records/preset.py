@@ -30,7 +30,19 @@ class GuardLimits(Record):
     grain_max: float = Field(1.25, description="Grain of new area over grain of the backdrop, at most.")
     new_area_max: float = Field(1.5, description="New canvas area over the base's area, at most.")
     healed_area_max: float = Field(0.02, description="Healed backdrop over the base's area, at most.")
+    structure_max: float = Field(
+        2.5, description="Edges in what a model made over those on the set, at most."
+    )
+    colours_max: float = Field(0.04, description="Share of that in colours the set has not, at most.")
     filled_area_max: float = Field(0.1, description="Backdrop put in place of things, likewise, at most.")
+
+
+class EngineSettings(Record):
+    """``[engines]``: what the session allows of models, for edits that may ask one."""
+
+    non_commercial: bool = Field(False, description="Whether models may be asked that are not for commerce.")
+    tries: int = Field(2, ge=0, le=8, description="More seeds after a guard refused what a model made.")
+    compiled: bool = Field(False, description="Compile models on CUDA: slow once, faster after that.")
 
 
 class OutputRecipe(Record):
@@ -75,6 +87,7 @@ class Preset(Record):
     develop: DevelopSettings = DevelopSettings()
     edits: tuple[EditSpec, ...] = ()
     guards: GuardLimits = GuardLimits()
+    engines: EngineSettings = EngineSettings()
     deliverables: tuple[OutputRecipe, ...] = ()
     retention_days: int | None = Field(
         None, ge=1, description="Days after the last frame of a subject until its purge is due."

@@ -90,7 +90,8 @@ def make(
     """
     canvas = prefilled(frame, zones, classical, master)
     exists = _beside(frame, regions, master)
-    parts, splits = [], []
+    parts: list[Made] = []
+    split_px = 0.0
     for side in (side for side in SIDES if side in regions):
         region, start = regions[side], 0
         across = side in ("left", "right")
@@ -106,11 +107,10 @@ def make(
             step = windows.step(side, strip, seen, asked.engine.capabilities, 1 / frame.scale)
             kept = _asked_for(canvas, zones, step, exists, asked, seed + len(parts))
             parts.append(_stored(kept.tone, step, frame.scale))
-            splits.append(TEXTURE_CELLS * step.lattice.pitch_px)
+            split_px = max(split_px, TEXTURE_CELLS * step.lattice.pitch_px)
             canvas.said += kept.said
             _write(canvas, parts[-1])
             exists, start = seen, start + deep
-    split_px = max(splits)
     nobody = Nobody(canvas.tone[_base_in(canvas, frame)], canvas.gone[_base_in(canvas, frame)])
     candidate = Candidate(
         item=item,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from studio_pipeline.edits.extension.turns import turn, turn_back
-from studio_pipeline.pixels import agreement, border, color, light
+from studio_pipeline.pixels import agreement, border, oddities
 from studio_pipeline.pixels.grids import Floats
 from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask
@@ -21,8 +21,8 @@ _MOST_GAIN = 2.0
 _MOST_LEFT = 0.06  # tone, of what the correction leaves on the ring
 _MOST_SHIFT = 4.0  # cells
 _MEETING = 3  # cells
-_PALETTE, _FAR_COLOUR, _OUTLIERS = 384, 14.0, 0.04  # colours; dE of CIE76; a share of new area
-_STEEP, _MORE_EDGES, _FEW_EDGES = 0.03, 2.5, 0.03  # tone a cell; a ratio; a share
+_OUTLIERS = 0.04  # of new area, in colours that the set has not
+_MORE_EDGES, _FEW_EDGES = 2.5, 0.03  # a ratio; a share
 
 
 class Unfit(Exception):
@@ -69,7 +69,7 @@ def keep(made: Tone, window: Window) -> Kept:
     made = correction.applied(made)
     detail = agreement.detail_ratio(made, window.tone, window.own)
     if detail > _NOISY:
-        made = cv2.GaussianBlur(made, (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)
+        made = np.asarray(cv2.GaussianBlur(made, (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE), np.float32)
         said.append(f"it was {detail:.1f} times as rough as the picture, and was smoothed")
     elif detail < _SOFT:
         said.append(f"lines in it are softer than in the picture ({detail:.0%} of its detail)")
@@ -107,31 +107,12 @@ def _joined(made: Tone, window: Window) -> Tone:
 
 def _check(made: Tone, window: Window) -> None:
     """Against the pre-fill and the picture: no colour and no structure that neither has."""
-    blurred = {
-        name: cv2.GaussianBlur(values, (0, 0), 2.0, borderType=cv2.BORDER_REPLICATE)
-        for name, values in (("made", made), ("before", window.tone))
-    }
-    seen = window.known | window.region  # the pre-fill's colours, too
-    palette = _lab(blurred["before"][seen])
-    palette = palette[:: max(1, len(palette) // _PALETTE)]
-    new = _lab(blurred["made"][window.region][::7])
-    apart = np.sqrt(np.square(new[:, None] - palette[None]).sum(axis=-1)).min(axis=1)
-    odd = float((apart > _FAR_COLOUR).mean())
+    smooth, before = oddities.smoothed(made), oddities.smoothed(window.tone)
+    odd = oddities.colours(smooth, window.region, window.known | window.region, before)
     if odd > _OUTLIERS:
         raise Unfit(f"{odd:.0%} of it has colours that are nowhere on the set")
-    steep = {name: _steep(values) for name, values in blurred.items()}
-    there = float(steep["made"][window.region].mean())
-    before = max(float(steep["before"][mask].mean()) for mask in (window.known, window.region) if mask.any())
-    if there > max(_FEW_EDGES, _MORE_EDGES * before):
-        raise Unfit(
-            f"it has more structure than the set ({there:.0%} of edges where the set has {before:.0%})"
-        )
-
-
-def _lab(tone: Tone) -> Floats:
-    return color.to_lab(light.from_tone(np.ascontiguousarray(tone[None])))[0]
-
-
-def _steep(tone: Tone) -> Mask:
-    across, down = (cv2.Sobel(tone, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
-    return np.asarray(np.sqrt(np.square(across) + np.square(down)).max(axis=2) > _STEEP / 2, np.bool_)
+    there, usual = (oddities.edges(values) for values in (smooth, before))
+    share = float(there[window.region].mean())
+    most = max(float(usual[mask].mean()) for mask in (window.known, window.region) if mask.any())
+    if share > max(_FEW_EDGES, _MORE_EDGES * most):
+        raise Unfit(f"it has more structure than the set (edges on {share:.0%} of it, on {most:.0%} there)")

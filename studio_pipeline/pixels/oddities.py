@@ -1,0 +1,43 @@
+"""What a picture has in one place and nowhere else: colours, and structure. In tone ``(h, w, 3)``."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_pipeline.pixels import color, light
+from studio_pipeline.pixels.light import Tone
+from studio_pipeline.pixels.masks import Mask
+
+_PALETTE, _ASKED = 384, 4000  # colours that are compared
+_FAR = 14.0  # dE of CIE76: another colour, not another light
+_STEEP = 0.015  # tone a pixel
+_SIGMA = 2.0
+
+
+def smoothed(tone: Tone) -> Tone:
+    """Without grain."""
+    return np.asarray(cv2.GaussianBlur(tone, (0, 0), _SIGMA, borderType=cv2.BORDER_REPLICATE), np.float32)
+
+
+def colours(smooth: Tone, here: Mask, seen: Mask, before: Tone | None = None) -> float:
+    """The share of ``here`` whose colour is nowhere in ``seen`` (of ``before``, if that is another picture)."""
+    there = (smooth if before is None else before)[seen]
+    asked = smooth[here]
+    if not len(there) or not len(asked):
+        return 0.0
+    palette = _lab(there[:: max(1, len(there) // _PALETTE)])
+    asked = _lab(asked[:: max(1, len(asked) // _ASKED)])
+    apart = np.square(asked[:, None] - palette[None]).sum(axis=-1).min(axis=1)
+    return float((apart > _FAR**2).mean())
+
+
+def edges(smooth: Tone) -> Mask:
+    """Where it is steep, ``(h, w)``."""
+    across, down = (cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
+    return np.asarray(np.sqrt(np.square(across) + np.square(down)).max(axis=2) > _STEEP, np.bool_)
+
+
+def _lab(tones: Tone) -> NDArray[np.float32]:
+    return np.asarray(color.to_lab(light.from_tone(np.ascontiguousarray(tones[None])))[0], np.float32)
