@@ -44,9 +44,7 @@ PAPER_EDGE = "paper-edge"  # the item's id
 _MOST_PX = 32768  # to add on one side; twice the width of the largest sensors
 
 
-class ExtendParams(Wishes):
-    """To an aspect ratio, or by given master pixels; not both."""
-
+class _Amount(Record):
     aspect: Aspect | None = Field(None, description="Width to height, as in 4:5 or 16:9.")
     left: int = Field(0, ge=0, le=_MOST_PX, description="Master pixels to add at the left.")
     right: int = Field(0, ge=0, le=_MOST_PX, description="Master pixels to add at the right.")
@@ -63,6 +61,10 @@ class ExtendParams(Wishes):
         0, ge=0, le=512, description="Master pixels of backdrop inside the border that fade into the new."
     )
     most: float = Field(1.0, gt=0, le=8, description="New width over the picture's, a side, without a note.")
+
+
+class ExtendParams(Wishes, _Amount):
+    """To an aspect ratio, or by given master pixels; not both."""
 
 
 class ExtendPlan(Record):

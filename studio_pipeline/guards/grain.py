@@ -23,6 +23,7 @@ _BLOCKS_ALONG, _BLOCKS_ACROSS = 24, 2
 _DEPTHS = 3  # near the seam, midway, far from it: an extension that turns soft on its way is found
 _ENOUGH_BLOCKS = 8
 _ENOUGH_PIXELS = 400
+_CALM = 0.3  # quantile
 _DITHER = {1: 0.7, 2: 0.003}
 """Energy (L*) that the gate's dither can add to what it writes, by bytes a code; the base has none."""
 
@@ -57,7 +58,7 @@ class Grain:
 
 
 def _side_ratios(side: Side) -> Iterator[float]:
-    """One ratio a depth. Medians over blocks, so that a line or a stand in some of them does not count."""
+    """One ratio a depth, of calm blocks, so that lines in many of them do not count."""
     block_px = min(_BLOCK_PX, side.new_px - 2, side.roi.x1 - 2, side.roi.y1 - 2)
     if block_px < 4:
         return
@@ -86,7 +87,8 @@ def _lattice(roi: Roi, block_px: int, across: int) -> Iterator[Roi]:
 
 
 def _energy(side: Side, blocks: list[Roi]) -> float:
-    return float(np.median([high_frequency_energy(side.tone(block)) for block in blocks]))
+    """Lines and edges of the set only add to a block's energy: grain is what the calmer ones have."""
+    return float(np.quantile([high_frequency_energy(side.tone(block)) for block in blocks], _CALM))
 
 
 def _fill_ratio(rendered: Rendered, fill: Fill) -> float | None:

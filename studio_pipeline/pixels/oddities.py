@@ -13,7 +13,7 @@ from studio_pipeline.pixels.masks import Mask
 _PALETTE, _ASKED = 384, 4000  # colours that are compared
 _FAR = 14.0  # dE of CIE76: another colour, not another light
 _STEEP = 0.015  # tone a pixel
-_SIGMA = 2.0
+_SIGMA = 1.2
 
 
 def smoothed(tone: Tone) -> Tone:
@@ -22,7 +22,7 @@ def smoothed(tone: Tone) -> Tone:
 
 
 def colours(smooth: Tone, here: Mask, seen: Mask, before: Tone | None = None) -> float:
-    """The share of ``here`` whose colour is nowhere in ``seen`` (of ``before``, if that is another picture)."""
+    """The share of ``here`` whose colour is nowhere in ``seen``, of the same picture or of ``before``."""
     there = (smooth if before is None else before)[seen]
     asked = smooth[here]
     if not len(there) or not len(asked):

@@ -1,4 +1,4 @@
-"""New area by a model, shown with an oracle: it returns the truth plus a fault, which is undone or refused."""
+"""New area by a model, shown with an oracle: it returns the truth and a fault, which is undone or refused."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def apart(made: Shot) -> np.ndarray:  # type: ignore[type-arg]
 def panels(canvas: Roi) -> Mask:
     """Plain places between the set's lines, in new area."""
     mask = np.zeros((canvas.extent.height, -canvas.x0), np.bool_)
-    for start in range(-720, 0, 120):
+    for start in oracles.PANELS:
         if start + 20 >= canvas.x0 and start + 110 <= 0:
             mask[110:250, start + 20 - canvas.x0 : start + 110 - canvas.x0] = True
             mask[280:420, start + 20 - canvas.x0 : start + 110 - canvas.x0] = True
@@ -247,10 +247,7 @@ class TestTheWayToTheModel:
         (request,) = right.oracle.requests
         assert request.extent in windows.shapes(right.oracle.capabilities)
         assert request.edit_mask[:, 0].min() == 1 and request.edit_mask[:, -1].max() == 0
-        assert (
-            0 < np.unique(request.edit_mask).size
-            and ((request.edit_mask > 0) & (request.edit_mask < 1)).any()
-        )
+        assert ((request.edit_mask > 0) & (request.edit_mask < 1)).any()
         levels = [line for line in request.lines if abs(line[2] - line[0]) < 3]
         assert len(levels) >= 3, "the shelves run into new area"
         assert all(line[3] < 2 for line in request.lines)
@@ -309,7 +306,6 @@ class TestTheWayToTheModel:
         """Every step fits one of a few shapes, sees twice its own depth, and all of them fill the region."""
         able = Capabilities(True, False, megapixels, multiple)
         across = side in ("left", "right")
-        base = Roi(0, 0, high, wide)
         region = {
             "left": Roi(0, -depth, high, 0),
             "right": Roi(0, wide, high, wide + depth),
@@ -372,7 +368,8 @@ class TestThePlan:
         made = shot(base, lambda made, request: made * np.float32(1 - next(tints)), candidates=2)
         one, two = (item.id for item in made.plan.items)
         assert made.plan.off == (two,)
-        assert [r.seed for r in made.oracle.requests][0] != [r.seed for r in made.oracle.requests][1]
+        first, second = made.oracle.requests
+        assert first.seed != second.seed
         other = made.plan.without({one})
         assert other.generated_px == made.plan.generated_px
         assert not np.array_equal(stack.render([other], base, oracles.who(), made.canvas), made.codes)
@@ -387,14 +384,14 @@ class TestThePlan:
 
 
 def test_a_large_extension_goes_in_steps(base: Frame) -> None:
-    made = shot(base, left=620)
+    made = shot(base, left=700)
     assert len(made.oracle.requests) == 2
     assert apart(made).mean() < 1
     # Where one step ends and the next begins there is no line.
     tone = metrics.tone(SRGB.decode(made.new))[110:250]
-    border = 620 - 310
+    border = 350
     steps = np.abs(np.diff(cv2.GaussianBlur(tone, (0, 0), 1.5).mean(axis=0)))
-    assert steps[border - 3 : border + 3].max() < 3 * np.median(steps) + 0.3
+    assert steps[border - 8 : border + 8].max() < 0.25
 
 
 def test_sides_without_structure_stay_classical() -> None:

@@ -25,6 +25,8 @@ WHOLE = Roi.of(BASE)
 AROUND = Roi(-400, -700, 1120, 1780)
 SITTER = Roi(220, 420, 720, 650)
 GRAIN = 1.5e-4
+PANELS = range(-680, 1800, 120)
+"""Where a panel starts, columns."""
 
 
 def room(roi: Roi) -> Linear:
@@ -36,7 +38,7 @@ def room(roi: Roi) -> Linear:
     def band(v: np.ndarray, start: float, stop: float) -> np.ndarray:  # type: ignore[type-arg]
         return np.clip(v - start + 0.5, 0, 1) * np.clip(stop - v + 0.5, 0, 1)
 
-    for start in range(-720, 1800, 120):  # panels
+    for start in PANELS:
         colour *= 1 - 0.35 * band(x, start, start + 7)[..., None]
         colour *= 1 + 0.25 * band(x, start + 7, start + 12)[..., None]
     for top in (90, 260, 430):  # shelves
