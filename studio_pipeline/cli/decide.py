@@ -268,8 +268,11 @@ def _verdict(file: Path, verdict: Any) -> list[str]:
         more = verdict.places - len(verdict.boxes)
         return lines + [f"  and {more} more places"] * (more > 0) + drawn
     edits = ", ".join(verdict.edits) or "nothing"
+    share, by = verdict.generated_fraction, ", ".join(verdict.generated_by)
+    made = [f"{share:.1%} of the picture is generated ({by}); none of it is the person"] if share else []
     return [
         f"{file.name}: proved. {verdict.locked_pixels_changed} of {verdict.locked_pixels} locked pixels "
         f"changed; {verdict.changed_area_fraction:.3%} of the frame was edited ({verdict.tier}: {edits})",
+        *made,
         *drawn,
     ]

@@ -74,6 +74,23 @@ class Metadata:
         return b"Exif\0\0" + ifd.header(ifd.HEADER_BYTES) + body
 
 
+_COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+
+
+def generated_in_part(told: Metadata) -> Metadata:
+    """The same, with the word that a model made a part of the picture (IPTC 2022.1, DigitalSourceType)."""
+    packet = (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
+        f"<Iptc4xmpExt:DigitalSourceType>{_COMPOSITE}</Iptc4xmpExt:DigitalSourceType>"
+        "</rdf:Description></rdf:RDF></x:xmpmeta>"
+        '<?xpacket end="w"?>'
+    )
+    return replace(told, xmp=packet.encode("utf-8"))
+
+
 def read(file: BinaryIO) -> Metadata:
     """The EXIF of a member: TIFF-based RAW, CR3, RAF, TIFF, JPEG, PNG; empty when there is none.
 

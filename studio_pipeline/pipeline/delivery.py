@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from studio_pipeline import deliver
+from studio_pipeline.deliver.metadata import generated_in_part
 from studio_pipeline.deliver.metadata import read as read_metadata
 from studio_pipeline.deliver.naming import candidates
 from studio_pipeline.errors import GuardFailed, Refused
@@ -157,6 +158,8 @@ def _publish(order: Order, master: _Master, recipe: OutputRecipe) -> Delivered:
         return _entry_of(standing)
     with open(order.primary_file, "rb") as file:  # noqa: PTH123 - pathlib does not carry bytes
         metadata = read_metadata(file)
+    if order.proposal.generated_share:
+        metadata = generated_in_part(metadata)
     records: list[DeliveryRecord] = []
 
     def keep_proof(made: deliver.Delivered) -> None:

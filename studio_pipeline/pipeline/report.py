@@ -138,8 +138,18 @@ def shown(proposal: Proposal) -> Json:
         "shown_hash": proposal.shown_hash(),
         "canvas": _corners(proposal.canvas),
         "guards": [guard(g) for g in proposal.guards if g.edit is None or g.edit in proposal.enabled],
+        "generated": generated(proposal),
         "passed": proposal.passed,
         "tier": proposal.tier.value,
+    }
+
+
+def generated(proposal: Proposal) -> Json:
+    """How much of the picture a model made, and which; ``of_the_person`` is what no setting changes."""
+    return {
+        "share": round(proposal.generated_share, 6),
+        "by": list(proposal.generated_by),
+        "of_the_person": 0,
     }
 
 
@@ -163,6 +173,7 @@ def _outline(entry: Entry) -> Json:
             if p.edit in proposal.enabled
         ],
         "guards": [guard(g) for g in proposal.guards],
+        "generated": generated(proposal),
     }
 
 
@@ -178,6 +189,7 @@ def _proposal(entry: Entry, proxy_scale: float) -> Json:
         "proxy_scale": proxy_scale,
         "edits": [_edit(p, p.edit in proposal.enabled, entry.hands.get(p.edit)) for p in proposal.plans],
         "guards": [guard(g) for g in proposal.guards],
+        "generated": generated(proposal),
         "passed": proposal.passed,
     }
 

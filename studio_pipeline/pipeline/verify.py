@@ -36,8 +36,10 @@ _TILE_PX = 512
 class Verdict:
     """``studio verify --json``. ``reasons`` is empty exactly when ``valid``.
 
-    ``locked_pixels_changed`` is None where that could not be determined. ``boxes``: where a file was worked
-    on elsewhere, ``[y0, x0, y1, x1]`` in its pixels, the largest of ``places``. ``picture``: the heat map.
+    ``locked_pixels_changed`` is None where that could not be determined. ``generated_fraction``: of the
+    canvas' pixels, made by the models ``generated_by``; nothing of it is the person. ``boxes``: where a file
+    was worked on elsewhere, ``[y0, x0, y1, x1]`` in its pixels, the largest of ``places``. ``picture``: the
+    heat map.
     """
 
     valid: bool = False
@@ -47,6 +49,8 @@ class Verdict:
     locked_pixels: int | None = None
     locked_pixels_changed: int | None = None
     changed_area_fraction: float | None = None
+    generated_fraction: float = 0.0
+    generated_by: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     boxes: list[list[int]] = field(default_factory=list)
     places: int = 0
@@ -77,7 +81,11 @@ def verify(file: Path, session: Session, originals: dict[str, bytes], picture: P
     record, signed = proof.read_record(session.hidden, path)
     proposal = record.proposal
     verdict = Verdict(
-        capture_sha256=record.capture_id, tier=proposal.tier.value, edits=[p.edit for p in proposal.active]
+        capture_sha256=record.capture_id,
+        tier=proposal.tier.value,
+        edits=[p.edit for p in proposal.active],
+        generated_fraction=round(proposal.generated_share, 6),
+        generated_by=list(proposal.generated_by),
     )
     if not signed:
         verdict.reasons.append("the record was edited after it was signed")

@@ -78,6 +78,15 @@ class Proposal(Record):
         return max((p.tier for p in self.active), key=order.index, default=Tier.BACKDROP_ONLY)
 
     @property
+    def generated_share(self) -> float:
+        """How much of the canvas' pixels a model made; nothing of it is the person."""
+        return sum(plan.generated_px for plan in self.active) / self.canvas.extent.area
+
+    @property
+    def generated_by(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(plan.engine for plan in self.active if plan.generated_px))
+
+    @property
     def passed(self) -> bool:
         return all(g.passed for g in self.guards if g.edit is None or g.edit in self.enabled)
 

@@ -47,6 +47,9 @@ const GUARD_WORDS: Record<string, string> = {
   strand_step: 'Light where a hair was',
   strand_texture: 'Texture where hairs were',
   new_faces: 'New faces in added area',
+  new_people: 'People or hands in generated area',
+  new_structure: 'Edges in generated area, over those of the set',
+  new_colours: 'Colours in generated area that the set has not',
   seam: 'Seam',
   grain: 'Grain',
   new_area: 'Added area',
@@ -55,7 +58,7 @@ const GUARD_WORDS: Record<string, string> = {
 };
 
 /** Figures that are parts of the base's area. */
-const FRACTIONS = new Set(['new_area', 'healed_area', 'filled_area']);
+const FRACTIONS = new Set(['new_area', 'new_colours', 'healed_area', 'filled_area']);
 
 export const guardTitle = (name: string) => GUARD_WORDS[name] ?? sentence(name);
 
