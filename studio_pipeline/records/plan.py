@@ -83,6 +83,8 @@ class Refusal(Record):
     reason: str
 
 
+CANDIDATE = "generated"
+"""Kind of the items of which the first that is on is drawn; with none on, what is classical."""
 _SAME_PLACE = 0.3  # of what two regions cover together
 
 
@@ -99,14 +101,14 @@ class Item(Record):
 
     def is_same(self, other: Item) -> bool:
         """Whether another plan, perhaps of another base, means the same by it: by name, or by its place."""
+        if self.kind == CANDIDATE:  # all of them lie in one place
+            return self.id == other.id
         common = (self.roi & other.roi).extent.area
         either = self.roi.extent.area + other.roi.extent.area - common
         return self.kind == other.kind and (self.id == other.id or common > _SAME_PLACE * either)
 
 
 _LATER = ("items", "off", "hand", "sources", "writes", "exchange", "made_by")
-CANDIDATE = "generated"
-"""Kind of the items of which the first that is on is drawn; with none on, what is classical."""
 
 
 class Plan(Record):

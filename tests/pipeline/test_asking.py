@@ -10,7 +10,7 @@ from studio_pipeline.edits import stack
 from studio_pipeline.edits.base import Chooser
 from studio_pipeline.engines.base import EngineRequest, Shown
 from studio_pipeline.geometry import Roi
-from studio_pipeline.pipeline import asking, consent, stages
+from studio_pipeline.pipeline import asking, conductor, consent, stages
 from studio_pipeline.pixels.frame import Frame, plan_scale
 from studio_pipeline.pixels.kinds import Kind
 from studio_pipeline.records.consent import Allowed, Held, Level
@@ -18,7 +18,7 @@ from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import EditSpec, EngineSettings, GuardLimits
 from studio_pipeline.records.proposal import GuardResult
 from tests.support import oracles
-from tests.support.oracles import WHOLE, Oracle, chooser, watched
+from tests.support.oracles import Oracle, chooser, watched
 
 SPEC = EditSpec(name="extend_background", params={"left": 240, "generative": "structured"})
 
@@ -108,6 +108,7 @@ def test_a_preset_says_whether_a_model_may_be_asked() -> None:
     assert not asking.wants_a_model((SPEC.model_copy(update={"enabled": False}),))
 
 
-def test_the_whole_canvas_is_what_was_planned(small: Frame) -> None:
-    plan, _ = proposed(small, Oracle())
-    assert stack.canvas_of([plan], WHOLE) == Roi(0, -240, 720, 1080)
+def test_proposals_that_ask_a_model_have_a_worker_of_their_own() -> None:
+    names = {lane.name: lane for lane in conductor.lanes(8, with_models=True)}
+    assert set(names) == {"preview", "work", "models"} and names["models"].workers == 1
+    assert "models" not in {lane.name for lane in conductor.lanes(8)}
