@@ -10,6 +10,7 @@ import tifffile
 
 from studio_pipeline.demo import sitter
 from studio_pipeline.engines import store
+from studio_pipeline.engines.sd15 import StableDiffusion15
 from studio_pipeline.pipeline import asking, consent, proof, report
 from studio_pipeline.pipeline.studio import at_work
 from studio_pipeline.pipeline.verify import verify
@@ -131,6 +132,7 @@ def test_a_model_that_makes_nonsense_is_refused_and_the_frame_goes_on(
 ) -> None:
     """By the code that users run, weights from a folder: proposed without it, delivered, proved."""
     monkeypatch.setenv("STUDIO_MODELS", str(models))
+    monkeypatch.setattr(StableDiffusion15, "native_megapixels", 0.03)  # as large as its weights
     session = begun(tmp_path / "session", photograph)
     assert asking.wants_a_model(session.preset.edits)
     with at_work(session, workers=Inline()) as studio:
