@@ -33,6 +33,7 @@ class Part(StrEnum):
     REFUSALS = "refusals"
     PROTECTION = "protection"
     ENGINES = "engines"
+    AROUND = "around"
     HEALING = "healing"
     STRAYS = "strays"
 

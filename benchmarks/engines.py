@@ -48,7 +48,7 @@ def _timed(engine: DiffusersEngine, what: str, side_px: int, steps: int, runs: i
     request = _request(engine, side_px, steps)
     made = engine.run(request)  # also loads
     ours = timed(lambda: engine.run(request), runs)
-    plain = timed(lambda: _plainly(engine, request), runs)
+    plain = timed(lambda: plainly(engine, request), runs)
     note = f"{side_px} × {side_px}, {steps} steps"
     return Figure("engines", what, ours, {PLAIN: plain}, memory_mb=made.peak_bytes / 1e6, note=note)
 
@@ -67,7 +67,7 @@ def _request(engine: DiffusersEngine, side_px: int, steps: int) -> EngineRequest
     return dataclasses.replace(request, controls=dict.fromkeys(engine.control_kinds, blank))
 
 
-def _plainly(engine: DiffusersEngine, request: EngineRequest) -> None:
+def plainly(engine: DiffusersEngine, request: EngineRequest) -> None:
     """8-bit PIL in and out, the prompt encoded anew, as its documentation shows."""
     from PIL import Image
 

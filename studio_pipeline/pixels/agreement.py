@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from studio_pipeline.pixels import grids
 from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask, grow
 
@@ -172,7 +173,7 @@ def shifted_back(made: Tone, by: Shift) -> Tone:
 
 def _detail(tone: Tone, weight: Floats) -> Floats:
     """What is finer than light and coarser than grain, ``(h, w)``, where it counts."""
-    grey = np.where(weight > 0, tone.mean(axis=2), 0).astype(np.float32)
+    grey = np.where(weight > 0, grids.grey(tone), 0).astype(np.float32)
     sure = (weight > 0).astype(np.float32)
 
     def mean(sigma: float) -> Floats:
@@ -194,7 +195,7 @@ def detail_ratio(made: Tone, truth: Tone, known: Mask) -> float:
     inner = grow(known, -2)
     if np.count_nonzero(inner) < _LEAST_CELLS:
         return 1.0
-    ours, theirs = (float(_fine(values.mean(axis=2))[inner].std()) for values in (made, truth))
+    ours, theirs = (float(_fine(grids.grey(values))[inner].std()) for values in (made, truth))
     return (ours + _INVISIBLE) / (theirs + _INVISIBLE)
 
 
@@ -208,7 +209,7 @@ def calmed(made: Tone, sigma: float, known: Mask) -> Tone:
 
     ``sigma``: in cells, up to where texture is the picture's. ``known``: where the noise is read.
     """
-    noise = 1.4826 * float(np.median(np.abs(_fine(made.mean(axis=2)))[known])) if known.any() else 0.0
+    noise = 1.4826 * float(np.median(np.abs(_fine(grids.grey(made)))[known])) if known.any() else 0.0
     eps = np.float32(max(_LEAST_NOISE, _NOISE * noise) ** 2)
     size = (2 * math.ceil(1.5 * sigma) + 1,) * 2
 
@@ -216,7 +217,9 @@ def calmed(made: Tone, sigma: float, known: Mask) -> Tone:
         return np.asarray(cv2.blur(values, size, borderType=cv2.BORDER_REFLECT), np.float32)
 
     middle = mean(made)
-    spread = np.maximum(mean(made * made) - middle * middle, 0).max(axis=2, keepdims=True)
+    spread = np.maximum(grids.largest(np.asarray(mean(made * made) - middle * middle, np.float32)), 0)[
+        ..., None
+    ]
     kept = spread / (spread + eps)
     return np.asarray(mean(kept)[..., None] * made + mean((1 - kept) * middle), np.float32)
 
@@ -226,9 +229,9 @@ def without_steps(shown: Floats, step: float = 1 / 255) -> Floats:
     than a step, it is that mean.
     """
     out = shown
-    for sigma in (1.5, 3.0, 6.0):
-        mean = cv2.GaussianBlur(shown, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-        worst = cv2.dilate(np.abs(shown - mean).max(axis=2), np.ones((3, 3), np.uint8))
+    for size in (5, 11, 21):
+        mean = cv2.blur(shown, (size, size), borderType=cv2.BORDER_REPLICATE)
+        worst = cv2.dilate(grids.largest(cv2.absdiff(shown, mean)), np.ones((3, 3), np.uint8))
         calm = np.clip(2 - worst / np.float32(0.75 * step), 0, 1)[..., None]
         out = calm * mean + (1 - calm) * out
     return np.asarray(out, np.float32)

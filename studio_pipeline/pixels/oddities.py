@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_pipeline.pixels import color, light
+from studio_pipeline.pixels import color, grids, light
 from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask
 
 _PALETTE, _ASKED = 384, 4000  # colours that are compared
+_EVERY = 3  # row and column: no thing is smaller
 _FAR = 14.0  # dE of CIE76: another colour, not another light
 _STEEP = 0.015  # tone a pixel
 _SIGMA = 1.2
@@ -23,8 +24,9 @@ def smoothed(tone: Tone) -> Tone:
 
 def colours(smooth: Tone, here: Mask, seen: Mask, before: Tone | None = None) -> float:
     """The share of ``here`` whose colour is nowhere in ``seen``, of the same picture or of ``before``."""
-    there = (smooth if before is None else before)[seen]
-    asked = smooth[here]
+    thin = np.s_[::_EVERY, ::_EVERY]
+    there = (smooth if before is None else before)[thin][seen[thin]]
+    asked = smooth[thin][here[thin]]
     if not len(there) or not len(asked):
         return 0.0
     palette = _lab(there[:: max(1, len(there) // _PALETTE)])
@@ -36,7 +38,7 @@ def colours(smooth: Tone, here: Mask, seen: Mask, before: Tone | None = None) ->
 def edges(smooth: Tone) -> Mask:
     """Where it is steep, ``(h, w)``."""
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
-    return np.asarray(np.sqrt(np.square(across) + np.square(down)).max(axis=2) > _STEEP, np.bool_)
+    return np.asarray(grids.largest(across * across + down * down) > _STEEP**2, np.bool_)
 
 
 def _lab(tones: Tone) -> NDArray[np.float32]:

@@ -30,7 +30,7 @@ class StoredTone(Record):
         planes = np.ascontiguousarray(steps).view(np.uint8).reshape(-1, 2)
         if np.little_endian:
             planes = planes[:, ::-1]
-        packed = zlib.compress(np.ascontiguousarray(planes.T).tobytes(), 6)
+        packed = zlib.compress(np.ascontiguousarray(planes.T).tobytes(), 4)
         height, width, channels = tone.shape
         return cls(shape=(height, width, channels), data=base64.b64encode(packed).decode("ascii"))
 

@@ -297,7 +297,7 @@ def grain_pieces(nobody: Nobody, frame: Frame, master: Roi, split_px: float, see
     """From where the picture's own detail below ``split_px`` is copied: calm places, rows of ``Piece``."""
     residual = fine(nobody.tone, split_px * frame.scale)
     clean = grow(~nobody.gone, -2)
-    power = cv2.GaussianBlur(np.square(residual).mean(axis=2), (0, 0), 3.0)
+    power = cv2.GaussianBlur(grids.grey(np.square(residual)), (0, 0), 3.0)
     for factor in (_RESTLESS, 2 * _RESTLESS, np.inf):
         calm = clean & (power < factor * float(np.median(power[clean][::7])))
         if np.count_nonzero(calm) > 0.05 * clean.size:

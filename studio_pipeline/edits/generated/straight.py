@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from studio_pipeline.pixels import grids
 from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask, grow
 
@@ -56,8 +57,8 @@ def carried_on(tone: Tone, region: Mask, known: Mask) -> NDArray[np.float32]:
 def _segments(tone: Tone, there: Mask) -> NDArray[np.float64]:
     """``(n, 4)`` x0, y0, x1, y1 in the rectangle that is ``there``: what is new has lines of its own."""
     rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
-    part = tone[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].mean(axis=2)
-    codes = np.rint(255 * np.clip(part, 0, 1)).astype(np.uint8)
+    part = tone[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    codes = np.rint(255 * np.clip(grids.grey(np.ascontiguousarray(part)), 0, 1)).astype(np.uint8)
     # A little blurred: the detector (von Gioi et al. 2010) sees one line where grain makes many.
     seen = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(cv2.GaussianBlur(codes, (0, 0), 1.0))[0]
     found = np.zeros((0, 4)) if seen is None else seen.reshape(-1, 4).astype(np.float64)
