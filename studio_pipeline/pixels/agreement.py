@@ -231,7 +231,7 @@ def without_steps(shown: Floats, step: float = 1 / 255) -> Floats:
     out = shown
     for size in (5, 11, 21):
         mean = cv2.blur(shown, (size, size), borderType=cv2.BORDER_REPLICATE)
-        worst = cv2.dilate(grids.largest(cv2.absdiff(shown, mean)), np.ones((3, 3), np.uint8))
+        worst = cv2.dilate(grids.largest(np.abs(shown - mean)), np.ones((3, 3), np.uint8))
         calm = np.clip(2 - worst / np.float32(0.75 * step), 0, 1)[..., None]
         out = calm * mean + (1 - calm) * out
     return np.asarray(out, np.float32)

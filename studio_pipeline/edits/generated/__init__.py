@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from studio_pipeline.edits.generated.asking import Asked
 from studio_pipeline.edits.generated.body import Candidate
 from studio_pipeline.edits.generated.drawing import MadeDrawing
-from studio_pipeline.edits.generated.making import Asked, make
+from studio_pipeline.edits.generated.making import make
 from studio_pipeline.edits.generated.reading import Unfit
 
 __all__ = ["Asked", "Candidate", "MadeDrawing", "Unfit", "make"]

@@ -7,8 +7,7 @@ model's pixels are the picture's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
 
 import cv2
 import numpy as np
@@ -16,14 +15,14 @@ import numpy as np
 from studio_pipeline.edits.extension import Drawing, Extension
 from studio_pipeline.edits.extension.body import Side
 from studio_pipeline.edits.extension.turns import SIDES, turn
-from studio_pipeline.edits.generated import straight, takeout, windows
+from studio_pipeline.edits.generated import takeout, windows
+from studio_pipeline.edits.generated.asking import Asked, Canvas, ask, centres
 from studio_pipeline.edits.generated.body import Candidate
-from studio_pipeline.edits.generated.reading import TEXTURE_CELLS, Kept, Unfit, Window, keep
+from studio_pipeline.edits.generated.reading import TEXTURE_CELLS, Unfit
 from studio_pipeline.edits.generated.takeout import Nobody
 from studio_pipeline.edits.generated.windows import Step
-from studio_pipeline.engines.base import Engine, EngineFailed, EngineRequest, EngineResult
-from studio_pipeline.geometry import Extent, Roi
-from studio_pipeline.pixels import agreement, border, grids, light, shown, texture
+from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels import border, grids, light, texture
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.grids import Floats, Lattice
 from studio_pipeline.pixels.light import LightGrid, Tone
@@ -31,39 +30,9 @@ from studio_pipeline.pixels.masks import Mask, ZoneMap, grow
 from studio_pipeline.records.generated import Made, StoredTone
 from studio_pipeline.records.plan import Grid
 
-_OVERLAP = 0.05  # of a window's long edge: how far the model's mask reaches over known backdrop
 _WINDOW = 0.05  # a texture piece, as a share of the long edge
 _RESTLESS = 2.5  # of the median: where a picture's grain has structure in it
 _TILE_PX = 512
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """What an engine is asked, beside the picture. ``cancelled`` is asked between its steps."""
-
-    engine: Engine
-    prompt: str = ""
-    negative_prompt: str = ""
-    steps: int = 30
-    strength: float = 0.95
-    guidance: float = 5.0
-    control_scale: float = 0.6
-    cancelled: Callable[[], bool] = lambda: False
-
-
-@dataclass(eq=False)
-class Canvas:
-    """The canvas at plan scale while it is filled: ``roi`` its place, ``tone`` with nobody in it and the
-    pre-fill where nothing is made yet; ``known``, ``own`` and ``gone`` as ``Window`` has them.
-    """
-
-    roi: Roi
-    scale: float
-    tone: Tone
-    known: Mask
-    own: Mask
-    gone: Mask
-    said: list[str] = field(default_factory=list)
 
 
 def make(
@@ -105,8 +74,9 @@ def make(
             strip = windows.strip(side, region, start, deep)
             seen = _around(exists, strip, side)
             step = windows.step(side, strip, seen, asked.engine.capabilities, 1 / frame.scale)
-            kept = _asked_for(canvas, zones, step, exists, asked, seed + len(parts))
-            parts.append(_stored(kept.tone, step, frame.scale))
+            region_cells, inside = _cells(step, exists)
+            kept = ask(canvas, zones, step, region_cells, inside, asked, seed + len(parts))
+            parts.append(stored(kept.tone, step, frame.scale))
             split_px = max(split_px, TEXTURE_CELLS * step.lattice.pitch_px)
             canvas.said += kept.said
             _write(canvas, parts[-1])
@@ -171,87 +141,15 @@ def _around(exists: Roi, strip: Roi, side: str) -> Roi:
     )
 
 
-def _asked_for(canvas: Canvas, zones: ZoneMap, step: Step, exists: Roi, asked: Asked, seed: int) -> Kept:
-    window = _window(canvas, step, exists)
-    request = _request(window, canvas, zones, step, asked, seed)
-    result = asked.engine.run(request)
-    canvas.said += result.said
-    return keep(_received(result, request.extent, step.lattice.extent), window)
-
-
-def _window(canvas: Canvas, step: Step, exists: Roi) -> Window:
-    there = _in_canvas(canvas, step.lattice)
-    tone = grids.averaged(canvas.tone, there)
-    known, own = (
-        grids.averaged(mask.astype(np.float32), there) > 0.999 for mask in (canvas.known, canvas.own)
-    )
-    y, x = _centres(step.lattice)
-    region = {
-        "left": np.broadcast_to(x < exists.x0, known.shape),
-        "right": np.broadcast_to(x > exists.x1, known.shape),
-        "top": np.broadcast_to(y < exists.y0, known.shape),
-        "bottom": np.broadcast_to(y > exists.y1, known.shape),
-    }[step.side].copy()
+def _cells(step: Step, exists: Roi) -> tuple[Mask, Mask]:
+    """Of a step's window, what is to be made, and what lies within what exists."""
+    y, x = centres(step.lattice)
+    past = {"left": x < exists.x0, "right": x > exists.x1, "top": y < exists.y0, "bottom": y > exists.y1}
     inside = (y > exists.y0) & (y < exists.y1) & (x > exists.x0) & (x < exists.x1)
-    return Window(step.side, tone, region, known & inside & ~region, own & inside & ~region)
+    return np.broadcast_to(past[step.side], inside.shape).copy(), inside
 
 
-def _in_canvas(canvas: Canvas, lattice: Lattice) -> Lattice:
-    there = lattice.scaled(canvas.scale)
-    return replace(there, y0=there.y0 - canvas.roi.y0, x0=there.x0 - canvas.roi.x0)
-
-
-def _centres(lattice: Lattice) -> tuple[Floats, Floats]:
-    y = lattice.y0 + (np.arange(lattice.extent.height)[:, None] + 0.5) * lattice.pitch_px
-    x = lattice.x0 + (np.arange(lattice.extent.width)[None] + 0.5) * lattice.pitch_px
-    return y, x
-
-
-def _request(
-    window: Window, canvas: Canvas, zones: ZoneMap, step: Step, asked: Asked, seed: int
-) -> EngineRequest:
-    """What the model is shown. Raises LockedPixelsChanged where that held anything of a person."""
-    gone = grids.averaged(canvas.gone.astype(np.float32), _in_canvas(canvas, step.lattice)) > 0
-    context = grids.resized(window.tone, step.asked)
-    base = Roi.of(Extent(*zones.shape)).within(canvas.roi)
-    takeout.check_nobody(context, zones, canvas.gone[base])
-    zoom = step.asked.height / step.lattice.extent.height
-    lines = straight.carried_on(window.tone, window.region, window.known)
-    return EngineRequest(
-        context=shown.to_shown(light.from_tone(context)),
-        edit_mask=np.clip(grids.resized(_mask(window, gone), step.asked), 0, 1),
-        taken_out=grids.resized(gone.astype(np.float32), step.asked) > 0,
-        lines=np.asarray((lines + 0.5) * zoom - 0.5, np.float32),
-        prompt=asked.prompt,
-        negative_prompt=asked.negative_prompt,
-        seed=seed,
-        strength=asked.strength,
-        steps=asked.steps,
-        guidance=asked.guidance,
-        control_scale=asked.control_scale,
-        cancelled=asked.cancelled,
-    )
-
-
-def _mask(window: Window, gone: Mask) -> Floats:
-    """1 where it is new, falling to 0 over the backdrop beside it; 0 where somebody was."""
-    reach = max(4.0, _OVERLAP * max(window.region.shape))
-    away = cv2.distanceTransform((~window.region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    ramp = np.clip(1 - away / reach, 0, 1)
-    return np.where(window.region, 1, np.where(window.known & ~gone, ramp, 0)).astype(np.float32)
-
-
-def _received(result: EngineResult, asked: Extent, cells: Extent) -> Tone:
-    pixels = result.pixels
-    if pixels.shape != (asked.height, asked.width, 3):
-        raise EngineFailed(f"it answered with a picture of {pixels.shape}, not {asked}")
-    if not np.isfinite(pixels).all():
-        raise EngineFailed("it answered with values that are no numbers")
-    small = grids.resized(agreement.without_steps(np.clip(pixels, 0, 1).astype(np.float32)), cells)
-    return light.to_tone(np.maximum(shown.from_shown(small), 0))
-
-
-def _stored(tone: Tone, step: Step, scale: float) -> Made:
+def stored(tone: Tone, step: Step, scale: float) -> Made:
     """The strip's own cells, and those inside the border that are read where it meets the picture."""
     lattice, region = step.lattice, step.region
     reach = (border.MEASURED_PX + 2) / scale + 3 * lattice.pitch_px
@@ -264,7 +162,7 @@ def _stored(tone: Tone, step: Step, scale: float) -> Made:
 
 
 def _spans(lattice: Lattice, region: Roi) -> tuple[tuple[Floats, tuple[int, int]], ...]:
-    y, x = _centres(lattice)
+    y, x = centres(lattice)
     return (y[:, 0], (region.y0, region.y1)), (x[0], (region.x0, region.x1))
 
 
