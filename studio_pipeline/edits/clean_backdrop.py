@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from studio_pipeline.edits import cleaned, flaws, healing
+from studio_pipeline.edits import cleaned, flaws, generating, healing
 from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
+from studio_pipeline.edits.generating import Wishes
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels import light
 from studio_pipeline.pixels.frame import Frame
@@ -27,9 +28,7 @@ from studio_pipeline.subject.reading import Reading
 _LEAST_SIDE_PX = 64  # at plan scale: below this nothing can be told from texture
 
 
-class CleanBackdropParams(Record):
-    """The edit's keys in a preset."""
-
+class _Flaws(Record):
     dust: bool = Field(True, description="Heal dust and other round specks.")
     lint: bool = Field(True, description="Heal lint, hairs and threads.")
     scuffs: bool = Field(True, description="Take out scuffs and foot marks.")
@@ -45,6 +44,10 @@ class CleanBackdropParams(Record):
     person_margin: float = Field(
         0.01, ge=0.004, le=0.2, description="Distance kept from the person, as a fraction of the long edge."
     )
+
+
+class CleanBackdropParams(Wishes, _Flaws):
+    """The edit's keys in a preset."""
 
 
 class CleanBackdrop:
@@ -85,11 +88,12 @@ class CleanBackdrop:
                 "off": found.off,
                 "body": found.body.model_dump(mode="json"),
             }
+            outcome = generating.filled(outcome, frame, reading, params, seed, given)
         return Plan(
             edit=self.name,
             version=self.version,
             tier=self.tier,
-            engine=self.engine,
+            engine=outcome.pop("engine", self.engine),
             seed=seed,
             hand=given.hand,
             params=params.model_dump(mode="json"),

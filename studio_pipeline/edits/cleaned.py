@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from studio_pipeline.edits import healing
+from studio_pipeline.edits.extension.drawing import Blocks
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels import light, texture
 from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.light import Tone
+from studio_pipeline.pixels.light import LightGrid, Tone
 from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.pixels.strokes import Stroke, along
 from studio_pipeline.pixels.texture import Residual
 from studio_pipeline.records.flaws import CleanPlan, Fill, Fold
+from studio_pipeline.records.generated import Made
 from studio_pipeline.records.hand import Hand, drawn
 
 
@@ -72,11 +76,12 @@ def _fill_into(
         at = part.within(roi)
         cover = fill.cover(part, base.scale) * (far[at] > 0)
         share, written = _smooth(cover)[..., None], cover > 0
-        new = (
-            _moved(fill, base, part, tone, share)
-            if fill.offset
-            else _pieced(fill, body, base, part, tone, share)
-        )
+        if fill.made is not None:
+            new = _made(fill, fill.made, base, part, tone, share)
+        elif fill.offset:
+            new = _moved(fill, base, part, tone, share)
+        else:
+            new = _pieced(fill, body, base, part, tone, share)
         linear[at][written] = light.from_tone(new)[written]
         mask[at] |= written
     return mask
@@ -108,6 +113,27 @@ def _pieced(
     under = grid.at(part, base.scale)
     laid = texture.lay(pieces, part, lambda region: tone(region) - grid.at(region, base.scale))
     return np.asarray(under + laid * np.sqrt(share) + (old - under) * np.sqrt(1 - share), np.float32)
+
+
+def _made(fill: Fill, made: Made, base: Frame, part: Roi, tone: Residual, share: NDArray[np.float32]) -> Tone:
+    """What a model gave, and the picture's own grain on it; light fades in, grain at equal power."""
+    sigma = max(fill.split_px * base.scale, 0.3)
+
+    def detail(block: Roi) -> Tone:
+        around = block.grown(math.ceil(4 * sigma) + 1) & base.roi
+        values = tone(around)
+        smooth = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+        return np.asarray((values - smooth)[block.within(around)], np.float32)
+
+    fine = Blocks(detail, base.roi)
+    rows = fill.pieces.array() if fill.pieces is not None else np.zeros((0, texture.Piece.NUMBERS))
+    pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in rows]
+    grid = LightGrid(made.tone.array(), made.y0, made.x0, made.cell_px)
+    old, grain = tone(part), fine(part)
+    under = (old - grain) * (1 - share) + grid.at(part, base.scale) * share
+    return np.asarray(
+        under + texture.lay(pieces, part, fine) * np.sqrt(share) + grain * np.sqrt(1 - share), np.float32
+    )
 
 
 def _gain(body: CleanPlan, roi: Roi, scale: float, far: NDArray[np.float32] | None) -> Linear | None:

@@ -1,25 +1,35 @@
-"""When a model is asked for new area, and what its answer becomes in a plan."""
+"""When a model is asked for new area or a fill, and what its answer becomes in a plan."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
+import cv2
+import numpy as np
 from pydantic import Field, JsonValue
 
+from studio_pipeline.edits import cleaned
 from studio_pipeline.edits.base import Given
 from studio_pipeline.edits.extension import Extension, Seen
-from studio_pipeline.edits.generated import Asked, Candidate, Unfit, make
+from studio_pipeline.edits.generated import Asked, Candidate, Unfit, fill, make
 from studio_pipeline.engines.base import Engine, EngineFailed
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels import kinds as kinds_of
+from studio_pipeline.pixels import light
+from studio_pipeline.pixels.color import Linear
+from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.kinds import Kind
+from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.records.base import Record
+from studio_pipeline.records.flaws import CleanPlan, Fill
 from studio_pipeline.records.generated import MadeBy
-from studio_pipeline.records.plan import CANDIDATE, Item
+from studio_pipeline.records.plan import CANDIDATE, Grid, Item
 from studio_pipeline.subject.reading import Reading
 
 BUILT = (Kind.STRUCTURED, Kind.ENVIRONMENT)
 """Kinds of backdrop that a model may be asked to continue; all others go on better without."""
+_AROUND = 0.06  # of the long edge: what counts as standing around an area
 _SEEDS_APART = 1000  # more than a plan has steps
 
 
@@ -70,6 +80,7 @@ def asked(
         Item(id=one.item, kind=CANDIDATE, roi=area, said=f"made by {chosen.engine.name}, seed {one.seed}")
         for one in candidates
     )
+    px = sum(region.extent.area for region in regions.values())
     made_by = MadeBy(
         engine=chosen.engine.name,
         version=chosen.engine.version,
@@ -77,9 +88,9 @@ def asked(
         licence=chosen.engine.licence,
         prompt=params.prompt,
         regions=tuple(regions.values()),
-        pixels=sum(region.extent.area for region in regions.values()),
+        pixels=dict.fromkeys((item.id for item in items), px),
     )
-    share = made_by.pixels / outcome["canvas"].extent.area
+    share = px / outcome["canvas"].extent.area
     sides = ", ".join(regions)
     out = _noted(
         outcome,
@@ -153,3 +164,82 @@ def _bounds(regions: list[Roi]) -> Roi:
 
 def _noted(outcome: dict[str, Any], *lines: str) -> dict[str, Any]:
     return outcome | {"notes": (*outcome.get("notes", ()), *lines)}
+
+
+def filled(
+    outcome: dict[str, Any], frame: Frame, reading: Reading, params: Wishes, seed: int, given: Given
+) -> dict[str, Any]:
+    """A cleaning's outcome, with what a model made of the areas that it fills before a set with structure."""
+    if params.generative == "never" or "body" not in outcome:
+        return outcome
+    body = CleanPlan.model_validate(outcome["body"])
+    if not body.fills or not reading.record.sure:
+        return outcome
+    areas = {fill.item: fill.cover(frame.roi, frame.scale) > 0 for fill in body.fills}
+    kinds = _kinds_around(frame, reading, areas)
+    wanted = [fill for fill in body.fills if kinds[fill.item] in BUILT]
+    if not wanted:
+        return _noted(outcome, "no model was asked: nothing that is filled stands before structure")
+    chosen = given.engine([kinds[fill.item] for fill in wanted], True)
+    if chosen.engine is None:
+        return _noted(outcome, f"no model was asked: {chosen.reason}")
+    zones, engine = reading.zones_at(frame.extent), chosen.engine
+    ask = Asked(
+        engine, params.prompt, steps=params.steps, strength=params.strength, cancelled=given.cancelled
+    )
+
+    def classical(empty: Frame) -> Linear:
+        return cleaned.cleaned(body, empty, empty.roi, given.hand)[0]
+
+    made: dict[str, Fill] = {}
+    said: list[str] = []
+    for number, one in enumerate(wanted):
+        try:
+            part, pieces, split_px, lines = fill(
+                frame, zones, classical, areas[one.item], ask, seed + _SEEDS_APART * number
+            )
+        except Unfit as error:
+            said.append(f"what {engine.name} made was not used: {error}")
+        except (EngineFailed, Refused) as error:
+            said.append(f"{engine.name} made nothing: {error}")
+            break
+        else:
+            update = {
+                "made": part,
+                "pieces": Grid.of(pieces),
+                "split_px": split_px,
+                "offset": None,
+                "shade": None,
+            }
+            made[one.item] = one.model_copy(update=update)
+            said += lines
+    if not made:
+        return _noted(outcome, *dict.fromkeys(said))
+    body = body.model_copy(update={"fills": tuple(made.get(one.item, one) for one in body.fills)})
+    pixels = {item: round(float(np.count_nonzero(areas[item])) / frame.scale**2) for item in made}
+    made_by = MadeBy(
+        engine=engine.name,
+        version=engine.version,
+        weights_sha256=engine.weights_sha256,
+        licence=engine.licence,
+        prompt=params.prompt,
+        regions=tuple(one.roi(1.0) for one in made.values()),
+        pixels=pixels,
+    )
+    share = sum(pixels.values()) / reading.record.extent.area
+    notes = (f"fills: {chosen.reason}", f"{share:.1%} of the picture is generated, and nothing of the person")
+    out = _noted(outcome, *notes, *dict.fromkeys(said))
+    return out | {"engine": engine.name, "made_by": made_by, "body": body.model_dump(mode="json")}
+
+
+def _kinds_around(frame: Frame, reading: Reading, areas: dict[str, Mask]) -> dict[str, Kind]:
+    """What kind of backdrop stands around each area, itself left out."""
+    backdrop = reading.backdrop_at(frame.extent.height, frame.extent.width)
+    steps = kinds_of.steps(light.to_tone(frame.linear()), backdrop)
+    height, width = steps.steep.shape
+    out = {}
+    for item, area in areas.items():
+        there = cv2.resize(area.astype(np.uint8), (width, height), interpolation=cv2.INTER_AREA) > 0
+        near = grow(there, max(8, round(_AROUND * max(height, width)))) & ~grow(there, 2)
+        out[item] = kinds_of.kind_around(steps, near)
+    return out

@@ -101,7 +101,20 @@ def things(found: Steps) -> Mask:
 
 def kind_at(side: str, found: Steps, apart: Mask, clipped_share: float) -> Kind:
     """The kind of backdrop beside one side, ``apart`` (things) left out."""
-    steep, known = beside(side, found.steep), beside(side, found.known & ~apart)
+    steep, tensor = beside(side, found.steep), beside(side, found.tensor)
+    return _kind(steep, tensor, beside(side, found.known & ~apart), clipped_share)
+
+
+def kind_around(found: Steps, where: Mask) -> Kind:
+    """The kind of backdrop in a part of the picture, ``(h, w)`` at the size of ``found``."""
+    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
+    if not len(rows):
+        return Kind.UNSEEN
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return _kind(found.steep[box], found.tensor[box], (found.known & where)[box], 0.0)
+
+
+def _kind(steep: NDArray[np.float32], tensor: NDArray[np.float32], known: Mask, clipped_share: float) -> Kind:
     if np.count_nonzero(known) < max(16, _LEAST_SEEN * known.size):
         return Kind.CLIPPED if clipped_share > _CLIPPED_SHARE else Kind.UNSEEN
     if clipped_share > _CLIPPED_SHARE:
@@ -112,7 +125,7 @@ def kind_at(side: str, found: Steps, apart: Mask, clipped_share: float) -> Kind:
         return Kind.PLAIN
     if hard < _TEXTURE_HARD_EDGES:
         return Kind.TEXTURED
-    slopes = beside(side, found.tensor)[known & (beside(side, found.steep) > _EDGE)].sum(axis=0)
+    slopes = tensor[known & (steep > _EDGE)].sum(axis=0)
     folds = edges < _STRUCTURE_EDGES or _coherence(slopes) > _ONE_WAY
     return Kind.STRUCTURED if folds else Kind.ENVIRONMENT
 

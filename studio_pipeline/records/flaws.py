@@ -16,6 +16,7 @@ from studio_pipeline.pixels.light import LightGrid
 from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.pixels.strokes import Points, Stroke, at_scale
 from studio_pipeline.records.base import Record
+from studio_pipeline.records.generated import Made
 from studio_pipeline.records.hand import Polygon, drawn
 from studio_pipeline.records.plan import Grid
 
@@ -90,7 +91,8 @@ class Fill(Record):
     """An area that gets backdrop in place of what stands there; it fades in over ``ramp_px``.
 
     A copy of what lies at ``offset`` from it, its tone raised by ``shade``; or texture in ``pieces`` on the
-    plan's own ``light``.
+    plan's own ``light``; or what a model ``made``, with what of the picture is finer than ``split_px``, a
+    Gaussian's sigma, in ``pieces`` on it.
     """
 
     item: str
@@ -99,6 +101,8 @@ class Fill(Record):
     offset: Point | None = None
     shade: Placed | None = None
     pieces: Grid | None = None
+    made: Made | None = None
+    split_px: float = 0.0
 
     def roi(self, scale: float) -> Roi:
         points = np.array([(p.y, p.x) for polygon in self.area for p in polygon])

@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.grids import Floats
@@ -58,7 +59,7 @@ class Made(Record):
 class MadeBy(Record):
     """Which model made pixels of a plan, and from what; part of the plan's hash.
 
-    ``regions``: where, master pixels on the canvas; ``pixels``: how many of them hold what it made.
+    ``regions``: where, master pixels on the canvas. ``pixels``: by item, how many hold what it made.
     """
 
     engine: str
@@ -67,4 +68,4 @@ class MadeBy(Record):
     licence: str
     prompt: str = ""
     regions: tuple[Roi, ...] = ()
-    pixels: int = 0
+    pixels: dict[str, int] = Field({}, description="By item.")

@@ -155,8 +155,12 @@ class Plan(Record):
     @property
     def generated_px(self) -> int:
         """How many pixels of the canvas a model made, as the switches stand."""
-        made = self.made_by is not None and any(item.kind == CANDIDATE for item in self.on)
-        return self.made_by.pixels if made and self.made_by and self.changes else 0
+        if self.made_by is None or not self.changes:
+            return 0
+        made = self.made_by.pixels
+        drawn = [item.id for item in self.on if item.kind == CANDIDATE][:1]
+        drawn += [item.id for item in self.on if item.kind != CANDIDATE]
+        return sum(made.get(id_, 0) for id_ in drawn)
 
     def without(self, ids: Collection[str]) -> Plan:
         """The same plan with these items off, and no others; ids that it has not are dropped."""

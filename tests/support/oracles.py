@@ -110,13 +110,19 @@ def watched(oracle: Oracle) -> Iterator[Oracle]:
     """Tell an oracle where each window lies."""
     real = windows.step
 
-    def step(*arguments: Any) -> windows.Step:
-        made = real(*arguments)
-        oracle.lattices.append(made.lattice)
-        return made
+    inside = windows.around
+
+    def noted(make: Callable[..., windows.Step]) -> Callable[..., windows.Step]:
+        def step(*arguments: Any) -> windows.Step:
+            made = make(*arguments)
+            oracle.lattices.append(made.lattice)
+            return made
+
+        return step
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows, "step", step)
+        patch.setattr(windows, "step", noted(real))
+        patch.setattr(windows, "around", noted(inside))
         yield oracle
 
 

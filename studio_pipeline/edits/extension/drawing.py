@@ -56,7 +56,7 @@ class Drawing:
         self.gain = _grain_gain(body, base) if base.bits == 8 else np.ones(3, np.float32)
         self.gridded = base.bits == 8 and base.scale == 1 and _shows_grid(body, base)
         self.copied = [(side.name, side.copies) for side in body.sides if side.copies is not None]
-        self.grain = _Blocks(self._grain, base.roi)
+        self.grain = Blocks(self._grain, base.roi)
         self.met = {side.name: self._meeting(side) for side in body.sides}
 
     def residual(self, part: Roi) -> Tone:
@@ -153,7 +153,7 @@ class Drawing:
         return turn_back(border.carried(*self.met[side], rows, away)[:, ::-1], side)
 
 
-class _Blocks:
+class Blocks:
     """Reads any region by way of blocks that it keeps: texture is read from one place again and again."""
 
     def __init__(self, read: Residual, whole: Roi) -> None:

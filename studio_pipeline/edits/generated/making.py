@@ -31,6 +31,7 @@ from studio_pipeline.records.generated import Made, StoredTone
 from studio_pipeline.records.plan import Grid
 
 _WINDOW = 0.05  # a texture piece, as a share of the long edge
+_ENOUGH_CALM = 0.05  # of the picture
 _RESTLESS = 2.5  # of the median: where a picture's grain has structure in it
 _TILE_PX = 512
 
@@ -194,12 +195,7 @@ def _parted(side: Side, gone: Mask) -> Side:
 def grain_pieces(nobody: Nobody, frame: Frame, master: Roi, split_px: float, seed: int) -> Floats:
     """From where the picture's own detail below ``split_px`` is copied: calm places, rows of ``Piece``."""
     residual = fine(nobody.tone, split_px * frame.scale)
-    clean = grow(~nobody.gone, -2)
-    power = cv2.GaussianBlur(grids.grey(np.square(residual)), (0, 0), 3.0)
-    for factor in (_RESTLESS, 2 * _RESTLESS, np.inf):
-        calm = clean & (power < factor * float(np.median(power[clean][::7])))
-        if np.count_nonzero(calm) > 0.05 * clean.size:
-            break
+    calm = calm_backdrop(residual, ~nobody.gone)
     size = max(16, round(_WINDOW * frame.extent.long_edge))
     rng = np.random.default_rng(seed)
     target = master.scaled(frame.scale).grown(1)
@@ -207,6 +203,19 @@ def grain_pieces(nobody: Nobody, frame: Frame, master: Roi, split_px: float, see
     base = Roi(0, 0, round(frame.extent.height / frame.scale), round(frame.extent.width / frame.scale))
     rows = [piece.scaled(1 / frame.scale, base).row() for piece in pieces]
     return np.array(rows, np.float32).reshape(-1, texture.Piece.NUMBERS)
+
+
+def calm_backdrop(residual: Tone, backdrop: Mask) -> Mask:
+    """Where of a backdrop there is grain and nothing else."""
+    clean = grow(backdrop, -2)
+    power = cv2.GaussianBlur(grids.grey(np.square(residual)), (0, 0), 3.0)
+    usual = float(np.median(power[clean][::7])) if clean.any() else 0.0
+    calm = clean
+    for factor in (_RESTLESS, 2 * _RESTLESS):
+        calm = np.asarray(clean & (power < factor * usual), np.bool_)
+        if np.count_nonzero(calm) > _ENOUGH_CALM * clean.size:
+            return calm
+    return clean
 
 
 def fine(tone: Tone, sigma: float) -> Tone:

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from studio_pipeline.edits.extension.turns import turn, turn_back
-from studio_pipeline.pixels import agreement, border, oddities
+from studio_pipeline.pixels import agreement, border, grids, oddities
 from studio_pipeline.pixels.grids import Floats
 from studio_pipeline.pixels.light import Tone
-from studio_pipeline.pixels.masks import Mask
+from studio_pipeline.pixels.masks import Mask, grow
 
 TEXTURE_CELLS = 2.5
 """A Gaussian's sigma: what is finer on plain places is the picture's own, not the model's."""
@@ -31,8 +31,9 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """All ``(h, w)`` of cells: ``tone`` with the pre-fill where ``region`` is to be made; ``known``: the
-    picture's own backdrop, or what was made before; ``own``: the former alone.
+    """``side``: as ``Step`` has it. All others ``(h, w)`` of cells: ``tone`` with the pre-fill where
+    ``region`` is to be made; ``known``: the picture's own backdrop, or what was made before; ``own``: the
+    former alone.
     """
 
     side: str
@@ -87,6 +88,8 @@ def _nearness(window: Window) -> Floats:
 
 def _joined(made: Tone, window: Window) -> Tone:
     """What still differs at the border is carried into new area, where each octave of it dies away."""
+    if not window.side:
+        return _membrane(made, window)
     mine, truth = turn(made, window.side), turn(window.tone, window.side)
     new = turn(window.region, window.side).any(axis=0)
     depth = int(np.count_nonzero(new))
@@ -103,6 +106,14 @@ def _joined(made: Tone, window: Window) -> Tone:
     out = np.ascontiguousarray(mine)
     out[:, :depth] += share[:, ::-1]
     return turn_back(out, window.side)
+
+
+def _membrane(made: Tone, window: Window) -> Tone:
+    """The same for a region inside: what differs around it, spread smoothly over it."""
+    rim = grow(window.region, _MEETING + 2) & window.known
+    if not rim.any():
+        return made
+    return np.asarray(made + grids.filled(window.tone - made, rim), np.float32)
 
 
 def _check(made: Tone, window: Window) -> None:

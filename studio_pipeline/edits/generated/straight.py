@@ -14,16 +14,15 @@ from studio_pipeline.pixels.masks import Mask, grow
 
 _LEAST = 0.025  # of the window's long edge: a line's length
 _NEAR = 0.02  # how close it comes to new area
-_LEAST_ANGLE = math.sin(math.radians(12))  # to the border: what runs along it does not go on
 _MOST = 48
 
 
 def carried_on(tone: Tone, region: Mask, known: Mask) -> NDArray[np.float32]:
-    """``(n, 4)`` y0, x0, y1, x1: from where each line meets new area to where it leaves the window.
+    """``(n, 4)`` y0, x0, y1, x1: from where each line meets new area to where it leaves that.
 
     Args:
         tone: ``(h, w, 3)``.
-        region: what is new; a half of the window beside one of its borders.
+        region: what is new: the window beside one of its borders, or a part of its inside.
         known: where a line may be read: the picture's own backdrop.
     """
     height, width = region.shape
@@ -32,8 +31,8 @@ def carried_on(tone: Tone, region: Mask, known: Mask) -> NDArray[np.float32]:
         return np.zeros((0, 4), np.float32)
     found = _segments(tone, ~region)
     inner = grow(known, -2)
-    near = grow(region, max(3, round(_NEAR * long_edge)))
-    normal = _normal(region)
+    near_px = max(3, round(_NEAR * long_edge))
+    near = grow(region, near_px)
     out = []
     for x0, y0, x1, y1 in found.tolist():
         length = math.hypot(y1 - y0, x1 - x0)
@@ -44,11 +43,11 @@ def carried_on(tone: Tone, region: Mask, known: Mask) -> NDArray[np.float32]:
         if not _at(near, y1, x1):
             continue
         dy, dx = (y1 - y0) / length, (x1 - x0) / length
-        outward = dy * normal[0] + dx * normal[1]
         seen = [_at(inner, y0 + t * (y1 - y0), x0 + t * (x1 - x0)) for t in (0.1, 0.3, 0.5, 0.7)]
-        if outward < _LEAST_ANGLE or not all(seen):
-            continue
-        reach = _to_border(y1, x1, dy, dx, height, width)
+        ahead = 1.5 * near_px
+        if not all(seen) or not _at(region, y1 + ahead * dy, x1 + ahead * dx):
+            continue  # it runs along new area, or away from it
+        reach = _through(region, y1, x1, dy, dx, ahead)
         out.append((length, (y1, x1, y1 + reach * dy, x1 + reach * dx)))
     longest = sorted(out, reverse=True)[:_MOST]
     return np.array([line for _, line in longest], np.float32).reshape(-1, 4)
@@ -57,7 +56,8 @@ def carried_on(tone: Tone, region: Mask, known: Mask) -> NDArray[np.float32]:
 def _segments(tone: Tone, there: Mask) -> NDArray[np.float64]:
     """``(n, 4)`` x0, y0, x1, y1 in the rectangle that is ``there``: what is new has lines of its own."""
     rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
-    part = tone[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    calm = grids.filled(tone, there)
+    part = calm[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     codes = np.rint(255 * np.clip(grids.grey(np.ascontiguousarray(part)), 0, 1)).astype(np.uint8)
     # A little blurred: the detector (von Gioi et al. 2010) sees one line where grain makes many.
     seen = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(cv2.GaussianBlur(codes, (0, 0), 1.0))[0]
@@ -65,22 +65,17 @@ def _segments(tone: Tone, there: Mask) -> NDArray[np.float64]:
     return np.asarray(found + np.array([columns[0], rows[0]] * 2), np.float64)
 
 
-def _normal(region: Mask) -> tuple[float, float]:
-    """From what is known towards what is new."""
-    y, x = np.nonzero(region)
-    dy, dx = y.mean() + 0.5 - region.shape[0] / 2, x.mean() + 0.5 - region.shape[1] / 2
-    return (math.copysign(1, dy), 0.0) if abs(dy) > abs(dx) else (0.0, math.copysign(1, dx))
-
-
 def _at(mask: Mask, y: float, x: float) -> bool:
     height, width = mask.shape
     return bool(mask[min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)])
 
 
-def _to_border(y: float, x: float, dy: float, dx: float, height: int, width: int) -> float:
-    reaches = [math.inf]
-    if dy:
-        reaches.append(((height - 1 if dy > 0 else 0) - y) / dy)
-    if dx:
-        reaches.append(((width - 1 if dx > 0 else 0) - x) / dx)
-    return max(0.0, min(reaches))
+def _through(region: Mask, y: float, x: float, dy: float, dx: float, start: float) -> float:
+    """How far a line goes on in a region that it enters within ``start``."""
+    height, width = region.shape
+    reach = start
+    while 0 <= y + reach * dy < height and 0 <= x + reach * dx < width:
+        if not _at(region, y + reach * dy, x + reach * dx):
+            break
+        reach += 1.0
+    return reach

@@ -16,12 +16,16 @@ from studio_pipeline.pixels.grids import Lattice
 _SHAPES = ((1, 1), (3, 4), (4, 3), (2, 3), (3, 2), (1, 2), (2, 1))
 _GRID_PX = 64
 _CONTEXT = 2.0  # of a step's depth: at least so much of the picture beside it
+_LEAST_WINDOW = 0.25  # of the picture's long edge, around a region inside it
 _STEP_OF_LENGTH = 0.5  # a step is no deeper than that share of its border's length
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request: ``region`` is to be made, in the window ``lattice``, as a picture of ``asked`` pixels."""
+    """One request: ``region`` is to be made, in the window ``lattice``, as a picture of ``asked`` pixels.
+
+    ``side``: of the picture, on which it lies; "" inside.
+    """
 
     side: str
     region: Roi
@@ -71,20 +75,45 @@ def step(side: str, region: Roi, canvas: Roi, able: Capabilities, least_pitch: f
     high, wide = region.extent.height, region.extent.width
     high, wide = (high, wanted) if across else (wanted, wide)
 
+    asked, cells, pitch = _sized(Extent(high, wide), canvas.extent, able, least_pitch)
+    y0, x0 = _placed(side, region, canvas, pitch, cells)
+    return Step(side, region, Lattice(y0, x0, pitch, cells), asked)
+
+
+def around(region: Roi, canvas: Roi, able: Capabilities, least_pitch: float) -> Step:
+    """The window around a region inside the picture, with as much of the set on each side of it."""
+    least = round(_LEAST_WINDOW * canvas.extent.long_edge)
+    wanted = (
+        min(whole, max(least, round(part * (1 + _CONTEXT))))
+        for part, whole in (
+            (region.extent.height, canvas.extent.height),
+            (region.extent.width, canvas.extent.width),
+        )
+    )
+    asked, cells, pitch = _sized(Extent(*wanted), canvas.extent, able, least_pitch)
+    y0 = _middle(region.y0, region.y1, canvas.y0, canvas.y1, cells.height * pitch)
+    x0 = _middle(region.x0, region.x1, canvas.x0, canvas.x1, cells.width * pitch)
+    return Step("", region, Lattice(y0, x0, pitch, cells), asked)
+
+
+def _sized(
+    wanted: Extent, canvas: Extent, able: Capabilities, least_pitch: float
+) -> tuple[Extent, Extent, float]:
+    """The shape that is asked for, in cells of what size it covers what is wanted, and how many those are."""
+    high, wide = wanted.height, wanted.width
+
     def padding(asked: Extent) -> tuple[float, float]:
         """How much of a shape lies off the canvas, then how coarse it is."""
         pitch = max(high / asked.height, wide / asked.width)
-        used = min(pitch * asked.height, canvas.extent.height) * min(pitch * asked.width, canvas.extent.width)
+        used = min(pitch * asked.height, canvas.height) * min(pitch * asked.width, canvas.width)
         return (round(1 - used / (pitch * pitch * asked.area), 2), pitch)
 
     asked = min(shapes(able), key=padding)
-    pitch = max(least_pitch, high / asked.height, wide / asked.width)
+    exact = max(high / asked.height, wide / asked.width)
     # A picture smaller than what the model is used to is shown to it enlarged.
-    zoom = max(1.0, least_pitch / max(high / asked.height, wide / asked.width))
-    cells = Extent(round(asked.height / zoom), round(asked.width / zoom))
-    cells = Extent(max(8, cells.height), max(8, cells.width))
-    y0, x0 = _placed(side, region, canvas, pitch, cells)
-    return Step(side, region, Lattice(y0, x0, pitch, cells), asked)
+    zoom = max(1.0, least_pitch / exact)
+    cells = Extent(max(8, round(asked.height / zoom)), max(8, round(asked.width / zoom)))
+    return asked, cells, max(least_pitch, exact)
 
 
 def _placed(side: str, region: Roi, canvas: Roi, pitch: float, cells: Extent) -> tuple[float, float]:
