@@ -23,7 +23,9 @@ from studio_pipeline.edits.generated import Asked, MadeDrawing, make
 from studio_pipeline.edits.generated.body import Candidate
 from studio_pipeline.engines.base import Capabilities, EngineRequest, EngineResult
 from studio_pipeline.geometry import Extent, Insets, Roi
+from studio_pipeline.pixels import light
 from studio_pipeline.pixels.frame import Frame, clipped_in_file, plan_scale
+from studio_pipeline.pixels.light import Tone
 from studio_pipeline.subject.reading import Reading
 from tests.support import oracles
 from tests.support.backdrops import SRGB, reading, with_grain
@@ -61,6 +63,7 @@ class Scene:
     """A room at plan scale, who is in it, and its classical extension by an eighth on both sides."""
 
     frame: Frame
+    tone: Tone
     who: Reading
     classical: Extension
     canvas: Roi
@@ -95,8 +98,8 @@ def _scene(extent: Extent, runs: int) -> tuple[Scene, float]:
     room = oracles.room(Roi(0, 0, 720, round(small.width * zoom)))
     import cv2
 
-    light = cv2.resize(room, (small.width, small.height), interpolation=cv2.INTER_CUBIC)
-    codes = SRGB.encode(with_grain(np.asarray(light, np.float32), oracles.GRAIN), 16)
+    lit = cv2.resize(room, (small.width, small.height), interpolation=cv2.INTER_CUBIC)
+    codes = SRGB.encode(with_grain(np.asarray(lit, np.float32), oracles.GRAIN), 16)
     frame = Frame(codes, SRGB, clipped_in_file(codes), scale=scale)
     person = Roi(
         round(0.3 * extent.height), round(0.4 * extent.width), extent.height, round(0.6 * extent.width)
@@ -115,13 +118,15 @@ def _scene(extent: Extent, runs: int) -> tuple[Scene, float]:
         "left": Roi(0, canvas.x0, extent.height, 0),
         "right": Roi(0, extent.width, extent.height, canvas.x1),
     }
-    return Scene(frame, who, decided(), canvas, regions), timed(decided, runs)
+    return Scene(frame, light.to_tone(frame.linear()), who, decided(), canvas, regions), timed(decided, runs)
 
 
 def _made(scene: Scene, engine: Any, steps: int = _STEPS) -> Candidate:
     asked = Asked(engine, "panelled wall", steps=steps)
     zones = scene.who.zones_at(scene.frame.extent)
-    return make(scene.frame, zones, scene.classical, scene.regions, scene.canvas, asked, 1, "one")[0]
+    return make(
+        scene.frame, scene.tone, zones, scene.classical, scene.regions, scene.canvas, asked, 1, "one"
+    )[0]
 
 
 def _drawn(candidate: Candidate, scene: Scene) -> None:

@@ -16,7 +16,14 @@ from pydantic.fields import FieldInfo
 from studio_pipeline.edits import EDITS
 from studio_pipeline.records.capture import State
 from studio_pipeline.records.develop import DevelopSettings
-from studio_pipeline.records.preset import EditSpec, GuardLimits, OutputRecipe, Preset, names
+from studio_pipeline.records.preset import (
+    EditSpec,
+    EngineSettings,
+    GuardLimits,
+    OutputRecipe,
+    Preset,
+    names,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "studio_pipeline"
@@ -62,6 +69,7 @@ TABLES: list[tuple[str, type[BaseModel]]] = [
     ("[develop]", DevelopSettings),
     ("[[edits]]", EditSpec),
     ("[guards]", GuardLimits),
+    ("[engines]", EngineSettings),
     ("[[deliverables]]", OutputRecipe),
     *((edit.name, edit.params) for edit in EDITS.values()),
 ]

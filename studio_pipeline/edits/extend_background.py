@@ -29,7 +29,7 @@ from studio_pipeline.edits.base import (
 )
 from studio_pipeline.edits.extension import Extension, Seen, papers
 from studio_pipeline.edits.generated import Candidate, MadeDrawing
-from studio_pipeline.edits.generating import Wishes
+from studio_pipeline.edits.generating import ManyWishes
 from studio_pipeline.edits.sides import Wanted
 from studio_pipeline.geometry import Extent, Insets, Roi
 from studio_pipeline.pixels import register
@@ -63,7 +63,7 @@ class _Amount(Record):
     most: float = Field(1.0, gt=0, le=8, description="New width over the picture's, a side, without a note.")
 
 
-class ExtendParams(Wishes, _Amount):
+class ExtendParams(ManyWishes, _Amount):
     """To an aspect ratio, or by given master pixels; not both."""
 
 

@@ -40,15 +40,20 @@ class Wishes(Record):
         "never", description="Whether a model continues what has structure: a room, curtains, a street."
     )
     prompt: str = Field("", description="What the set is, for the model; never a person.")
-    candidates: int = Field(1, ge=1, le=4, description="How many a model makes, to choose from.")
     steps: int = Field(30, ge=1, le=100, description="Denoising steps of the model.")
     strength: float = Field(
         0.95, gt=0, lt=1, description="How much of the classical proposal the model may give up."
     )
 
 
+class ManyWishes(Wishes):
+    """The same, for new area, of which several can be offered."""
+
+    candidates: int = Field(1, ge=1, le=4, description="How many a model makes, to choose from.")
+
+
 def asked(
-    outcome: dict[str, Any], seen: Seen, reading: Reading, params: Wishes, seed: int, given: Given
+    outcome: dict[str, Any], seen: Seen, reading: Reading, params: ManyWishes, seed: int, given: Given
 ) -> dict[str, Any]:
     """An extension's outcome, with what a model made of its sides that have structure.
 
@@ -114,7 +119,7 @@ def _candidates(
     reading: Reading,
     extension: Extension,
     regions: dict[str, Roi],
-    params: Wishes,
+    params: ManyWishes,
     seed: int,
     given: Given,
 ) -> tuple[list[Candidate], list[str]]:
@@ -128,7 +133,15 @@ def _candidates(
         item = f"{CANDIDATE}-{number + 1}"
         try:
             one, lines = make(
-                seen.frame, zones, extension, regions, canvas, ask, seed + _SEEDS_APART * number, item
+                seen.frame,
+                seen.tone,
+                zones,
+                extension,
+                regions,
+                canvas,
+                ask,
+                seed + _SEEDS_APART * number,
+                item,
             )
         except Unfit as error:
             said.append(f"what {engine.name} made was not used: {error}")

@@ -229,7 +229,7 @@ def without_steps(shown: Floats, step: float = 1 / 255) -> Floats:
     than a step, it is that mean.
     """
     out = shown
-    for size in (5, 11, 21):
+    for size in (7, 21):
         mean = cv2.blur(shown, (size, size), borderType=cv2.BORDER_REPLICATE)
         worst = cv2.dilate(grids.largest(np.abs(shown - mean)), np.ones((3, 3), np.uint8))
         calm = np.clip(2 - worst / np.float32(0.75 * step), 0, 1)[..., None]

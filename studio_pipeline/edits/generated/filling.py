@@ -44,9 +44,7 @@ def fill(
     nobody = takeout.take_out(light.to_tone(frame.linear()), zones)
     if nobody.gone.all():
         raise Unfit("no backdrop is visible far enough from the person")
-    codes = frame.encoding.encode(light.from_tone(nobody.tone), frame.bits)
-    empty = Frame(codes, frame.encoding, frame.clipped & ~nobody.gone, scale=frame.scale)
-    before = light.to_tone(np.maximum(classical(empty), 0))
+    before = light.to_tone(np.maximum(classical(nobody.of(frame)), 0))
     area = area & ~nobody.gone
     tone = np.where(area[..., None], before, nobody.tone)
     known = ~nobody.gone & ~grow(area, _RIM_PX)

@@ -38,6 +38,7 @@ _TILE_PX = 512
 
 def make(
     frame: Frame,
+    tone: Tone,
     zones: ZoneMap,
     classical: Extension,
     regions: dict[str, Roi],
@@ -49,7 +50,7 @@ def make(
     """Fill ``regions`` (by side, master pixels), and what is to be said about it.
 
     Args:
-        frame: the picture at plan scale.
+        frame: the picture at plan scale, and its ``tone``.
         zones: at the frame's size; nothing but backdrop is shown to the model.
         classical: what fills all of new area without a model.
         master: the whole canvas, master pixels.
@@ -58,7 +59,7 @@ def make(
         Unfit: what the model made cannot be used.
         EngineFailed, Refused, Cancelled: as the engine says.
     """
-    canvas = prefilled(frame, zones, classical, master)
+    canvas = prefilled(frame, tone, zones, classical, master)
     exists = _beside(frame, regions, master)
     parts: list[Made] = []
     split_px = 0.0
@@ -98,26 +99,25 @@ def make(
     return candidate, tuple(dict.fromkeys(canvas.said))
 
 
-def prefilled(frame: Frame, zones: ZoneMap, classical: Extension, master: Roi) -> Canvas:
+def prefilled(frame: Frame, tone: Tone, zones: ZoneMap, classical: Extension, master: Roi) -> Canvas:
     """The canvas with nobody on it, and the classical proposal where it is new."""
-    nobody = takeout.take_out(light.to_tone(frame.linear()), zones)
+    nobody = takeout.take_out(tone, zones)
     if nobody.gone.all():
         raise Unfit("no backdrop is visible far enough from the person")
     roi = master.scaled(frame.scale)
-    codes = frame.encoding.encode(light.from_tone(nobody.tone), frame.bits)
-    empty = Frame(codes, frame.encoding, frame.clipped & ~nobody.gone, scale=frame.scale)
+    empty = nobody.of(frame)
     sides = tuple(_parted(side, nobody.gone) for side in classical.sides)
     drawing = Drawing(classical.model_copy(update={"sides": sides, "blend_px": 0, "empty_set": None}), empty)
     shape = (roi.extent.height, roi.extent.width)
-    tone, own = np.empty((*shape, 3), np.float32), np.zeros(shape, np.bool_)
+    filled, own = np.empty((*shape, 3), np.float32), np.zeros(shape, np.bool_)
     base = frame.roi.within(roi)
-    tone[base], own[base] = nobody.tone, ~nobody.gone
+    filled[base], own[base] = nobody.tone, ~nobody.gone
     for part in roi.minus(frame.roi):
         for tile in part.tiles(_TILE_PX):
-            tone[tile.within(roi)] = light.to_tone(np.maximum(drawing.draw(tile)[0], 0))
+            filled[tile.within(roi)] = light.to_tone(np.maximum(drawing.draw(tile)[0], 0))
     gone = np.zeros(shape, np.bool_)
     gone[base] = nobody.gone
-    return Canvas(roi, frame.scale, tone, own.copy(), own, gone)
+    return Canvas(roi, frame.scale, filled, own.copy(), own, gone)
 
 
 def _beside(frame: Frame, regions: Collection[str], master: Roi) -> Roi:

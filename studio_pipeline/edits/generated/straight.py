@@ -56,8 +56,8 @@ def carried_on(tone: Tone, region: Mask, known: Mask) -> NDArray[np.float32]:
 def _segments(tone: Tone, there: Mask) -> NDArray[np.float64]:
     """``(n, 4)`` x0, y0, x1, y1 in the rectangle that is ``there``: what is new has lines of its own."""
     rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
-    calm = grids.filled(tone, there)
-    part = calm[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    part = tone[box] if there[box].all() else grids.filled(tone, there)[box]
     codes = np.rint(255 * np.clip(grids.grey(np.ascontiguousarray(part)), 0, 1)).astype(np.uint8)
     # A little blurred: the detector (von Gioi et al. 2010) sees one line where grain makes many.
     seen = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(cv2.GaussianBlur(codes, (0, 0), 1.0))[0]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from studio_pipeline.errors import LockedPixelsChanged
-from studio_pipeline.pixels import grids
+from studio_pipeline.pixels import grids, light
+from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, grow
 
@@ -21,6 +22,12 @@ class Nobody:
 
     tone: Tone
     gone: Mask
+
+    def of(self, frame: Frame) -> Frame:
+        """The same as a frame: its own codes, and others where somebody was."""
+        codes = np.array(frame.codes)
+        codes[self.gone] = frame.encoding.encode(light.from_tone(self.tone[self.gone]), frame.bits)
+        return Frame(codes, frame.encoding, frame.clipped & ~self.gone, scale=frame.scale)
 
 
 def take_out(tone: Tone, zones: ZoneMap) -> Nobody:
