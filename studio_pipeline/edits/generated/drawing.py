@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from studio_pipeline.edits.extension.body import Extension
 from studio_pipeline.edits.extension.drawing import Drawing
@@ -16,9 +17,12 @@ from studio_pipeline.pixels import border
 from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.light import LightGrid, Tone
+from studio_pipeline.pixels.texture import Piece
 from studio_pipeline.records.generated import Made
 from studio_pipeline.records.plan import Grid
 
+_READ = 48  # pieces, for how loud grain is
+_GRAIN_SIGMAS, _LEAST_TONE = 3.5, 0.001
 _BESIDE_PX = border.MEASURED_PX + 1  # beyond its region a part's light is read so far
 
 
@@ -30,7 +34,13 @@ class MadeDrawing(Drawing):
     """
 
     def __init__(self, body: Candidate, base: Frame) -> None:
-        self.split_px = body.split_px
+        self.split_px, self.most = body.split_px, np.full(3, np.inf, np.float32)
+        rows = body.pieces.array()
+        sources = [
+            Piece.of_row(row).scaled(base.scale, base.roi) for row in rows[:: max(1, len(rows) // _READ)]
+        ]
+        self.base, self.gridded, self.gain = base, False, np.ones(3, np.float32)
+        self.most = _loudest([self._grain(Roi.of(p.roi.extent, p.source)) for p in sources])
         nothing = Grid.of(np.zeros((1, 1, 3), np.float32))
         extension = Extension(
             light=nothing, light_y0=0, light_x0=0, cell_px=1, pieces=body.pieces, sides=body.sides
@@ -52,7 +62,18 @@ class MadeDrawing(Drawing):
         sigma = self.split_px * self.base.scale
         around = part.grown(math.ceil(4 * sigma) + 1) & self.base.roi
         detail = fine(self._tone(around), sigma)[part.within(around)]
-        return np.asarray(detail * self.gain, np.float32)
+        return np.asarray(np.clip(detail * self.gain, -self.most, self.most), np.float32)
+
+
+def _loudest(samples: list[Tone]) -> NDArray[np.float32]:
+    """By channel, what no grain exceeds: what is louder in a place that is copied is an edge.
+
+    A piece with an edge in it has a larger median; grain is what the calmest have.
+    """
+    if not samples:
+        return np.full(3, np.inf, np.float32)
+    deviations = [1.4826 * np.median(np.abs(one), axis=(0, 1)) for one in samples]
+    return np.asarray(_GRAIN_SIGMAS * np.quantile(deviations, 0.1, axis=0) + _LEAST_TONE, np.float32)
 
 
 class Patchwork:

@@ -21,7 +21,7 @@ from studio_pipeline.edits.generated.body import Candidate
 from studio_pipeline.edits.generated.reading import TEXTURE_CELLS, Unfit
 from studio_pipeline.edits.generated.takeout import Nobody
 from studio_pipeline.edits.generated.windows import Step
-from studio_pipeline.geometry import Roi
+from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pixels import border, grids, light, texture
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.grids import Floats, Lattice
@@ -31,8 +31,9 @@ from studio_pipeline.records.generated import Made, StoredTone
 from studio_pipeline.records.plan import Grid
 
 _WINDOW = 0.05  # a texture piece, as a share of the long edge
-_ENOUGH_CALM = 0.05  # of the picture
-_RESTLESS = 2.5  # of the median: where a picture's grain has structure in it
+_CALMEST = 0.1  # quantile of power
+_RESTLESS = (2.5, 4.0, 8.0, 16.0)  # over that: where there is more than grain
+_LEAST_WINDOW_PX, _ENOUGH_WINDOWS = 12, 60
 _TILE_PX = 512
 
 
@@ -206,14 +207,17 @@ def grain_pieces(nobody: Nobody, frame: Frame, master: Roi, split_px: float, see
 
 
 def calm_backdrop(residual: Tone, backdrop: Mask) -> Mask:
-    """Where of a backdrop there is grain and nothing else."""
+    """Where of a backdrop there is grain and nothing else: its calmest places, as many as are needed.
+
+    Structure only adds power, so grain is what the calmest tenth has; an edge that is copied as grain would
+    be seen again and again.
+    """
     clean = grow(backdrop, -2)
     power = cv2.GaussianBlur(grids.grey(np.square(residual)), (0, 0), 3.0)
-    usual = float(np.median(power[clean][::7])) if clean.any() else 0.0
-    calm = clean
-    for factor in (_RESTLESS, 2 * _RESTLESS):
+    usual = float(np.quantile(power[clean][::7], _CALMEST)) if clean.any() else 0.0
+    for factor in _RESTLESS:
         calm = np.asarray(clean & (power < factor * usual), np.bool_)
-        if np.count_nonzero(calm) > _ENOUGH_CALM * clean.size:
+        if len(texture.clean_windows(calm, Extent(_LEAST_WINDOW_PX, _LEAST_WINDOW_PX), 4)) >= _ENOUGH_WINDOWS:
             return calm
     return clean
 

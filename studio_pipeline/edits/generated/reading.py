@@ -13,7 +13,7 @@ from studio_pipeline.pixels.grids import Floats
 from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask, grow
 
-TEXTURE_CELLS = 2.5
+TEXTURE_CELLS = 1.6
 """A Gaussian's sigma: what is finer on plain places is the picture's own, not the model's."""
 _NOISY, _SOFT = 1.5, 0.6  # detail over the picture's
 _NEAR = 0.25  # of the window: how fast what is far from new area counts less

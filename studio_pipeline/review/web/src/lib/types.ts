@@ -77,6 +77,8 @@ export interface Outcome {
   guards: Guard[];
   passed: boolean;
   tier: string;
+  /** How much of the picture's pixels models made. */
+  generated?: { share: number; by: string[] };
 }
 
 export interface Proposal extends Outcome {

@@ -74,7 +74,7 @@ export function figure(value: number, unit = ''): string {
   return unit ? `${text} ${unit}` : text;
 }
 
-const percent = (value: number) => `${figure(value * 100)}%`;
+export const percent = (value: number) => `${figure(value * 100)}%`;
 
 export const guardFigure = ({ name, value, unit }: Guard) =>
   FRACTIONS.has(name) ? percent(value) : figure(value, unit);
