@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from studio_pipeline.edits.base import Chooser, Chosen
 from studio_pipeline.engines.base import Capabilities, Engine, EngineRequest, EngineResult
@@ -71,9 +70,6 @@ class Ready:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
 
     @property
     def name(self) -> str:
