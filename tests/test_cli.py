@@ -217,7 +217,8 @@ def test_verify_proves_a_deliverable_from_any_folder(story: Story, monkeypatch: 
     answer = done("verify", name, "--json").json
     assert set(answer) == {
         "valid", "capture_sha256", "tier", "edits", "locked_pixels", "locked_pixels_changed",
-        "changed_area_fraction", "generated_fraction", "generated_by", "reasons", "boxes", "places", "picture",
+        "changed_area_fraction", "generated_fraction", "generated_by", "reasons", "boxes", "places",
+        "picture",
     }  # fmt: skip
     assert (answer["valid"], answer["capture_sha256"]) == (True, story.first)
     assert (answer["locked_pixels_changed"], answer["reasons"]) == (0, [])
