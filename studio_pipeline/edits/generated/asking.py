@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -90,15 +91,19 @@ def _request(
     window: Window, canvas: Canvas, zones: ZoneMap, step: Step, asked: Asked, seed: int
 ) -> EngineRequest:
     """What the model is shown. Raises LockedPixelsChanged where that held anything of a person."""
-    gone = grids.averaged(canvas.gone.astype(np.float32), in_canvas(canvas, step.lattice)) > 0
-    context = grids.resized(window.tone, step.asked)
-    base = Roi.of(Extent(*zones.shape)).within(canvas.roi)
-    takeout.check_nobody(context, zones, canvas.gone[base])
+    with ThreadPoolExecutor(1) as beside:
+        found = beside.submit(straight.carried_on, window.tone, window.region, window.known)
+        gone = grids.averaged(canvas.gone.astype(np.float32), in_canvas(canvas, step.lattice)) > 0
+        context = grids.resized(window.tone, step.asked)
+        base = Roi.of(Extent(*zones.shape)).within(canvas.roi)
+        takeout.check_nobody(context, zones, canvas.gone[base])
+        given = shown.to_shown(light.from_tone(context))
+        mask = np.clip(grids.resized(_mask(window, gone), step.asked), 0, 1)
+        lines = found.result()
     zoom = step.asked.height / step.lattice.extent.height
-    lines = straight.carried_on(window.tone, window.region, window.known)
     return EngineRequest(
-        context=shown.to_shown(light.from_tone(context)),
-        edit_mask=np.clip(grids.resized(_mask(window, gone), step.asked), 0, 1),
+        context=given,
+        edit_mask=mask,
         taken_out=grids.resized(gone.astype(np.float32), step.asked) > 0,
         lines=np.asarray((lines + 0.5) * zoom - 0.5, np.float32),
         prompt=asked.prompt,

@@ -7,7 +7,8 @@ model's pixels are the picture's own.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -61,9 +62,37 @@ def make(
         EngineFailed, Refused, Cancelled: as the engine says.
     """
     canvas = prefilled(frame, tone, zones, classical, master)
-    exists = _beside(frame, regions, master)
+    base = frame.roi.within(canvas.roi)
+    nobody = Nobody(canvas.tone[base].copy(), canvas.gone[base])
+    steps = list(_steps(frame, regions, master, asked))
+    split_px = TEXTURE_CELLS * max(step.lattice.pitch_px for step, _ in steps)
     parts: list[Made] = []
-    split_px = 0.0
+    with ThreadPoolExecutor(1) as beside:  # while the model works
+        pieces = beside.submit(grain_pieces, nobody, frame, master, split_px, seed)
+        for step, exists in steps:
+            region, inside = _cells(step, exists)
+            kept = ask(canvas, zones, step, region, inside, asked, seed + len(parts))
+            parts.append(stored(kept.tone, step, frame.scale))
+            canvas.said += kept.said
+            _write(canvas, parts[-1])
+    candidate = Candidate(
+        item=item,
+        seed=seed,
+        parts=tuple(parts),
+        pieces=Grid.of(pieces.result()),
+        split_px=split_px,
+        sides=tuple(
+            _parted(one, nobody.gone).model_copy(update={"copies": None})
+            for one in classical.sides
+            if one.name in regions
+        ),
+    )
+    return candidate, tuple(dict.fromkeys(canvas.said))
+
+
+def _steps(frame: Frame, regions: dict[str, Roi], master: Roi, asked: Asked) -> Iterator[tuple[Step, Roi]]:
+    """Every step in its turn, with what of the canvas is there before it."""
+    exists = _beside(frame, regions, master)
     for side in (side for side in SIDES if side in regions):
         region, start = regions[side], 0
         across = side in ("left", "right")
@@ -76,28 +105,8 @@ def make(
         for deep in windows.depths(depth, along, context):
             strip = windows.strip(side, region, start, deep)
             seen = _around(exists, strip, side)
-            step = windows.step(side, strip, seen, asked.engine.capabilities, 1 / frame.scale)
-            region_cells, inside = _cells(step, exists)
-            kept = ask(canvas, zones, step, region_cells, inside, asked, seed + len(parts))
-            parts.append(stored(kept.tone, step, frame.scale))
-            split_px = max(split_px, TEXTURE_CELLS * step.lattice.pitch_px)
-            canvas.said += kept.said
-            _write(canvas, parts[-1])
+            yield windows.step(side, strip, seen, asked.engine.capabilities, 1 / frame.scale), exists
             exists, start = seen, start + deep
-    nobody = Nobody(canvas.tone[_base_in(canvas, frame)], canvas.gone[_base_in(canvas, frame)])
-    candidate = Candidate(
-        item=item,
-        seed=seed,
-        parts=tuple(parts),
-        pieces=Grid.of(grain_pieces(nobody, frame, master, split_px, seed)),
-        split_px=split_px,
-        sides=tuple(
-            _parted(one, nobody.gone).model_copy(update={"copies": None})
-            for one in classical.sides
-            if one.name in regions
-        ),
-    )
-    return candidate, tuple(dict.fromkeys(canvas.said))
 
 
 def prefilled(frame: Frame, tone: Tone, zones: ZoneMap, classical: Extension, master: Roi) -> Canvas:
@@ -177,10 +186,6 @@ def _write(canvas: Canvas, made: Made) -> None:
     at = part.within(canvas.roi)
     canvas.tone[at] = LightGrid(made.tone.array(), made.y0, made.x0, made.cell_px).at(part, canvas.scale)
     canvas.known[at] = True
-
-
-def _base_in(canvas: Canvas, frame: Frame) -> tuple[slice, slice]:
-    return frame.roi.within(canvas.roi)
 
 
 def _parted(side: Side, gone: Mask) -> Side:
