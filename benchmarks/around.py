@@ -153,7 +153,6 @@ def _beside_the_plain_call(bench: Bench) -> Figure:
     scene, _ = _scene(Extent(side, round(side * 1.25)), 1)
     canvas = scene.canvas.extent
     whole = np.full((canvas.height // 16 * 16, canvas.width // 16 * 16, 3), 0.5, np.float32)
-    plainly(engine, _request(engine, whole))
     plain_s = timed(lambda: plainly(engine, _request(engine, whole)), 1)
     asked = _Answering(engine)
     _made(scene, asked)  # the first request of a size takes longer
