@@ -96,7 +96,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Landed:
     before = hashes(capture)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(conductor._FUNCTIONS, Stage.BASE, "tests.support.crashing:base")
-        patch.setattr(studio, "lanes", lambda cores: conductor.lanes(1))  # small files: one worker is quicker
+        patch.setattr(studio, "lanes", lambda *_: conductor.lanes(1))  # small files: one worker is quicker
         run = done("run", root)
         status = done("status", root, "--json").json
         untouched = hashes(capture) == before

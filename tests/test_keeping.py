@@ -28,7 +28,7 @@ ASKED = "Vault, a folder on a second drive for a copy of every original"
 @pytest.fixture(autouse=True)
 def without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No picture is worked on here, so none have to be warmed up and waited for."""
-    monkeypatch.setattr(studio_module, "lanes", lambda cores: [])
+    monkeypatch.setattr(studio_module, "lanes", lambda cores, with_models=False: [])
     monkeypatch.setattr(studio_module.Studio, "deliver", lambda self, progress=None: None)
 
 

@@ -26,7 +26,7 @@ PICTURE = Member(path=b"Capture/a.jpg", role=Role.JPEG, sha256="a" * 64, size_by
 @pytest.fixture(autouse=True)
 def without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No picture is worked on here, so none have to be warmed up and waited for."""
-    monkeypatch.setattr(studio_module, "lanes", lambda cores: [])
+    monkeypatch.setattr(studio_module, "lanes", lambda cores, with_models=False: [])
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tests.support import shoots
 @pytest.fixture(autouse=True)
 def without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No picture is worked on here, so none have to be warmed up and waited for."""
-    monkeypatch.setattr(studio_module, "lanes", lambda cores: [])
+    monkeypatch.setattr(studio_module, "lanes", lambda cores, with_models=False: [])
 
 
 @pytest.fixture
