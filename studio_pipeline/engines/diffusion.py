@@ -222,6 +222,7 @@ class DiffusersEngine:
                     self._found.pipeline,
                     local_files_only=True,
                     use_safetensors=True,
+                    variant=weights.variant_of(self._found.pipeline),
                     dtype=dtype,
                     **parts,
                 )
@@ -240,7 +241,11 @@ class DiffusersEngine:
 
         nets = [
             getattr(diffusers, self.controlnet_class).from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=dtype
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                variant=weights.variant_of(folder),
+                dtype=dtype,
             )
             for _, folder in self._found.controlnets
         ]

@@ -87,8 +87,8 @@ def pull(models: Path, wanted: Offer, tell: Callable[[str], None] = lambda text:
         (kept / published).replace(kept / name)
     shutil.rmtree(kept / ".cache", ignore_errors=True)
     weights.check(kept)
-    store._of_its_engine(model, kept)
-    record = store._recorded(kept, model, wanted.commit)
+    store.check_engine(model, kept)
+    record = store.record(kept, model, wanted.commit)
     shutil.rmtree(models / model.name, ignore_errors=True)
     kept.rename(models / model.name)
     return record

@@ -105,8 +105,8 @@ def add(models: Path, source: Path, name: str, configuration: Path | None = None
             _take(configuration, temp / CONFIGURATION, weights_too=False)
         else:
             _take(source, temp, weights_too=True)
-        _of_its_engine(model, temp)
-        return _recorded(temp, model, "local")
+        check_engine(model, temp)
+        return record(temp, model, "local")
 
 
 @contextlib.contextmanager
@@ -140,7 +140,8 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _of_its_engine(model: Model, temp: Path) -> None:
+def check_engine(model: Model, temp: Path) -> None:
+    """Raises Refused for a folder of another class than the model's engine takes."""
     from studio_pipeline.engines.registry import ENGINES
 
     engine = next(one for one in ENGINES if one.name == model.engine)
@@ -152,19 +153,20 @@ def _of_its_engine(model: Model, temp: Path) -> None:
         raise Refused(f"{model.name} is a {' or '.join(wanted)}; what was given says it is a {said}")
 
 
-def _recorded(temp: Path, model: Model, revision: str, keep: dict[str, File] | None = None) -> Installed:
-    files = keep or {
+def record(temp: Path, model: Model, revision: str) -> Installed:
+    """Write what lies in ``temp`` down, with its hashes."""
+    files = {
         path.relative_to(temp).as_posix(): File(
             size_bytes=path.stat().st_size, sha256=weights.file_sha256(path)
         )
         for path in sorted(temp.rglob("*"))
         if path.is_file()
     }
-    record = Installed(
+    made = Installed(
         name=model.name, source=model.source, revision=revision, licence=model.licence, files=files
     )
-    (temp / _RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
-    return record
+    (temp / _RECORD).write_text(made.model_dump_json(indent=1), encoding="utf-8")
+    return made
 
 
 def verify(models: Path, name: str, tell: Callable[[str], None] = lambda text: None) -> Installed:

@@ -37,6 +37,11 @@ def files_of(part: Path) -> list[Path]:
     return [part] if part.is_file() else sorted(part.rglob("*.safetensors"))
 
 
+def variant_of(part: Path) -> str | None:
+    """The variant that publishers put into files' names (``unet/model.fp16.safetensors``); None for none."""
+    return "fp16" if any(path.name.endswith(".fp16.safetensors") for path in files_of(part)) else None
+
+
 def check(part: Path) -> None:
     """Raises Refused where a part is missing, pickled, or not whole."""
     if not part.exists():

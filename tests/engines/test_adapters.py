@@ -152,6 +152,13 @@ class TestBadWeights:
         assert sd15(copied).weights_sha256 != before
 
 
+def test_weights_published_at_16_bits_under_names_of_their_own_are_found(copied: Path, small: Small) -> None:
+    for path in copied.rglob("*.safetensors"):
+        path.rename(path.with_name(path.name.replace(".safetensors", ".fp16.safetensors")))
+    renamed, plain = sd15(copied), sd15(small("sd15"))
+    np.testing.assert_array_equal(renamed.run(a_request(renamed)).pixels, plain.run(a_request(plain)).pixels)
+
+
 def test_one_file_in_its_publishers_names_answers_as_the_folder_does(small: Small, tmp_path: Path) -> None:
     folder = small("sd15")
     configuration = one_file.join(folder / "pipeline", tmp_path / "model.safetensors")
