@@ -32,6 +32,13 @@ LINES = ("canny", "lineart", "mlsd", "hed")
 """Kinds that show edges: lines that are carried on are drawn into these."""
 
 
+def can_make(kind: str, annotators: Path) -> bool:
+    """Whether a control image of this kind can be made, with what lies in the annotators' folder."""
+    return all(
+        (annotators / file).is_file() for _, files in [_OF_WEIGHTS.get(kind, ("", ()))] for file in files
+    )
+
+
 def with_controls(
     request: EngineRequest, kinds: Collection[str], annotators: Path | None = None
 ) -> EngineRequest:

@@ -120,7 +120,8 @@ def smoke(engine: Engine) -> str:
     mask[:, side // 2 :] = 1
     context = np.full((side, side, 3), 0.5, np.float32)
     request = EngineRequest(context, mask, np.zeros_like(mask, np.bool_), prompt="grey wall", steps=2)
-    made = engine.run(with_controls(request, engine.capabilities.controls))
+    folder = store.annotators(store.folder())
+    made = engine.run(with_controls(request, engine.capabilities.controls, folder))
     if made.pixels.shape != context.shape:
         raise EngineFailed(f"{engine.name} answered with {made.pixels.shape} where {context.shape} was asked")
     return f"{engine.name} answers in {made.seconds:.1f} s"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from studio_pipeline.engines import lineup, weights
+from studio_pipeline.engines import control, lineup, weights
 from studio_pipeline.engines.lineup import Model
 from studio_pipeline.engines.weights import Weights
 from studio_pipeline.errors import Refused
@@ -56,6 +56,11 @@ def folder() -> Path:
     return Path(platformdirs.user_data_dir("studio-pipeline", appauthor=False)) / "models"
 
 
+def annotators(models: Path) -> Path:
+    """Where the weights of control images' detectors are looked for."""
+    return models / "annotators"
+
+
 def installed(models: Path, name: str) -> Installed | None:
     """What was taken in under a name; None where nothing was, or not all of it."""
     try:
@@ -77,7 +82,10 @@ def weights_of(models: Path, engine: str) -> Weights | None:
     pipeline = parts.pop(lineup.PIPELINE, None)
     if pipeline is None:
         return None
-    controlnets = tuple(sorted(parts.items()))
+    # A ControlNet whose control image nobody here can make would only stop the engine.
+    controlnets = tuple(
+        (kind, path) for kind, path in sorted(parts.items()) if control.can_make(kind, annotators(models))
+    )
     if (pipeline / ONE_FILE).is_file():
         return Weights(pipeline / ONE_FILE, controlnets, pipeline / CONFIGURATION)
     return Weights(pipeline, controlnets)

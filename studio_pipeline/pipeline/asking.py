@@ -106,9 +106,11 @@ class Ready:
 
     def run(self, request: EngineRequest) -> EngineResult:
         """Raises as the engine does; Refused also for a control image that cannot be made."""
+        from studio_pipeline.engines import store
         from studio_pipeline.engines.control import with_controls
 
-        return self._engine.run(with_controls(request, self._engine.capabilities.controls))
+        folder = store.annotators(store.folder())
+        return self._engine.run(with_controls(request, self._engine.capabilities.controls, folder))
 
 
 Replan = Callable[[str, int, Chooser | None], Plan]

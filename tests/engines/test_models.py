@@ -133,6 +133,19 @@ class TestAdd:
         with pytest.raises(Refused, match="--config"):
             store.add(models, file, "sd15-inpainting")
 
+    def test_a_controlnet_is_left_out_while_its_image_cannot_be_made(
+        self, small: Small, models: Path
+    ) -> None:
+        store.add(models, small("sdxl") / "pipeline", "sdxl-inpainting")
+        store.add(models, small("sdxl") / "canny", "sdxl-canny")
+        store.add(models, small("sdxl") / "canny", "sdxl-depth")
+        (engine,) = registry.available(models, CPU)
+        assert engine.capabilities.controls == ("canny",)
+        store.annotators(models).mkdir()
+        (store.annotators(models) / "dpt_hybrid-midas-501f0c75.pt").write_bytes(b"there")
+        (engine,) = registry.available(models, CPU)
+        assert engine.capabilities.controls == ("canny", "depth")
+
     def test_one_file_and_its_configurations(self, small: Small, models: Path, tmp_path: Path) -> None:
         configuration = one_file.join(small("sd15") / "pipeline", tmp_path / "model.safetensors")
         store.add(models, tmp_path / "model.safetensors", "sd15-inpainting", configuration)
