@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,7 +88,7 @@ class RgbEncoding:
         linear = np.empty(codes.shape, np.float32)
         source, target = codes.reshape(-1, 3), linear.reshape(-1, 3)
         for chunk in _chunks(len(source)):
-            target[chunk] = mix(_look_up(tables, source[chunk].T), self.to_rec2020).T
+            interleave(mix(_look_up(tables, source[chunk].T), self.to_rec2020), target[chunk])
         return linear
 
     def encode(self, linear: Linear, bits: int, dither: NDArray[np.float32] | None = None) -> Codes:
@@ -102,16 +103,26 @@ class RgbEncoding:
         for chunk in _chunks(len(source)):
             steps = sqrt_steps(mix(planes(source[chunk]), self.from_rec2020), _SQRT_STEPS)
             if noise is None:
-                target[chunk] = _look_up(self._code_tables[bits], steps).T
+                interleave(_look_up(self._code_tables[bits], steps), target[chunk])
             else:
-                places = _look_up(self._code_places, steps).T / np.float32(257 if bits == 8 else 1)
-                target[chunk] = np.rint(np.clip(places + noise[chunk], 0, np.iinfo(kind).max))
+                places = _look_up(self._code_places, steps) / np.float32(257 if bits == 8 else 1)
+                places += planes(noise[chunk])
+                np.rint(np.clip(places, 0, np.iinfo(kind).max, out=places), out=places)
+                interleave(places.astype(kind), target[chunk])
         return codes
 
 
 def planes(pixels: NDArray[Any]) -> NDArray[np.float32]:
     """``(n, 3)`` of any type as float32 ``(3, n)``, one channel after the other."""
-    return np.ascontiguousarray(pixels.T, np.float32)
+    out = np.empty((3, len(pixels)), np.float32)
+    source = pixels.astype(np.float32, copy=False)
+    cv2.mixChannels([source[None]], [channel[None] for channel in out], (0, 0, 1, 1, 2, 2))
+    return out
+
+
+def interleave(channels: NDArray[Any], pixels: NDArray[Any]) -> None:
+    """Write ``(3, n)`` into ``pixels`` ``(n, 3)``, contiguous and of the same type. numpy takes five times as long."""
+    cv2.merge([channel[None] for channel in channels], pixels[None])
 
 
 def mix(light: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -130,7 +141,12 @@ def mix(light: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.f
 
 
 def sqrt_steps(linear: Linear, steps: int) -> NDArray[np.int32]:
-    """Light clipped to [0, 1] as the nearest of even steps of its square root. Overwrites ``linear``."""
+    """Light clipped to [0, 1] as the nearest of even steps of its square root. Overwrites ``linear``.
+
+    Raises ValueError for light that is not a number.
+    """
+    if np.isnan(linear.min(initial=0)):
+        raise ValueError("light that is not a number has no code")
     np.clip(linear, 0.0, 1.0, out=linear)
     np.sqrt(linear, out=linear)
     linear *= steps
@@ -140,8 +156,11 @@ def sqrt_steps(linear: Linear, steps: int) -> NDArray[np.int32]:
 
 def _look_up(tables: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
     """``tables`` ``(1 or 3, n)`` at ``index`` ``(3, m)``."""
-    shared = len(tables) == 1
-    return np.stack([np.take(tables[0 if shared else channel], index[channel]) for channel in range(3)])
+    # Clipping changes nothing, since every index is within; it spares numpy a copy in case one is not.
+    out = np.empty(index.shape, tables.dtype)
+    for channel, table in enumerate(np.broadcast_to(tables, (3, tables.shape[1]))):
+        np.take(table, index[channel], out=out[channel], mode="clip")
+    return out
 
 
 def _chunks(count: int) -> Iterator[slice]:

@@ -145,6 +145,8 @@ def _bells(one: NDArray[np.int64], other: NDArray[np.int64], length: float) -> D
 
 def _inverse(matrix: Doubles) -> tuple[Doubles, float]:
     """The inverse of a covariance, and the logarithm of its determinant."""
+    from scipy.linalg import lapack
+
     lower = np.linalg.cholesky(matrix + _JITTER * np.eye(len(matrix)))
-    half = np.linalg.inv(lower)
+    half, _ = lapack.dtrtri(lower, lower=1)
     return half.T @ half, 2 * float(np.log(np.diag(lower)).sum())

@@ -8,6 +8,7 @@ squared back.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -21,15 +22,20 @@ from studio_pipeline.pixels.masks import Mask
 Tone = NDArray[np.float32]
 Floats = NDArray[np.float32]
 _BLOCK_PX = 128
+_CELLS_ENOUGH = 2500  # for a surface of six numbers
 _TUKEY = 4.685  # 95% efficiency under Gaussian noise (Huber & Ronchetti 2009, 7.8)
 
 
 def to_tone(linear: Linear) -> Tone:
+    if linear.size and linear.min() >= 0:
+        return np.sqrt(linear)
     return np.asarray(np.copysign(np.sqrt(np.abs(linear)), linear), np.float32)
 
 
 def from_tone(tone: Tone) -> Linear:
-    return np.asarray(np.copysign(tone * tone, tone), np.float32)
+    linear = np.abs(tone)
+    linear *= tone
+    return linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +124,7 @@ def read_cells(tone: Tone, readable: Mask, cell: int) -> tuple[Tone, NDArray[np.
     columns = np.append(np.arange(max(1, width // cell)) * cell, width)
     seen = readable.astype(np.float32)
     weight = _block_sums(seen, rows, columns)
-    total = _block_sums(tone * seen[..., None], rows, columns)
+    total = _block_sums(cv2.copyTo(tone, readable.view(np.uint8)), rows, columns)
     mean = total / np.maximum(weight, 1e-6)[..., None]
     count = np.diff(rows)[:, None] * np.diff(columns)
     return mean.astype(np.float32), (weight / count).astype(np.float32)
@@ -147,13 +153,9 @@ def fit_surface(cells: Tone, weights: NDArray[np.float32], order: int, outer: Ro
         powers = [(i, j) for i in range(order + 1) for j in range(order + 1 - i)]
         return np.stack([down[i] * across[j] for i, j in powers], axis=-1)
 
-    grid_y, grid_x = np.mgrid[0:rows, 0:columns].astype(np.float64)
-    seen = weights > 0
-    design, values, base_weight = (
-        basis(grid_y[seen], grid_x[seen]),
-        cells[seen].astype(np.float64),
-        weights[seen],
-    )
+    y, x = _spread_out(weights > 0)
+    design = basis(y.astype(np.float64), x.astype(np.float64))
+    values, base_weight = cells[y, x].astype(np.float64), weights[y, x]
     ridge = np.diag([0.0] + [1e-4 * len(design)] * (design.shape[1] - 1))
     robust = np.ones(len(design))
     for _ in range(6):
@@ -166,6 +168,17 @@ def fit_surface(cells: Tone, weights: NDArray[np.float32], order: int, outer: Ro
         robust = np.square(np.clip(1 - (error / (_TUKEY * spread)) ** 2, 0, None))
     out_y, out_x = np.mgrid[outer.y0 : outer.y1, outer.x0 : outer.x1].astype(np.float64)
     return np.asarray(basis(out_y, out_x) @ coefficients, np.float32)
+
+
+def _spread_out(seen: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of seen cells: of all, or of so many as tell a surface as well."""
+    thin = math.ceil(math.sqrt(np.count_nonzero(seen) / _CELLS_ENOUGH))
+    if thin > 1:
+        grid = np.zeros_like(seen)
+        grid[thin // 2 :: thin, thin // 2 :: thin] = True
+        seen = seen & grid
+    y, x = np.nonzero(seen)
+    return y, x
 
 
 def fill_unseen(cells: Tone, weights: NDArray[np.float32], surface: Tone) -> Tone:

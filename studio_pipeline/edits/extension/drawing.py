@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import cv2
@@ -53,11 +54,13 @@ class Drawing:
         self.light = lit or LightGrid(body.light.array(), body.light_y0, body.light_x0, body.cell_px)
         rows = body.pieces.array()
         self.pieces = [texture.Piece.of_row(row).scaled(base.scale, base.roi) for row in rows]
-        self.gain = _grain_gain(body, base) if base.bits == 8 else np.ones(3, np.float32)
+        self.gain = _grain_gain(body, base) if base.bits == 8 else None
         self.gridded = base.bits == 8 and base.scale == 1 and _shows_grid(body, base)
         self.copied = [(side.name, side.copies) for side in body.sides if side.copies is not None]
         self.grain = Blocks(self._grain, base.roi)
-        self.met = {side.name: self._meeting(side) for side in body.sides}
+        with ThreadPoolExecutor(max(1, len(body.sides))) as threads:
+            met = threads.map(self._meeting, body.sides)
+        self.met = {side.name: meeting for side, meeting in zip(body.sides, met, strict=True)}
 
     def residual(self, part: Roi) -> Tone:
         return light.to_tone(self.base.linear(part)) - self.light.at(part, self.base.scale)
@@ -70,13 +73,12 @@ class Drawing:
 
     def _grain(self, part: Roi) -> Tone:
         """What is copied: the residual, of the empty set where there is one and it reaches."""
-        residual = self._tone(part) - self.light.at(part, self.base.scale)
+        tone = self._tone(part)
         if self.empty is not None:
             linear, reaches = self.empty(part)
-            theirs = light.to_tone(linear) - self.light.at(part, self.base.scale)
-            residual = np.where(reaches[..., None], theirs, residual)
-        residual *= self.gain
-        return residual
+            tone = np.where(reaches[..., None], light.to_tone(linear), tone)
+        residual = tone - self.light.at(part, self.base.scale)
+        return residual if self.gain is None else residual * self.gain
 
     def texture(self, roi: Roi) -> Tone:
         """``(h, w, 3)``: copies where a side has some, pieces elsewhere."""

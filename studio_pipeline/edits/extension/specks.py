@@ -11,7 +11,7 @@ from studio_pipeline.pixels.masks import Mask, grow
 
 _SPECK_SIGMAS = (0.8, 2.0)  # sizes of dust, at a long edge of 1500 px
 _EVERY = 7  # row is enough for a median
-_SAMPLES_A_SIGMA = 2.5
+_SAMPLES_A_SIGMA = 1.25
 _SPECK_LIMITS = (4, 8, 16, 32)  # in spreads; 4 is about 7 sigma of grain: the largest of three channels
 
 
