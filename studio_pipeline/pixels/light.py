@@ -22,7 +22,7 @@ from studio_pipeline.pixels.masks import Mask
 Tone = NDArray[np.float32]
 Floats = NDArray[np.float32]
 _BLOCK_PX = 128
-_CELLS_ENOUGH = 2500  # for a surface of six numbers
+_CELLS_ENOUGH = 800  # for each number that a surface is made of
 _TUKEY = 4.685  # 95% efficiency under Gaussian noise (Huber & Ronchetti 2009, 7.8)
 
 
@@ -124,7 +124,7 @@ def read_cells(tone: Tone, readable: Mask, cell: int) -> tuple[Tone, NDArray[np.
     columns = np.append(np.arange(max(1, width // cell)) * cell, width)
     seen = readable.astype(np.float32)
     weight = _block_sums(seen, rows, columns)
-    total = _block_sums(cv2.copyTo(tone, readable.view(np.uint8)), rows, columns)
+    total = _block_sums(np.asarray(cv2.copyTo(tone, readable.view(np.uint8)), np.float32), rows, columns)
     mean = total / np.maximum(weight, 1e-6)[..., None]
     count = np.diff(rows)[:, None] * np.diff(columns)
     return mean.astype(np.float32), (weight / count).astype(np.float32)
@@ -153,7 +153,7 @@ def fit_surface(cells: Tone, weights: NDArray[np.float32], order: int, outer: Ro
         powers = [(i, j) for i in range(order + 1) for j in range(order + 1 - i)]
         return np.stack([down[i] * across[j] for i, j in powers], axis=-1)
 
-    y, x = _spread_out(weights > 0)
+    y, x = _spread_out(weights > 0, _CELLS_ENOUGH * (order + 1) * (order + 2) // 2)
     design = basis(y.astype(np.float64), x.astype(np.float64))
     values, base_weight = cells[y, x].astype(np.float64), weights[y, x]
     ridge = np.diag([0.0] + [1e-4 * len(design)] * (design.shape[1] - 1))
@@ -170,9 +170,9 @@ def fit_surface(cells: Tone, weights: NDArray[np.float32], order: int, outer: Ro
     return np.asarray(basis(out_y, out_x) @ coefficients, np.float32)
 
 
-def _spread_out(seen: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of seen cells: of all, or of so many as tell a surface as well."""
-    thin = math.ceil(math.sqrt(np.count_nonzero(seen) / _CELLS_ENOUGH))
+def _spread_out(seen: Mask, most: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the cells seen; where there are more than ``most``, of those on a wider grid."""
+    thin = math.ceil(math.sqrt(np.count_nonzero(seen) / most))
     if thin > 1:
         grid = np.zeros_like(seen)
         grid[thin // 2 :: thin, thin // 2 :: thin] = True

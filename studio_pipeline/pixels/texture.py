@@ -85,8 +85,7 @@ def lay(pieces: list[Piece], roi: Roi, residual: Residual) -> Tone:
         inside = part.shifted(-piece.roi.y0, -piece.roi.x0)
         rows, columns = _ramps(piece, inside)
         at = part.within(roi)
-        values = residual(inside.shifted(piece.source.y, piece.source.x))
-        values *= rows[:, None, None]
+        values = residual(inside.shifted(piece.source.y, piece.source.x)) * rows[:, None, None]
         values *= np.repeat(columns, 3).reshape(1, -1, 3)
         total[at] += values
         power[at] += np.square(rows)[:, None] * np.square(columns)

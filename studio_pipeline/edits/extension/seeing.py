@@ -82,13 +82,16 @@ class Seen:
 def see(frame: Frame, reading: Reading, given: Given) -> Seen:
     """Read a picture, with what a person drew and the empty set that was given."""
     readable = reading.backdrop_at(frame.extent.height, frame.extent.width)
-    things = _far_things(reading, readable.shape)
+    matte = np.asarray(
+        cv2.resize(reading.matte, readable.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8
+    )
+    things = _far_things(reading, matte)
     readable |= things
     allowed = _by_hand(frame, given.hand)
     linear = frame.linear()
     cast = shadows.cast(linear, readable, bodies(reading, readable.shape))
     away = ~grow(~readable, round(_MARGIN * frame.extent.long_edge)) & allowed & ~cast.mask
-    nobody = np.where(things, np.float32(1), _uncovered(reading, readable.shape))
+    nobody = np.where(things, np.float32(1), _uncovered(matte))
     empty = _empty_set(frame, away, given)
     tone, master = light.to_tone(linear), reading.record.extent
     return Seen(frame, tone, readable, away, nobody, master, allowed, empty, cast.crossing)
@@ -124,16 +127,14 @@ def _by_hand(frame: Frame, hand: Hand) -> Mask:
     return np.asarray(allowed & ~drawn(hand.spare, frame.roi, frame.scale), np.bool_)
 
 
-def _far_things(reading: Reading, shape: tuple[int, ...]) -> Mask:
+def _far_things(reading: Reading, matte: NDArray[np.uint8]) -> Mask:
     """What counts as held and stays locked, but is no part of anybody: a screen behind them, a bench."""
-    matte = cv2.resize(reading.matte, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
     if not reading.record.sure or reading.body is None:
         return np.zeros(matte.shape, np.bool_)
-    return np.asarray((matte > 127) & ~near_body(reading, shape, _FAR), np.bool_)
+    return np.asarray((matte > 127) & ~near_body(reading, matte.shape, _FAR), np.bool_)
 
 
-def _uncovered(reading: Reading, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _uncovered(matte: NDArray[np.uint8]) -> NDArray[np.float32]:
     """How surely nobody is seen at each pixel, however near somebody is: ``(h, w)``, 0..1."""
-    size = (shape[1], shape[0])
-    alpha = cv2.resize(reading.matte, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    return np.where(alpha < 0.5, np.square(1 - alpha), np.float32(0)).astype(np.float32)
+    alpha = np.arange(256, dtype=np.float32) / 255
+    return np.where(alpha < 0.5, np.square(1 - alpha), np.float32(0)).astype(np.float32)[matte]

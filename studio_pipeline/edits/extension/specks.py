@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask, grow
 
+Floats = NDArray[np.float32]
 _SPECK_SIGMAS = (0.8, 2.0)  # sizes of dust, at a long edge of 1500 px
+_WIDER = 4.0  # what a size is compared with
 _EVERY = 7  # row is enough for a median
 _SAMPLES_A_SIGMA = 1.25
 _SPECK_LIMITS = (4, 8, 16, 32)  # in spreads; 4 is about 7 sigma of grain: the largest of three channels
@@ -29,7 +31,11 @@ def specks(residual: Tone, usable: Mask, long_edge: int) -> Mask:
     kept = cv2.transform(residual, np.full((1, 3), 1 / 3, np.float32)) * weight
     for fine in _SPECK_SIGMAS:
         sigma = fine * max(1.0, long_edge / 1500)  # smaller ones judge single pixels of grain
-        detail = np.abs(_mean_around(kept, weight, sigma) - _mean_around(kept, weight, 4 * sigma))
+        small, mass, step = _reduced(kept, weight, sigma)
+        detail = np.abs(
+            _mean_around(small, mass, sigma / step) - _mean_around(small, mass, _WIDER * sigma / step)
+        )
+        detail = _resized(detail, weight.shape)
         spread = 1.4826 * float(np.median(detail[::_EVERY][usable[::_EVERY]]))
         outstanding = np.maximum(outstanding, detail / max(spread, 1e-6))
     for limit in _SPECK_LIMITS:
@@ -39,16 +45,23 @@ def specks(residual: Tone, usable: Mask, long_edge: int) -> Mask:
     return np.zeros_like(usable)
 
 
-def _mean_around(kept: NDArray[np.float32], weight: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """Gaussian mean over the usable pixels only; ``kept`` is zero elsewhere. Wide ones at a smaller size."""
+def _mean_around(kept: Floats, weight: Floats, sigma: float) -> Floats:
+    """Gaussian mean over the usable pixels only; ``kept`` is zero elsewhere."""
+    small, mass, step = _reduced(kept, weight, sigma)
+    mass = np.maximum(cv2.GaussianBlur(mass, (0, 0), sigma / step), np.float32(1e-3))
+    return _resized(cv2.GaussianBlur(small, (0, 0), sigma / step) / mass, weight.shape)
+
+
+def _reduced(kept: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats, int]:
+    """Both as small as a blur of ``sigma`` allows, and how much smaller that is."""
     height, width = weight.shape
     step = max(1, min(int(sigma / _SAMPLES_A_SIGMA), height, width))
-    size = (max(1, width // step), max(1, height // step))
-    small, mass = (
-        cv2.resize(v, size, interpolation=cv2.INTER_AREA) if step > 1 else v for v in (kept, weight)
-    )
-    mass = np.maximum(cv2.GaussianBlur(mass, (0, 0), sigma / step), np.float32(1e-3))
-    mean = cv2.GaussianBlur(small, (0, 0), sigma / step) / mass
-    return np.asarray(
-        cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR) if step > 1 else mean, np.float32
-    )
+    shape = (max(1, height // step), max(1, width // step))
+    return _resized(kept, shape), _resized(weight, shape), step
+
+
+def _resized(values: Floats, shape: tuple[int, ...]) -> Floats:
+    if values.shape == shape:
+        return values
+    way = cv2.INTER_AREA if shape[0] < len(values) else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(values, (shape[1], shape[0]), interpolation=way), np.float32)

@@ -62,7 +62,9 @@ class MadeDrawing(Drawing):
         sigma = self.split_px * self.base.scale
         around = part.grown(math.ceil(4 * sigma) + 1) & self.base.roi
         detail = fine(self._tone(around), sigma)[part.within(around)]
-        return np.asarray(np.clip(detail * self.gain, -self.most, self.most), np.float32)
+        if self.gain is not None:
+            detail = detail * self.gain
+        return np.asarray(np.clip(detail, -self.most, self.most), np.float32)
 
 
 def _loudest(samples: list[Tone]) -> NDArray[np.float32]:
