@@ -16,7 +16,7 @@ from studio_pipeline.pixels.light import Tone, fit_surface
 _SLOPE_CELLS = 10  # how far the border's own slope is read, and how far it reaches
 # In tone squared: an extrapolated slope has to earn its place. The last is kriging's.
 _PRIOR = np.array([1e-5, 1.5e-5, 1.5e-5, 2.5e-5, 2e-5, 2e-5])
-_FORESEEN = 1.5e-3  # likewise: the best predictor's error at which it is half believed
+_FORESEEN = 2.5e-3  # likewise: the best predictor's error at which it is half believed
 _LEAST_TRIED, _LEAST_TRIED_KRIGED = 0.55, 0.3  # of the width wanted: narrower strips say too little of it
 _LEAST_HELD = 0.35  # of a strip that is tried
 _STEEPER, _LEAST_SLOPE = 2.0, 5e-4  # of the slope that is seen at the border; tone a cell

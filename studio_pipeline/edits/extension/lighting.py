@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_pipeline.edits.extension.turns import SIDES, turn, turn_back
-from studio_pipeline.geometry import Extent, Insets, Roi
-from studio_pipeline.pixels import falloff, light
+from studio_pipeline.geometry import Extent, Insets, Point, Roi
+from studio_pipeline.pixels import falloff, light, texture
 from studio_pipeline.pixels.light import LightGrid, Tone
 from studio_pipeline.pixels.masks import Mask
 
@@ -24,6 +24,11 @@ _OUTSTANDING, _LEAST_OUTSTANDING = 4.0, 0.02  # in spreads, and in tone
 _THING_SHARE = 0.02  # of all cells
 _LEAST_PX = 3  # of a cell, at plan scale
 CALM_CELLS, BUSY_CELLS = 1.4, 4.0  # sigmas: what is wider is light; what is narrower is texture, or structure
+_MOTTLE_CELLS = 4.0  # sigma: what is narrower is mottle
+_PIECE_CELLS, _CLEAN = 20, 0.9  # of a cell, of which mottle may be read
+_SETS_IN_CELLS = 2.0
+_SMOOTHER_CELLS, _FAINT = 1.0, 0.05
+_LOST_BETWEEN = np.float32(1.25)  # two filters that meet leave less than there was
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +113,31 @@ def continued(
         filled = turn_back(np.concatenate([new, turned], axis=1), side)
         weights = turn_back(np.concatenate([faint, turned_weights], axis=1), side)
     return filled
+
+
+def mottled(values: Tone, cells: Cells, counts: dict[str, int], rng: np.random.Generator) -> Tone:
+    """``values`` as ``continued`` gives them, with mottle in their new cells: what is wider than texture and
+    narrower than light, laid from the picture's own. It sets in beside the border, as what departs from it
+    there dies away. The picture's cells become a little smoother, and what they lose is texture.
+    """
+    base = Roi.of(Extent(*cells.weights.shape), Point(counts.get("top", 0), counts.get("left", 0)))
+    canvas = Roi.of(Extent(*values.shape[:2]))
+    # Twice, so that neither a slope nor a bend of the light is taken for mottle.
+    narrower = cells.values - _smoothed(cells.values, cells.weights, _MOTTLE_CELLS)
+    detail = _LOST_BETWEEN * (narrower - _smoothed(narrower, cells.weights, _MOTTLE_CELLS))
+
+    def read(part: Roi) -> Tone:
+        return detail[part.within(base)]
+
+    clean = cells.weights > _CLEAN
+    pieces = texture.choose_pieces(detail, clean, canvas, base, _PIECE_CELLS, rng, over_px=0)
+    outside = np.ones(values.shape[:2], np.uint8)
+    outside[base.within(canvas)] = 0
+    away = cv2.distanceTransform(outside, cv2.DIST_C, cv2.DIST_MASK_3)
+    share = np.sqrt(1 - np.exp(-away / _SETS_IN_CELLS))
+    out = values + share[..., None] * texture.lay(pieces, canvas, read)
+    out[base.within(canvas)] = _smoothed(cells.values, np.maximum(cells.weights, _FAINT), _SMOOTHER_CELLS)
+    return np.asarray(out, np.float32)
 
 
 def on_canvas(values: Tone, counts: dict[str, int], cell_master_px: float) -> LightGrid:

@@ -70,7 +70,7 @@ def decide(picture: Picture, master: Extent, added: Insets, seed: int, band: Ban
     apart = _enlarged(things, frame.extent) & away
     kind = {side: _kind(side, steps, things, frame, away) for side in SIDES if asdict(added)[side]}
     away, usable = away & ~apart, usable & ~apart
-    seen = _Seen(tone, away, usable, frame.scale, added)
+    seen = _Seen(tone, away, usable, frame.scale, added, seed)
     grid, found = seen.lit(kind)
     residual = tone - grid.at(frame.roi, frame.scale)
     clean = away if found else away & ~specks(residual, usable, frame.extent.long_edge)
@@ -103,6 +103,7 @@ class _Seen:
     usable: Mask
     scale: float
     added: Insets
+    seed: int
 
     def lit(self, kind: dict[str, Kind]) -> tuple[LightGrid, dict[str, Found]]:
         """The light, and what is copied. A plain side whose light cannot be foreseen (blurred shapes behind a
@@ -122,7 +123,8 @@ class _Seen:
         pitch = cells.cell / self.scale
         counts = lighting.new_cells(self.added, pitch)
         values = lighting.continued(cells, counts, calm=True, unforeseen=unforeseen)
-        return lighting.on_canvas(values, counts, pitch)
+        rng = np.random.default_rng(self.seed)
+        return lighting.on_canvas(lighting.mottled(values, cells, counts, rng), counts, pitch)
 
     def copied(self, kind: dict[str, Kind]) -> tuple[LightGrid, dict[str, Found]]:
         """Only what is wide goes on as light; folds, lines and shapes are copied. What the copies have of
