@@ -20,6 +20,7 @@ from studio_pipeline.pixels.masks import Mask, grow
 _LONG_EDGE_PX = 512
 _GRAIN_SIGMA_PX = 1.2
 _EDGE, _HARD_EDGE = 0.012, 0.03  # tone a pixel
+_STILL = 0.004  # steeper than light falls off, and than grain is once it is averaged
 _SIDE_SHARE = 0.2  # of the picture: what counts as beside its border
 _LEAST_SEEN = 0.02  # of the side, to say anything of it
 _PLAIN_EDGES, _TEXTURE_HARD_EDGES, _STRUCTURE_EDGES = 0.005, 0.005, 0.3
@@ -97,6 +98,14 @@ def things(found: Steps) -> Mask:
     if out.sum() > _THINGS_SHARE * max(1, np.count_nonzero(found.known)):
         return np.zeros(out.shape, np.bool_)
     return grow(np.asarray(out, np.bool_), max(2, join // 4))
+
+
+def calm(found: Steps, size: tuple[int, int]) -> Mask:
+    """Where nothing but grain is seen, and nothing else is near, as a mask of ``size`` (rows, columns)."""
+    near = max(2, round(_JOIN / 2 * max(found.steep.shape)))
+    still = ~grow((found.steep > _STILL) | ~found.known, near)
+    shown = cv2.resize(still.view(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.asarray(shown, np.bool_)
 
 
 def kind_at(side: str, found: Steps, apart: Mask, clipped_share: float) -> Kind:

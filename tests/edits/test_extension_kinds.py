@@ -12,6 +12,8 @@ from pydantic import JsonValue
 from studio_pipeline.edits import stack
 from studio_pipeline.edits.base import EMPTY_SET, Given, Source
 from studio_pipeline.edits.extend_background import EXTEND_BACKGROUND, PAPER_EDGE, ExtendParams, ExtendPlan
+from studio_pipeline.edits.extension.body import Copies
+from studio_pipeline.edits.extension.drawing import copied
 from studio_pipeline.edits.frame_portrait import FRAME_PORTRAIT, FrameParams
 from studio_pipeline.geometry import Insets, Point, Roi
 from studio_pipeline.pixels import metrics
@@ -20,7 +22,7 @@ from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.kinds import Kind
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.hand import Hand
-from studio_pipeline.records.plan import Plan
+from studio_pipeline.records.plan import Grid, Plan
 from tests.support.backdrops import FINE, MAGENTA, SITTER, SRGB, WHOLE, frame, reading, with_grain
 
 ADDED = 90
@@ -107,6 +109,31 @@ class TestStructure:
             wanted = 300 + slope * (column - ADDED - 300)
             assert abs(rows.mean() - wanted) < 3 and 4 <= len(rows) <= 11
         assert far_off(out, floor_and_wall(CANVAS, slope)) < 8
+
+    def test_a_copy_that_ends_with_the_picture_leaves_its_place_to_the_next(self) -> None:
+        """Where the fade of one reaches past what there is to copy: a line of a pixel once stood there."""
+        labels = Grid.of(np.repeat(np.float32([[0, 0, 1, 1]]), 4, axis=0))
+        shifts = Grid.of(np.float32([[0, 600 + 14], [0, 40]]))  # the first runs out two pixels into its fade
+        copies = Copies(labels=labels, shifts=shifts, y0=4, x0=-28, node_px=8)
+        base = photographed(paper_alone(WHOLE), sitter=False)
+        part = Roi(0, -32, 32, 0)
+        values, share = copied(
+            copies, part, base, lambda roi: np.ones((roi.extent.height, roi.extent.width, 3), np.float32)
+        )
+        np.testing.assert_allclose(share, 1)
+        np.testing.assert_allclose(values, 1)
+
+    def test_the_wall_beside_it_is_laid_in_pieces(self) -> None:
+        """A wall that is copied as a whole shows the same grain twice."""
+        base = photographed(floor_and_wall(WHOLE, 0.0))
+        body = ExtendPlan.model_validate(planned(base).body).extension
+        assert body is not None and body.pieces.array().size
+        for side in body.sides:
+            assert side.copies is not None
+            labels, rows = side.copies.labels.array(), side.copies.y0
+            at = rows + np.arange(len(labels)) * side.copies.node_px
+            assert (labels[(at > 290) & (at < 310)] >= 0).all()
+            assert (labels[at < 200] < 0).mean() > 0.8
 
     def test_folds_go_on(self) -> None:
         base = photographed(folds(WHOLE))

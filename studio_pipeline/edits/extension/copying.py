@@ -101,6 +101,20 @@ def blended(found: Found, detail: Tone, seen: NDArray[np.float32]) -> Tone:
     return np.asarray(total[:, :-1] + carried, np.float32)
 
 
+def without(found: Found, calm: Mask) -> Found:
+    """The same, but where a cell comes from ``calm`` pixels alone, ``(h, w)``: there is nothing to continue,
+    and grain that is copied as a whole can be found again.
+    """
+    (n, depth), cell = found.labels.shape, found.cell
+    columns = max(1, calm.shape[1] // cell)
+    cells = calm[: n * cell, : columns * cell].reshape(n, cell, columns, cell).all(axis=(1, 3))
+    i, j = np.mgrid[0:n, -depth:0]
+    dy, dx = np.rint(found.shifts[found.labels] / cell).astype(np.intp).transpose(2, 0, 1)
+    source = np.clip(i + dy, 0, n - 1), np.clip(j + dx, 0, columns - 1)
+    labels = np.where(cells[source] & (found.labels >= 0), np.int16(-1), found.labels)
+    return Found(labels, found.shifts, cell)
+
+
 def on_canvas(found: Found, side: str, master: Extent, scale: float) -> Copies:
     """The record of a side's copies."""
     pitch = found.cell / scale

@@ -88,7 +88,7 @@ class Drawing:
             part = _region(side, self.base.roi, whole)
             if part.empty:
                 continue
-            values, share = _copied(copies, part, self.base, self.grain)
+            values, share = copied(copies, part, self.base, self.grain)
             if part == roi and share.min() > 1 - 1e-6:
                 return values
             out = texture.lay(self.pieces, roi, self.grain) if out is None else out
@@ -249,7 +249,7 @@ def _spread(weights: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     return np.asarray(np.minimum(weights[low], weights[high]), np.float32)
 
 
-def _copied(copies: Copies, roi: Roi, base: Frame, residual: Residual) -> tuple[Tone, NDArray[np.float32]]:
+def copied(copies: Copies, roi: Roi, base: Frame, residual: Residual) -> tuple[Tone, NDArray[np.float32]]:
     """The copies' sum over ``roi``, ``(h, w, 3)``, and how much of each pixel they make up, ``(h, w)``."""
     labels, shifts, scale = copies.labels.array(), copies.shifts.array(), base.scale
     rows = _between((np.arange(roi.y0, roi.y1) + 0.5) / scale, copies.y0, copies.node_px, labels.shape[0])
@@ -267,8 +267,8 @@ def _copied(copies: Copies, roi: Roi, base: Frame, residual: Residual) -> tuple[
         )
         # A narrow fade: where two grains mix, both are softened.
         weight = np.asarray(np.square(np.square(linear)), np.float32)
-        all_of_it += weight
         if label < 0:
+            all_of_it += weight
             continue
         used = _bounds(weight, roi)
         dy, dx = (math.floor(float(v) * scale + 0.5) for v in shifts[label])
@@ -278,6 +278,7 @@ def _copied(copies: Copies, roi: Roi, base: Frame, residual: Residual) -> tuple[
         at = there.shifted(-dy, -dx).within(roi)
         total[at] += weight[at][..., None] * residual(there)
         share[at] += weight[at]
+        all_of_it[at] += weight[at]  # a copy that ends with the picture leaves its place to the others
     all_of_it = np.maximum(all_of_it, np.float32(1e-6))
     return total / all_of_it[..., None], share / all_of_it
 

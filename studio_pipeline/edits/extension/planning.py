@@ -26,6 +26,7 @@ from studio_pipeline.pixels.register import Registered
 from studio_pipeline.records.plan import Grid
 
 _WINDOW = 0.05  # a texture piece, as a share of the long edge
+_CALM_ENOUGH = 0.2  # of what is clean
 COPIED = (Kind.TEXTURED, Kind.STRUCTURED, Kind.ENVIRONMENT)
 
 
@@ -73,7 +74,11 @@ def decide(picture: Picture, master: Extent, added: Insets, seed: int, band: Ban
     seen = _Seen(tone, away, usable, frame.scale, added, seed)
     grid, found = seen.lit(kind)
     residual = tone - grid.at(frame.roi, frame.scale)
-    clean = away if found else away & ~specks(residual, usable, frame.extent.long_edge)
+    clean = usable
+    if found:
+        clean, found = _between(found, kind, clean & kinds.calm(steps, clean.shape), clean)
+    else:
+        clean = clean & ~specks(residual, usable, frame.extent.long_edge)
     sides = tuple(
         Side(
             name=name,
@@ -89,7 +94,7 @@ def decide(picture: Picture, master: Extent, added: Insets, seed: int, band: Ban
         light_y0=grid.y0,
         light_x0=grid.x0,
         cell_px=grid.cell_px,
-        pieces=Grid.of(_pieces(frame, residual, usable & clean, master, added, seed, band)),
+        pieces=Grid.of(_pieces(frame, residual, clean, master, added, seed, band)),
         sides=sides,
         empty_set=picture.empty_set,
         blend_px=band.depth_px if band else 0,
@@ -169,6 +174,21 @@ class _Seen:
             canvas[beside[side]] += share
         canvas[top : top + height, left : left + width] = fine.values
         return lighting.on_canvas(canvas, counts, pitch), found
+
+
+def _between(
+    found: dict[str, Found], kind: dict[str, Kind], calm: Mask, clean: Mask
+) -> tuple[Mask, dict[str, Found]]:
+    """What pieces may be cut from, and the copies: of a set that is built, what is calm between its lines and
+    folds is laid in pieces, as on a plain one.
+    """
+    if np.count_nonzero(calm) < _CALM_ENOUGH * np.count_nonzero(clean):
+        return clean, found
+    out = dict(found)
+    for side, copies in found.items():
+        if kind[side] is Kind.STRUCTURED:
+            out[side] = copying.without(copies, turn(calm, side))
+    return calm, out
 
 
 def _pieces(
