@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from studio_pipeline.geometry import Extent
 from studio_pipeline.pixels.light import Tone
 from studio_pipeline.pixels.masks import Mask, grow
 
@@ -100,11 +101,12 @@ def things(found: Steps) -> Mask:
     return grow(np.asarray(out, np.bool_), max(2, join // 4))
 
 
-def calm(found: Steps, size: tuple[int, int]) -> Mask:
-    """Where nothing but grain is seen, and nothing else is near, as a mask of ``size`` (rows, columns)."""
+def calm(found: Steps, extent: Extent) -> Mask:
+    """Where nothing but grain is seen, and nothing else is near, as a mask of ``extent``."""
     near = max(2, round(_JOIN / 2 * max(found.steep.shape)))
     still = ~grow((found.steep > _STILL) | ~found.known, near)
-    shown = cv2.resize(still.view(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST)
+    size = (extent.width, extent.height)
+    shown = cv2.resize(still.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return np.asarray(shown, np.bool_)
 
 

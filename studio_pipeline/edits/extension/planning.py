@@ -76,7 +76,7 @@ def decide(picture: Picture, master: Extent, added: Insets, seed: int, band: Ban
     residual = tone - grid.at(frame.roi, frame.scale)
     clean = usable
     if found:
-        clean, found = _between(found, kind, clean & kinds.calm(steps, clean.shape), clean)
+        clean, found = _between(found, kind, clean & kinds.calm(steps, frame.extent), clean)
     else:
         clean = clean & ~specks(residual, usable, frame.extent.long_edge)
     sides = tuple(
