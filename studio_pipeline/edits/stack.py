@@ -23,6 +23,7 @@ from studio_pipeline.edits.base import (
     painter,
     writable_zones,
 )
+from studio_pipeline.engines.base import heed
 from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Codes
@@ -88,17 +89,22 @@ def plan_all(
     sources: Mapping[str, Source] = NO_SOURCES,
     marks: tuple[Mark, ...] = (),
     engine: Chooser = no_engine,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[Plan, ...]:
     """One plan a row, in order, from the picture at plan scale.
 
     ``hands``: what a person asked, by the edit's name. ``sources``: other frames by role, at plan scale.
     ``marks``: lasting marks that other frames of the same people have.
-    ``engine``: chooses who is asked where an edit wants a model.
+    ``engine``: chooses who is asked where an edit wants a model. ``cancelled``: asked before each edit, and
+    between a model's steps.
+
+    Raises Cancelled.
     """
     plans = []
     for spec, params in zip(specs, check(specs), strict=True):
+        heed(cancelled)
         hand = hands.get(spec.name, NOTHING)
-        given = Given(hand, sources, marks, engine)
+        given = Given(hand, sources, marks, engine, cancelled)
         plans.append(EDITS[spec.name].plan(frame, reading, params, spec.seed + hand.tries, given))
     return tuple(plans)
 

@@ -25,6 +25,12 @@ class Cancelled(StudioError):
     """The request was withdrawn while the engine worked on it."""
 
 
+def heed(cancelled: Callable[[], bool]) -> None:
+    """Raises Cancelled when ``cancelled`` says so."""
+    if cancelled():
+        raise Cancelled("the request was withdrawn")
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What an edit may ask of an engine; engines are chosen by these, never by name.

@@ -23,6 +23,7 @@ from studio_pipeline.engines.base import (
     EngineRequest,
     EngineResult,
     Shown,
+    heed,
 )
 from studio_pipeline.engines.device import Device, Placement
 from studio_pipeline.engines.weights import Weights
@@ -108,6 +109,9 @@ class DiffusersEngine:
             try:
                 pixels = self._asked(request, prompt)
                 break
+            except Cancelled:
+                self._pipeline.maybe_free_model_hooks()  # as at a call's end: parts on the device go back
+                raise
             except torch.OutOfMemoryError as error:
                 said.append(self._smaller(request, error))
         if self._placement is not Placement.RESIDENT:
@@ -145,16 +149,14 @@ class DiffusersEngine:
         import torch
 
         def watch(pipeline: Any, step: int, at: Any, given: dict[str, Any]) -> dict[str, Any]:
-            if request.cancelled():
-                raise Cancelled("the request was withdrawn")
+            heed(request.cancelled)
             return given
 
         negative = ", ".join(part for part in (prompts.NEVER, request.negative_prompt) if part)
         image = _tensor(request.context)
         mask = torch.from_numpy((request.edit_mask > 0).astype(np.float32))[None, None]
         controls = [_tensor(self._control(request, kind)) for kind in self.control_kinds]
-        if request.cancelled():
-            raise Cancelled("the request was withdrawn")
+        heed(request.cancelled)
         with torch.inference_mode(), _seeded(request.seed):
             answer = self._pipeline(
                 **self._prompt(prompt, negative, self.is_guided(request)),

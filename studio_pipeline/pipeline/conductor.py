@@ -49,6 +49,7 @@ _RETRY_S = (2.0, 5.0, 15.0, 60.0)
 _PATIENT_TRIES = 3
 _FULL_BASES_BYTES = 12 << 30
 MODELS = "models"
+_UNWANTED = (*schedule.RESTING, State.REJECTED)
 _WITH_A_MODEL_S = 1800.0  # on a processor a proposal can take many minutes
 _WITH_A_MODEL_SHARE = 0.9  # of the machine's memory
 
@@ -90,6 +91,8 @@ class _Memory:
     retries: dict[str, _Retry] = field(default_factory=dict)
     without_room: set[str] = field(default_factory=set)
     serving: list[Entry] = field(default_factory=list)
+    asked: dict[str, Job] = field(default_factory=dict)
+    """What a model is asked for now, by capture."""
 
 
 class Conductor:
@@ -180,8 +183,9 @@ class Conductor:
         has_room = self._has_room()
         again = self._memory.without_room if has_room else ()
         self._remember(changed)
+        withdrawn = self._withdraw(changed)
         everybody = self._memory.entries if self._others_serve() else ()
-        for capture_id in dict.fromkeys([*changed, *ripe, *again, *everybody]):
+        for capture_id in dict.fromkeys([*changed, *withdrawn, *ripe, *again, *everybody]):
             entry = self._memory.entries.get(capture_id)
             if entry is None:
                 continue
@@ -194,6 +198,31 @@ class Conductor:
             entry = self._memory.entries.get(capture_id)
             if entry is not None and entry.base is not None:
                 self._supervisor.submit(self._job(entry, Stage.MASTER))
+
+    def _withdraw(self, changed: list[str]) -> list[str]:
+        """A model is not kept at what nobody wants any more; the captures, for which other work may be due.
+
+        Consent is said of people, and changes no entry that has no proposal yet: what runs is looked at, too.
+        """
+        withdrawn = []
+        running = [job.key.split(":")[1] for job in self._supervisor.running if job.heeds]
+        for capture_id in dict.fromkeys([*changed, *running]):
+            job = self._memory.asked.get(capture_id)
+            if job is None:
+                continue
+            entry = self._memory.entries.get(capture_id)
+            if entry is None or entry.state in _UNWANTED or self._outdated(entry, job.arguments):
+                self._supervisor.withdraw(job.lane, job.key)
+                del self._memory.asked[capture_id]
+                withdrawn.append(capture_id)
+        return withdrawn
+
+    def _outdated(self, entry: Entry, asked: Mapping[str, Any]) -> bool:
+        """Whether somebody has said otherwise since a proposal was asked for."""
+        made_for = (asked["source"].base_key, asked["door"], asked["hands"])
+        if made_for != (entry.base_key, entry.door, entry.hands):
+            return True
+        return bool(asked["consent"].key != consent.of(self._catalog, entry).key)
 
     def _remember(self, changed: list[str]) -> None:
         for capture_id in changed:
@@ -223,7 +252,9 @@ class Conductor:
             if stage not in self._only or (stage is Stage.DELIVER and not self._recipes(entry)):
                 continue
             if has_room or stage is Stage.PREVIEW:  # a preview is small, and shows that the frame came
-                self._supervisor.submit(self._job(entry, stage))
+                job = self._job(entry, stage)
+                if self._supervisor.submit(job) and job.heeds:
+                    self._memory.asked[entry.id] = job
             else:
                 self._memory.without_room.add(entry.id)
 
@@ -243,6 +274,7 @@ class Conductor:
             function=_FUNCTIONS[stage],
             arguments=self._arguments(entry, stage),
             deadline_s=_WITH_A_MODEL_S if asks else _DEADLINE_S[stage],
+            heeds=asks,
             **({"memory_bytes": _memory_for_models()} if asks else {}),
         )
 
@@ -303,6 +335,8 @@ class Conductor:
     def _settle(self, outcome: Outcome) -> None:
         stage_name, capture_id = outcome.job.key.split(":")
         stage = Stage(stage_name)
+        if outcome.job.heeds:
+            self._memory.asked.pop(capture_id, None)
         later = self._later(capture_id, stage, outcome.text) if outcome.error == "TryAgain" else None
         if later is None:
             self._memory.retries.pop(capture_id, None)
@@ -342,9 +376,7 @@ class Conductor:
                 "reason": entry.reason,
             }
         asked = outcome.job.arguments
-        if (source.base_key, asked["door"], asked["hands"]) != (entry.base_key, entry.door, entry.hands):
-            return {}
-        if asked["consent"].key != consent.of(self._catalog, entry).key:
+        if self._outdated(entry, asked):
             return {"reason": entry.reason}  # somebody said otherwise meanwhile: it is due again
         made = {"sources": _keys(asked["beside"]), "consent": asked["consent"].key}
         return self._proposed(entry, outcome.value) | made

@@ -21,7 +21,7 @@ class Stage(StrEnum):
 # Previews have a lane of their own. Someone waits for a master; a picked frame goes before the others.
 PRIORITY = {Stage.PREVIEW: 0, Stage.MASTER: 5, Stage.BASE: 20, Stage.PROPOSE: 20, Stage.DELIVER: 30}
 _PICKED_FIRST = 10
-_RESTING = (State.WITHDRAWN, State.QUARANTINED, State.WAITING_FOR_TIFF, State.PURGED)
+RESTING = (State.WITHDRAWN, State.QUARANTINED, State.WAITING_FOR_TIFF, State.PURGED)
 _UNDECIDED = (State.PROPOSED, State.NEEDS_A_PERSON)
 MOST_TRIES = 2
 NO_SOURCES: Mapping[str, str] = {}
@@ -39,7 +39,7 @@ def due(
     ``sources``: role to base key of the captures that its proposal should be made beside, as of now;
     ``consent``: the key of what may be proposed.
     """
-    if entry.state in _RESTING:
+    if entry.state in RESTING:
         return []
     stages = []
     if not entry.previewed and not exhausted(entry, Stage.PREVIEW):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 from studio_pipeline.edits import stack
 from studio_pipeline.edits.base import EMPTY_SET, NO_SOURCES, Chooser
 from studio_pipeline.edits.base import Source as Other
+from studio_pipeline.engines.base import heed
 from studio_pipeline.errors import Refused, StudioError
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.guards.base import Rendered
@@ -249,6 +250,7 @@ def propose(
     consent: Held = _DEFAULT_CONSENT,
     marks: tuple[Mark, ...] = (),
     engines: EngineSettings = _DEFAULT_ENGINES,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Proposed:
     """Plan every edit, render the proposal at plan scale, run the guards on it.
 
@@ -257,9 +259,12 @@ def propose(
     carries over what a person had chosen before a new base arrived, ``hands`` what they asked of single
     edits, and the items they left off.
     Without a capture of ``beside`` that cannot be read it goes on. ``marks``: where other frames of the same
-    people have lasting marks.
+    people have lasting marks. ``cancelled`` is asked between its parts, and between a model's steps.
+
+    Raises Cancelled.
     """
     frame, record = load_base(source, True, look)
+    heed(cancelled)
     empty = _usable(beside.get(EMPTY_SET))
     reading = read(source, look, door, empty)
     if reading.record.kind in ("empty-set", "grey-card") and door is None:
@@ -270,18 +275,20 @@ def propose(
     sources, missing = _readable(beside, turn)
     asked = {name: handed.hand for name, handed in hands.items()}
     seen, choose = consents.shown(reading, consent.allowed), consents.chooser(consent, engines)
-    plans = stack.plan_all(frame, seen, wanted, asked, sources, marks, choose)
+    plans = stack.plan_all(frame, seen, wanted, asked, sources, marks, choose, cancelled)
     plans = consents.kept_back(plans, edits, consent)
     plans = tuple(switched(plan, hands[plan.edit]) if plan.edit in hands else plan for plan in plans)
 
     def replan(edit: str, more_seed: int, other: Chooser | None) -> Plan:
         (spec,) = (s.model_copy(update={"seed": s.seed + more_seed}) for s in wanted if s.name == edit)
-        (plan,) = stack.plan_all(frame, seen, (spec,), asked, sources, marks, other or choose)
+        (plan,) = stack.plan_all(frame, seen, (spec,), asked, sources, marks, other or choose, cancelled)
         return switched(plan, hands[edit]) if edit in hands else plan
 
-    plans, (after, guards) = asking.tried(
-        plans, replan, lambda these: check(these, frame, reading, limits, sources), engines.tries
-    )
+    def checked(these: tuple[Plan, ...]) -> asking.Checked:
+        heed(cancelled)
+        return check(these, frame, reading, limits, sources)
+
+    plans, (after, guards) = asking.tried(plans, replan, checked, engines.tries)
     failed = {g.edit for g in guards if not g.passed}
     on = {spec.name: switches.get(spec.name, spec.enabled) for spec in edits}
     enabled = tuple(p.edit for p in plans if p.changes and on[p.edit] and p.edit not in failed)

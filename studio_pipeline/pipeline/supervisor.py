@@ -23,11 +23,16 @@ from studio_pipeline.pipeline import worker
 log = logging.getLogger(__name__)
 _POLL_S = 0.5
 _BACKLOG = 2  # jobs waiting for each worker before another is started
+_GRACE_S = 1.0  # for a job to stop by itself, so that its worker stays warm
+_GRACE_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
 class Job:
-    """``function`` is ``package.module:name``; ``arguments`` must pickle. Lower ``priority`` runs first."""
+    """``function`` is ``package.module:name``; ``arguments`` must pickle. Lower ``priority`` runs first.
+
+    ``heeds``: the function takes ``cancelled``, asks it now and then, and raises when it says yes.
+    """
 
     key: str
     lane: str
@@ -36,6 +41,7 @@ class Job:
     arguments: dict[str, Any]
     deadline_s: float = 300.0
     memory_bytes: int = 6 << 30
+    heeds: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,8 @@ class _Worker:
     pipe: Connection
     job: Job | None = None
     started: float = 0.0
+    withdrawn_s: float | None = None
+    """When its job was withdrawn; nobody hears how that ends."""
 
 
 @dataclass
@@ -119,14 +127,31 @@ class Supervisor:
         self._dispatch()
         return True
 
+    def withdraw(self, lane: str, key: str) -> None:
+        """Forget a job, whether it waits or runs; another of its key may be submitted at once.
+
+        One that heeds it is asked to stop, and its worker keeps what it has loaded; one that does not, or
+        that has not stopped within a second, is killed with its worker.
+        """
+        queue = self._queues[lane]
+        queue.keys.discard(key)
+        queue.heap = [row for row in queue.heap if row[2].key != key]
+        heapq.heapify(queue.heap)
+        for place, one in enumerate(self._workers):
+            if one.job is not None and one.lane.name == lane and one.job.key == key:
+                self._stop(place)
+
     def abandon(self) -> None:
-        """Forget every job that waits, and kill the workers of those that run."""
+        """Forget every job, as ``withdraw`` does, and wait until none runs."""
         for queue in self._queues.values():
             queue.heap.clear()
             queue.keys.clear()
         for place, one in enumerate(self._workers):
             if one.job is not None:
-                self._replace(place, "it is not wanted any more")
+                self._stop(place)
+        while self.running:
+            self._wait(_GRACE_POLL_S)
+            self._collect()
 
     @property
     def running(self) -> list[Job]:
@@ -150,11 +175,9 @@ class Supervisor:
         until = self._clock() + timeout_s
         outcomes: list[Outcome] = []
         while True:
-            pipes: list[Any] = [self._wake_receive]
-            for one in self._workers:
-                pipes += [one.pipe, one.process.sentinel]
-            ready = wait(pipes, min(_POLL_S, max(0.0, until - self._clock())))
-            woken = self._wake_receive in ready
+            stopping = any(one.withdrawn_s is not None for one in self._workers)
+            longest_s = _GRACE_POLL_S if stopping else _POLL_S
+            woken = self._wait(min(longest_s, max(0.0, until - self._clock())))
             while self._wake_receive.poll():
                 self._wake_receive.recv_bytes()
             outcomes += self._collect()
@@ -162,14 +185,34 @@ class Supervisor:
             if outcomes or woken or self._clock() >= until:
                 return outcomes
 
+    def _wait(self, timeout_s: float) -> bool:
+        """Until a worker has something to say; whether ``wake`` ended it."""
+        pipes: list[Any] = [self._wake_receive]
+        for one in self._workers:
+            pipes += [one.pipe, one.process.sentinel]
+        return self._wake_receive in wait(pipes, timeout_s)
+
+    def _stop(self, place: int) -> None:
+        one = self._workers[place]
+        assert one.job is not None
+        if one.withdrawn_s is None:
+            one.withdrawn_s = self._clock()
+        if one.job.heeds:
+            with contextlib.suppress(BrokenPipeError, OSError):  # a dead worker is replaced by _collect
+                one.pipe.send(worker.WITHDRAWN)
+        else:
+            self._replace(place, "it is not wanted any more")
+
     def _collect(self) -> list[Outcome]:
-        outcomes = []
+        outcomes: list[Outcome] = []
         for place, one in enumerate(self._workers):
             answer = _received(one.pipe)
             if answer is not None and one.job is not None:
-                outcomes.append(self._finished(one, *answer))
+                outcomes += self._finished(one, *answer)
             elif not one.process.is_alive():
                 outcomes += self._replace(place, f"the process died (exit code {one.process.exitcode})")
+            elif one.withdrawn_s is not None and self._clock() - one.withdrawn_s > _GRACE_S:
+                self._replace(place, f"it is not wanted any more, and went on for {_GRACE_S:.0f} s")
             elif one.job is not None and self._clock() - one.started > one.job.deadline_s:
                 outcomes += self._replace(place, f"it took longer than {one.job.deadline_s:.0f} s")
             elif one.job is not None and _resident_bytes(one.process.pid) > one.job.memory_bytes:
@@ -178,16 +221,19 @@ class Supervisor:
                 )
         return outcomes
 
-    def _finished(self, one: _Worker, kind: str, body: Any) -> Outcome:
-        job, seconds = one.job, self._clock() - one.started
+    def _finished(self, one: _Worker, kind: str, body: Any) -> list[Outcome]:
+        job, seconds, withdrawn_s = one.job, self._clock() - one.started, one.withdrawn_s
         assert job is not None
+        one.job = one.withdrawn_s = None
+        if withdrawn_s is not None:
+            log.info("%s was withdrawn and stopped in %.2f s", job.key, self._clock() - withdrawn_s)
+            return []
         self._queues[job.lane].keys.discard(job.key)
-        one.job = None
         if kind == "done":
-            return Outcome(job, kind, value=body, seconds=seconds)
+            return [Outcome(job, kind, value=body, seconds=seconds)]
         if kind == "broke":
             log.error("%s broke on %s:\n%s", job.function, job.key, body[2])
-        return Outcome(job, kind, error=body[0], text=body[1], seconds=seconds)
+        return [Outcome(job, kind, error=body[0], text=body[1], seconds=seconds)]
 
     def _replace(self, place: int, why: str) -> list[Outcome]:
         one = self._workers[place]
@@ -198,6 +244,8 @@ class Supervisor:
         if one.job is None:
             return []
         log.warning("%s was stopped on %s: %s", one.job.function, one.job.key, why)
+        if one.withdrawn_s is not None:
+            return []
         self._queues[one.job.lane].keys.discard(one.job.key)
         return [Outcome(one.job, "died", error="Died", text=why, seconds=self._clock() - one.started)]
 
@@ -209,7 +257,7 @@ class Supervisor:
             _, _, job = heapq.heappop(queue.heap)
             one.job, one.started = job, self._clock()
             with contextlib.suppress(BrokenPipeError, OSError):  # a dead worker: _collect reports the job
-                one.pipe.send((job.function, job.arguments))
+                one.pipe.send((job.function, job.arguments, job.heeds))
         for lane in self._lanes.values():
             hired = sum(one.lane is lane for one in self._workers)
             if hired < lane.workers and len(self._queues[lane.name].heap) >= _BACKLOG * hired:

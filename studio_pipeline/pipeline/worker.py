@@ -8,14 +8,20 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 from studio_pipeline.errors import StudioError
 
+WITHDRAWN = "withdrawn"
+"""Sent while a job runs: its result is not wanted any more."""
+
 
 def main(pipe: Connection, preload: Sequence[str], address_space_bytes: int | None, niceness: int) -> None:
-    """Run jobs from ``pipe`` until it closes. A job is (function path, arguments); see ``resolve``."""
+    """Run jobs from ``pipe`` until it closes. A job is (function path, arguments, whether it heeds a
+    withdrawal); see ``resolve``.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     _limit_address_space(address_space_bytes)
     _be_nice(niceness)
@@ -23,9 +29,14 @@ def main(pipe: Connection, preload: Sequence[str], address_space_bytes: int | No
         importlib.import_module(module)
     while True:
         try:
-            function, arguments = pipe.recv()
+            message = pipe.recv()
         except (EOFError, OSError):
             return
+        if message == WITHDRAWN:  # of the job that has just ended
+            continue
+        function, arguments, heeds = message
+        if heeds:
+            arguments["cancelled"] = partial(_withdrawn, pipe)
         try:
             answer = ("done", resolve(function)(**arguments))
         except StudioError as error:
@@ -45,6 +56,14 @@ def main(pipe: Connection, preload: Sequence[str], address_space_bytes: int | No
             answer = ("broke", (type(error).__name__, f"{error}", traceback.format_exc()))
         with contextlib.suppress(BrokenPipeError, OSError):
             pipe.send(answer)
+
+
+def _withdrawn(pipe: Connection) -> bool:
+    """While a job runs, nothing comes but its withdrawal, or the end of the parent."""
+    try:
+        return pipe.poll()
+    except (EOFError, OSError):
+        return True
 
 
 def resolve(path: str) -> Any:

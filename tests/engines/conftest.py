@@ -18,6 +18,9 @@ CPU = Device("cpu", "float32", 64 << 30)
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The folder of an engine's small pipeline and ControlNets, made once."""
+    import torch
+
+    torch.set_num_threads(1)  # for so small tensors threads wait more for each other than they work
     root = tmp_path_factory.mktemp("small-models")
 
     def made(name: str) -> Path:

@@ -65,10 +65,12 @@ class TestEveryAdapter:
             asked.append(time.monotonic())
             return len(asked) > 1
 
+        before = engine.run(a_request(engine))
         with pytest.raises(Cancelled):
-            engine.run(a_request(engine, steps=50, cancelled=after_one_step))
+            engine.run(a_request(engine, steps=50, seed=9, cancelled=after_one_step))
         assert len(asked) == 2
-        engine.run(a_request(engine))
+        after = engine.run(a_request(engine))
+        assert after.pixels.tobytes() == before.pixels.tobytes(), "nothing is left of what was broken off"
 
     def test_numbers_that_are_none_are_refused_in_a_line(self, name: str, small: Small) -> None:
         import torch

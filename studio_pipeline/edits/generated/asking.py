@@ -12,7 +12,7 @@ import numpy as np
 from studio_pipeline.edits.generated import straight, takeout
 from studio_pipeline.edits.generated.reading import Kept, Window, keep
 from studio_pipeline.edits.generated.windows import Step
-from studio_pipeline.engines.base import Engine, EngineFailed, EngineRequest, EngineResult
+from studio_pipeline.engines.base import Engine, EngineFailed, EngineRequest, EngineResult, heed
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pixels import agreement, grids, light, shown
 from studio_pipeline.pixels.grids import Floats, Lattice
@@ -59,6 +59,7 @@ def ask(
 
     Raises Unfit, EngineFailed, Refused, Cancelled, and LockedPixelsChanged where a person would be shown.
     """
+    heed(asked.cancelled)
     window = _window(canvas, step, region, inside)
     request = _request(window, canvas, zones, step, asked, seed)
     result = asked.engine.run(request)
