@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -34,6 +35,7 @@ from studio_pipeline.records.develop import BaseRecord
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.hand import Wish
 from studio_pipeline.records.proposal import Choice, Proposal
+from studio_pipeline.session import cache
 from studio_pipeline.session.cache import CaptureCache
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session
@@ -158,17 +160,20 @@ class Desk:
         if not path.exists():
             path = products.preview
         try:
-            picture: Image.Image = Image.open(path)
+            return _reduced(path, long_edge)
         except FileNotFoundError as error:
             raise Refused(f"{entry.name} has no preview yet") from error
-        with picture:
-            if max(picture.size) <= long_edge:
-                return path.read_bytes()
-            picture.draft("RGB", (long_edge, long_edge))
-            picture.thumbnail((long_edge, long_edge))
-            out = io.BytesIO()
-            picture.save(out, "JPEG", quality=85, icc_profile=picture.info.get("icc_profile"))
-        return out.getvalue()
+
+    def small(self, capture_id: str, choice: Choice, long_edge: int) -> bytes:
+        """What these switches show, small; made with the proposal where a model's candidates are chosen among."""
+        entry = self._entry(capture_id)
+        proposal = self._proposal(entry).chosen(choice)
+        path = self._products(entry).proposed(proposal.shown_hash())
+        if not path.exists():
+            shown = self._proxy(entry, proposal)
+            small = stages.to_jpeg(shown.after, shown.encoding, stages.THUMB_LONG_EDGE_PX)
+            cache.write_file(path, small)
+        return _reduced(path, long_edge)
 
     def tile(self, capture_id: str, layer: str, choice: Choice, level: int, col: int, row: int) -> bytes:
         """One deep-zoom tile, as ``review.desk.Desk`` says. Levels above plan scale come from the master."""
@@ -282,6 +287,19 @@ class Desk:
     def _decided(self, entry: Entry) -> Json:
         self._conductor.wake()
         return report.row(entry)
+
+
+def _reduced(path: Path, long_edge: int) -> bytes:
+    """A kept JPEG, made smaller where it is larger. Raises FileNotFoundError."""
+    picture: Image.Image = Image.open(path)
+    with picture:
+        if max(picture.size) <= long_edge:
+            return path.read_bytes()
+        picture.draft("RGB", (long_edge, long_edge))
+        picture.thumbnail((long_edge, long_edge))
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=85, icc_profile=picture.info.get("icc_profile"))
+    return out.getvalue()
 
 
 def _cut(values: Codes, place: Roi, whole: Extent, interpolation: int = cv2.INTER_AREA) -> Codes:

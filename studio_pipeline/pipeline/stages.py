@@ -307,6 +307,11 @@ def propose(
     )
     whole = proposal.active == tuple(p for p in plans if p.changes)
     picture(source, proposal, frame, reading, after if whole else None, sources)
+    for choice in proposal.candidates:
+        heed(cancelled)
+        other = proposal.chosen(choice)
+        if not source.products.proposed(other.shown_hash()).exists():
+            picture(source, other, frame, reading, None, sources)
     return Proposed(subject, proposal, missing)
 
 

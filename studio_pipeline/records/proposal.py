@@ -10,7 +10,7 @@ from pydantic import Field
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record, digest
-from studio_pipeline.records.plan import Plan, Tier
+from studio_pipeline.records.plan import CANDIDATE, Plan, Tier
 
 
 class GuardResult(Record):
@@ -104,6 +104,21 @@ class Proposal(Record):
         known = tuple(p.edit for p in self.plans if p.edit in choice.enabled and p.changes)
         plans = tuple(p.without(choice.off[p.edit]) if p.edit in choice.off else p for p in self.plans)
         return self.model_copy(update={"enabled": known, "plans": plans})
+
+    @property
+    def candidates(self) -> tuple[Choice, ...]:
+        """What a person chooses among where a model had a part: each candidate of an edit, then none of them.
+
+        All other switches stay as they stand.
+        """
+        out = []
+        for plan in self.plans:
+            made = [item.id for item in plan.items if item.kind == CANDIDATE]
+            for chosen in (*made, "") if made else ():
+                left = {*plan.off, *made} - {chosen}
+                off = tuple(item.id for item in plan.items if item.id in left)
+                out.append(Choice(enabled=(*self.enabled, plan.edit), off={plan.edit: off}))
+        return tuple(out)
 
     def outline(self) -> Proposal:
         """The same without the plans' bodies: what lists show. Its hash means nothing."""

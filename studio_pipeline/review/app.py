@@ -186,6 +186,12 @@ def _add_pictures(app: FastAPI, desk: Desk) -> None:
     def preview(capture_id: str, edge: Annotated[int, Query(ge=64, le=4096)] = 512) -> Response:
         return _picture(desk.preview(capture_id, edge), "image/jpeg")
 
+    @app.get("/api/captures/{capture_id}/small")
+    def small(
+        capture_id: str, switches: Switches, edge: Annotated[int, Query(ge=64, le=1024)] = 512
+    ) -> Response:
+        return _picture(desk.small(capture_id, switches, edge), "image/jpeg")
+
     @app.get("/api/captures/{capture_id}/tiles/{layer}/{level}/{col}_{row}")
     def tile(capture_id: str, layer: Layer, level: int, col: int, row: int, switches: Switches) -> Response:
         if min(level, col, row) < 0:

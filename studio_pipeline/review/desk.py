@@ -33,6 +33,10 @@ class Desk(Protocol):
         """An sRGB JPEG whose longer side is at most ``long_edge`` pixels."""
         ...
 
+    def small(self, capture_id: str, choice: Choice, long_edge: int, /) -> bytes:
+        """What these switches show, whole: an sRGB JPEG whose longer side is at most ``long_edge`` pixels."""
+        ...
+
     def tile(self, capture_id: str, layer: Layer, choice: Choice, level: int, col: int, row: int, /) -> bytes:
         """One deep-zoom tile of at most 512 × 512 pixels, no overlap, on the canvas of these switches.
 

@@ -11,7 +11,8 @@ import tifffile
 from studio_pipeline.demo import sitter
 from studio_pipeline.engines import store
 from studio_pipeline.engines.sd15 import StableDiffusion15
-from studio_pipeline.pipeline import asking, consent, proof, report
+from studio_pipeline.pipeline import asking, consent, proof, report, stages
+from studio_pipeline.pipeline.desk import Desk
 from studio_pipeline.pipeline.studio import at_work
 from studio_pipeline.pipeline.verify import verify
 from studio_pipeline.records.capture import State
@@ -53,8 +54,10 @@ def photograph() -> bytes:
     return out.getvalue()
 
 
-def begun(root: Path, photograph: bytes) -> Session:
-    session = shoots.new_session(root, PRESET)
+def begun(root: Path, photograph: bytes, candidates: int = 1) -> Session:
+    (spec,) = PRESET.edits
+    spec = spec.model_copy(update={"params": spec.params | {"candidates": candidates}})
+    session = shoots.new_session(root, PRESET.model_copy(update={"edits": (spec,)}))
     (session.capture / "ROOM_0001.TIF").write_bytes(photograph)
     return session
 
@@ -68,14 +71,18 @@ def only(session: Session) -> Entry:
 @pytest.fixture(scope="module")
 def session(photograph: bytes, tmp_path_factory: pytest.TempPathFactory) -> Session:
     """Carried the whole way with an oracle as the engine."""
-    session = begun(tmp_path_factory.mktemp("oracle") / "session", photograph)
-    with watched(Oracle()) as oracle, pytest.MonkeyPatch.context() as patch:
+    session = begun(tmp_path_factory.mktemp("oracle") / "session", photograph, candidates=2)
+    tints = iter([1.0, 0.97])
+    with (
+        watched(Oracle(lambda made, _: made * np.float32(next(tints)))) as oracle,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         patch.setattr(consent, "chooser", lambda held, settings: chooser(oracle))
         with at_work(session, workers=Inline()) as studio:
             studio.run()
             shoots.approve_all(studio)
             studio.run()
-    assert len(oracle.requests) == 1, "rendering asks no model again"
+    assert len(oracle.requests) == 2, "one a candidate; rendering asks no model again"
     return session
 
 
@@ -107,6 +114,28 @@ class TestByAnOracle:
             record, signed = proof.read_record(session.hidden, session.records / one.record)
             made_by = record.proposal.active[0].made_by
             assert signed and made_by is not None and made_by.engine == "oracle"
+
+    def test_what_it_was_chosen_among_lies_there_small(
+        self, session: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Made with the proposal: the page's server renders nothing for it."""
+        monkeypatch.setattr(
+            stages, "rendered", lambda *_, **__: pytest.fail("rendered on the way to the page")
+        )
+        with at_work(session, workers=Inline()) as studio:
+            decide = shoots.decisions(session, studio.catalog)
+            desk = Desk(session, studio.catalog, studio.conductor, decide, now=lambda: shoots.NOW)
+            entry = studio.catalog.entries()[0]
+            assert entry.proposal_hash is not None
+            choices = studio.catalog.proposal(entry.proposal_hash).candidates
+            pictures = [desk.small(entry.id, choice, 256) for choice in choices]
+            as_shown = desk.preview(entry.id, 256)
+        assert [choice.off["extend_background"] for choice in choices] == [
+            ("generated-2",),
+            ("generated-1",),
+            ("generated-1", "generated-2"),
+        ]
+        assert pictures[0] == as_shown and len(set(pictures)) == 3
 
     def test_nothing_inside_was_changed(self, session: Session, photograph: bytes) -> None:
         import io

@@ -38,6 +38,7 @@ class MemoryDesk:
         self.hands: dict[str, dict[str, Hand]] = {}
         self.beside: dict[str, list[Row]] = {}
         self.off: dict[str, tuple[str, ...]] = {}
+        self.candidates = 0
         self._revision = 0
         self._changed_at: dict[str, int] = {}
         self._versions: dict[str, int] = {}
@@ -132,12 +133,18 @@ class MemoryDesk:
         proposed = self._row(capture_id)["state"] in _WITH_PROPOSAL
         return self.picture.preview(long_edge, proposed=proposed)
 
+    def small(self, capture_id: str, choice: Choice, long_edge: int) -> bytes:
+        self._row(capture_id)
+        self.calls.append(("small", choice.enabled, choice.off))
+        return self.picture.preview(long_edge, proposed=True, candidate=self._drawn(choice))
+
     def tile(self, capture_id: str, layer: Layer, choice: Choice, level: int, col: int, row: int) -> bytes:
         self._row(capture_id)
         self.calls.append(("tile", layer, choice.enabled, level, col, row))
         off = choice.off.get(HEAL, ()) if HEAL in choice.enabled else self._spot_ids
         dusty = frozenset(place for place, id_ in enumerate(self._spot_ids) if id_ in off)
-        return self.picture.tile(self._canvas(choice.enabled), layer, dusty, level, col, row)
+        canvas, candidate = self._canvas(choice.enabled), self._drawn(choice)
+        return self.picture.tile(canvas, layer, dusty, level, col, row, candidate)
 
     def approve(self, capture_id: str, shown_hash: str, choice: Choice, user: str, via: str) -> Row:
         with self._condition:
@@ -257,6 +264,23 @@ class MemoryDesk:
     def _spot_ids(self) -> tuple[str, ...]:
         return tuple(f"{y}-{x}" for y, x in self.picture.dust_yx)
 
+    def _made(self) -> list[Row]:
+        return [
+            {
+                "id": f"generated-{n}",
+                "kind": "generated",
+                "roi": [self.picture.extended.y0, 0, 0, self.picture.base.width],
+                "said": f"made by sdxl, seed {1000 * (n - 1) + 1}",
+            }
+            for n in range(1, self.candidates + 1)
+        ]
+
+    def _drawn(self, choice: Choice) -> int:
+        """The number of the candidate that is shown; 0 for what is made without a model."""
+        ids = [one["id"] for one in self._made()]
+        on = [one for one in ids if one not in choice.off.get(EXTEND, ids[1:])]
+        return ids.index(on[0]) + 1 if on and EXTEND in choice.enabled else 0
+
     def _spots(self) -> list[Row]:
         return [
             {
@@ -271,10 +295,14 @@ class MemoryDesk:
     def _proposal(self, capture_id: str, choice: Choice = BOTH) -> Row:
         enabled = choice.enabled
         off = [one for one in self._spot_ids if one in choice.off.get(HEAL, ())]
+        made = self._made()
+        not_shown = list(choice.off.get(EXTEND, [one["id"] for one in made[1:]]))
         hands = self.hands.get(capture_id, {})
         unsure = self.rows[capture_id]["state"] == "needs-a-person"
         version = self._versions.get(capture_id, 0)
-        shown = hashlib.sha256(repr((capture_id, sorted(enabled), off, version)).encode()).hexdigest()
+        shown = hashlib.sha256(
+            repr((capture_id, sorted(enabled), off, not_shown, version)).encode()
+        ).hexdigest()
         canvas, base = self._canvas(enabled), self.picture.base
         guards = [
             _guard("locked_pixels", None, 0, 0, unit="px"),
@@ -296,8 +324,8 @@ class MemoryDesk:
                 "params": {"aspect": "4:5"},
                 "refusals": [{"where": "bottom", "reason": "the frame cuts the person here"}],
                 "notes": [f"{base.y0 - canvas.y0} rows of backdrop added above"],
-                "items": [],
-                "off": [],
+                "items": made,
+                "off": not_shown,
                 "hand": report.hand(hands.get(EXTEND, NOTHING)),
                 "said_by": "ada",
             },

@@ -64,17 +64,24 @@ class StudioPicture:
         """The extended, healed picture, ``(h, w, 3)`` sRGB."""
         return self._after
 
-    def preview(self, long_edge: int, *, proposed: bool = False) -> bytes:
-        picture = Image.fromarray(self._after if proposed else self._original)
+    def preview(self, long_edge: int, *, proposed: bool = False, candidate: int = 0) -> bytes:
+        picture = Image.fromarray(self._with(candidate) if proposed else self._original)
         picture.thumbnail((long_edge, long_edge))
         return _jpeg(picture)
 
     def tile(
-        self, canvas: Canvas, layer: str, dusty: frozenset[int], level: int, col: int, row: int
+        self,
+        canvas: Canvas,
+        layer: str,
+        dusty: frozenset[int],
+        level: int,
+        col: int,
+        row: int,
+        candidate: int = 0,
     ) -> bytes:
-        """``dusty``: the numbers of the spots of dust that are not healed."""
+        """``dusty``: the numbers of the spots of dust that are not healed. ``candidate``: what added area shows."""
         top = math.ceil(math.log2(max(canvas.height, canvas.width)))
-        picture = self._cached(canvas, layer, dusty)[top - level]
+        picture = self._cached(canvas, layer, dusty, candidate)[top - level]
         left, upper = col * TILE_PX, row * TILE_PX
         if left >= picture.width or upper >= picture.height:
             raise KeyError("no such tile")
@@ -82,9 +89,25 @@ class StudioPicture:
         tile = picture.crop((left, upper, right, lower))
         return _png(tile) if layer == "mask" else _jpeg(tile)
 
-    def _levels(self, canvas: Canvas, layer: str, dusty: frozenset[int]) -> list[Image.Image]:
+    def _with(self, candidate: int) -> Rgb:
+        """Added area with panels, as a model may make them; plain for 0."""
+        if not candidate:
+            return self._after
+        out = self._after.copy()
+        x = np.arange(out.shape[1]) // (14 + 10 * candidate) % 2 * (8 + 4 * candidate)
+        inner = (
+            slice(-self.extended.y0, None),
+            slice(-self.extended.x0, -self.extended.x0 + self.base.width),
+        )
+        out = np.clip(out.astype(int) - x[None, :, None], 0, 255).astype(np.uint8)
+        out[inner] = self._after[inner]
+        return out
+
+    def _levels(
+        self, canvas: Canvas, layer: str, dusty: frozenset[int], candidate: int = 0
+    ) -> list[Image.Image]:
         """The layer at 100%, 50%, 25% ... down to one pixel."""
-        levels = [self._layer(canvas, layer, dusty)]
+        levels = [self._layer(canvas, layer, dusty, candidate)]
         while max(levels[-1].size) > 1:
             width, height = levels[-1].size
             levels.append(
@@ -92,7 +115,7 @@ class StudioPicture:
             )
         return levels
 
-    def _layer(self, canvas: Canvas, layer: str, dusty: frozenset[int]) -> Image.Image:
+    def _layer(self, canvas: Canvas, layer: str, dusty: frozenset[int], candidate: int) -> Image.Image:
         at = (-canvas.x0, -canvas.y0)
         if layer == "mask":
             mask = np.zeros((*self._locked.shape, 4), np.uint8)
@@ -105,7 +128,7 @@ class StudioPicture:
             full.paste(Image.fromarray(self._original), at)
             return full
         y, x = canvas.y0 - self.extended.y0, canvas.x0 - self.extended.x0
-        after = self._after[y : y + canvas.height, x : x + canvas.width]
+        after = self._with(candidate)[y : y + canvas.height, x : x + canvas.width]
         full = Image.fromarray(np.ascontiguousarray(after))
         for y, x in (self.dust_yx[number] for number in dusty):
             spot = (max(0, x - 4), max(0, y - 4), x + 5, y + 5)

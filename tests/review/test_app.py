@@ -105,6 +105,22 @@ def test_items_are_switched_with_the_edits_and_bound_with_them(client: TestClien
     assert desk.off == {HEAL: tuple(off[HEAL])}
 
 
+def test_what_switches_show_comes_small_too(client: TestClient, desk: MemoryDesk) -> None:
+    desk.candidates = 2
+    capture = desk.arrive("DSC_0001.NEF")
+    made = [{EXTEND: ["generated-2"]}, {EXTEND: ["generated-1"]}, {EXTEND: ["generated-1", "generated-2"]}]
+    answers = [
+        client.get(
+            f"/api/captures/{capture}/small", params={"edits": EXTEND, "off": json.dumps(off), "edge": 128}
+        )
+        for off in made
+    ]
+    assert [one.headers["content-type"] for one in answers] == ["image/jpeg"] * 3
+    assert len({one.content for one in answers}) == 3
+    assert client.get(f"/api/captures/{capture}/small", params={"edge": 9000}).status_code == 422
+    assert client.get("/api/captures/none/small").status_code == 404
+
+
 def test_two_thousand_items_fit_into_an_address(desk: MemoryDesk, page_folder: Path) -> None:
     capture = desk.arrive("DSC_0001.NEF")
     off = json.dumps({HEAL: [f"{n}-{10_000 - n}" for n in range(1000, 3000)]}, separators=(",", ":"))

@@ -652,3 +652,65 @@ def test_consent_is_shown_and_recorded_for_a_person(page: Page, desk: MemoryDesk
     said = [call for call in desk.calls if call[0] in ("people", "consent")]
     assert said[0] == ("people", capture, ["Ada", "Ben"])
     assert said[1][:3] == ("consent", "Ada", "bounded retouch, no generative pixels")
+
+
+class TestCandidates:
+    """What a model made, side by side with what is made without one."""
+
+    @pytest.fixture
+    def desk(self, desk: MemoryDesk) -> MemoryDesk:
+        desk.candidates = 3
+        return desk
+
+    def test_each_is_a_picture_of_its_own_and_the_chosen_one_is_approved(
+        self, page: Page, desk: MemoryDesk
+    ) -> None:
+        capture = desk.arrive("DSC_0001.NEF")
+        open_loupe(page, capture)
+        group = page.get_by_role("radiogroup", name="What fills it")
+        names = group.get_by_role("radio")
+        assert names.count() == 4
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('[role=radiogroup] img')].every(i => i.naturalWidth > 0)"
+        )
+        pictures = [rgb(one.screenshot()) for one in group.locator("img").all()]
+        assert len({one.tobytes() for one in pictures}) == 4
+        assert group.get_by_role("radio", name="Made by sdxl, seed 1", exact=True).is_checked()
+        first = rgb(page.locator(".pane").screenshot())
+
+        page.get_by_test_id("candidate-generated-2").click()
+        assert group.get_by_role("radio", name="Made by sdxl, seed 1001").is_checked()
+        seen(page)
+        assert (rgb(page.locator(".pane").screenshot()) != first).any()
+        page.keyboard.press("Enter")
+        panel_state(page, "approved")
+        assert desk.off == {EXTEND: ("generated-1", "generated-3")}
+
+    def test_arrows_choose_and_leave_the_frame_alone(self, page: Page, desk: MemoryDesk) -> None:
+        capture = desk.arrive("DSC_0001.NEF")
+        desk.arrive("DSC_0002.NEF")
+        open_loupe(page, capture)
+        group = page.get_by_role("radiogroup", name="What fills it")
+        group.get_by_role("radio").first.focus()
+        page.keyboard.press("ArrowUp")  # round to the last
+        assert group.get_by_role("radio", name="Without a model").is_checked()
+        assert page.get_by_test_id("loupe").get_attribute("data-capture") in (None, capture)
+        assert page.locator(".panel h2").inner_text() == "DSC_0001.NEF"
+        seen(page)
+        page.keyboard.press("Enter")
+        panel_state(page, "approved")
+        assert desk.off == {EXTEND: ("generated-1", "generated-2", "generated-3")}
+
+    def test_with_the_edit_off_they_wait_and_stand_in_no_other_list(
+        self, page: Page, desk: MemoryDesk
+    ) -> None:
+        open_loupe(page, desk.arrive("DSC_0001.NEF"))
+        page.get_by_test_id(f"switch-{EXTEND}").click()
+        assert page.get_by_role("radiogroup", name="What fills it").get_by_role("radio").first.is_disabled()
+        page.get_by_test_id(f"more-{EXTEND}").click()
+        assert page.get_by_test_id("items").count() == 0
+
+    def test_without_a_model_there_is_nothing_to_choose(self, page: Page, desk: MemoryDesk) -> None:
+        desk.candidates = 0
+        open_loupe(page, desk.arrive("DSC_0001.NEF"))
+        assert page.get_by_role("radiogroup").count() == 0

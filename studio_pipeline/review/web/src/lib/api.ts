@@ -58,6 +58,10 @@ export const nobodyHere = (id: string) => request<void>(`${at(id)}/nobody-here`,
 export const previewUrl = (capture: Capture, longEdgePx: number) =>
   `${at(capture.id)}/preview?edge=${longEdgePx}&v=${capture.revision}`;
 
+/** What a choice shows, whole and small. */
+export const smallUrl = (id: string, choice: Choice, hash: string, longEdgePx: number) =>
+  `${at(id)}/small?edge=${longEdgePx}&${switches(choice)}&v=${hash}`;
+
 /** `hash` is in the address only so that the browser never shows a tile of another render from its cache. */
 export const tileUrl = (
   id: string,

@@ -102,7 +102,7 @@ export function commandOf(event: KeyboardEvent): Command | null {
   const key = event.key.toLowerCase(); // Caps Lock turns letters into capitals.
   const target = event.target as HTMLElement;
   if (key === 'enter' && target.closest('button, a, summary')) return null;
-  if (target.closest('dialog') || (key.startsWith('arrow') && target.closest('[role="slider"]'))) return null;
+  if (target.closest('dialog') || (key.startsWith('arrow') && target.closest('[role="slider"], [role="radiogroup"]'))) return null;
   if (event.shiftKey && key in SHIFTED) return SHIFTED[key]!;
   return PLAIN[key] ?? null;
 }

@@ -1,7 +1,7 @@
 import * as api from './api';
-import { changes, type Off, offOf, proposed, same } from './choice';
+import { changes, type Off, offOf, offWith, proposed, same } from './choice';
 import type { Live } from './live.svelte';
-import type { Capture, Choice, Outcome, PointYx, Proposal, Wish } from './types';
+import type { Capture, Choice, Edit, Outcome, PointYx, Proposal, Wish } from './types';
 
 /** What is on the screen: one choice, and what it makes. Both change together or not at all. */
 export interface Shown extends Outcome {
@@ -79,6 +79,11 @@ export class Review {
     const before = new Set(this.off[name]);
     const off = items.map((item) => item.id).filter((id) => (touched.has(id) ? !on : before.has(id)));
     this.#switch(capture, { off: { ...this.off, [name]: off } });
+  }
+
+  /** Show one of the candidates of an edit, or with '' what is made without a model. */
+  choose(capture: Capture, edit: Edit, chosen: string): void {
+    this.#switch(capture, { off: { ...this.off, [edit.name]: offWith(edit, this.off[edit.name] ?? [], chosen) } });
   }
 
   #switch(capture: Capture, to: Partial<{ enabled: string[]; off: Off }>): void {
