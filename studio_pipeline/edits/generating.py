@@ -50,6 +50,12 @@ class ManyWishes(Wishes):
     """The same, for new area, of which several can be offered."""
 
     candidates: int = Field(1, ge=1, le=4, description="How many a model makes, to choose from.")
+    second_pass: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Strength of a second pass in tiles, where the first is coarser than the picture; 0: none.",
+    )
 
 
 def asked(
@@ -125,10 +131,17 @@ def _candidates(
 ) -> tuple[list[Candidate], list[str]]:
     zones = reading.zones_at(seen.frame.extent)
     ask = Asked(
-        engine, params.prompt, steps=params.steps, strength=params.strength, cancelled=given.cancelled
+        engine,
+        params.prompt,
+        steps=params.steps,
+        strength=params.strength,
+        second_pass=params.second_pass,
+        cancelled=given.cancelled,
     )
     made: list[Candidate] = []
     said: list[str] = []
+    if params.second_pass and not engine.capabilities.supports_strength:
+        said.append(f"no second pass: {engine.name} knows no strength")
     for number in range(params.candidates):
         item = f"{CANDIDATE}-{number + 1}"
         try:

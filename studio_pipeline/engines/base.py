@@ -37,7 +37,8 @@ class Capabilities:
 
     ``controls``: the kinds of control image that it was given ControlNets for ("canny", "lineart", "depth",
     "mlsd", "hed", "openpose"); empty for none. ``multiple_of``: both sides of a context, in pixels.
-    ``deterministic``: same request, same bytes, on one machine.
+    ``deterministic``: same request, same bytes, on one machine. ``supports_strength``: it can keep a part of
+    what it is shown where it makes something new.
     """
 
     generative: bool
@@ -46,6 +47,7 @@ class Capabilities:
     multiple_of: int
     controls: tuple[str, ...] = ()
     deterministic: bool = True
+    supports_strength: bool = False
 
     @property
     def supports_controlnet(self) -> bool:

@@ -51,6 +51,7 @@ class DiffusersEngine:
     native_megapixels: ClassVar[float] = 1.0
     multiple_of: ClassVar[int] = 16
     bytes_a_pixel: ClassVar[int] = 3500
+    supports_strength: ClassVar[bool] = True
     network: ClassVar[str] = "unet"
     generative: ClassVar[bool] = True
 
@@ -73,6 +74,7 @@ class DiffusersEngine:
             multiple_of=self.multiple_of,
             controls=self.control_kinds,
             deterministic=self._on.kind == "cpu",
+            supports_strength=self.supports_strength,
         )
 
     @property

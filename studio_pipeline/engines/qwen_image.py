@@ -20,6 +20,7 @@ class QwenImage(DiffusersEngine):
     saved_as: ClassVar[tuple[str, ...]] = ("QwenImagePipeline", *pipelines[:1])
     controlnet_class: ClassVar[str] = "QwenImageControlNetModel"
     native_megapixels: ClassVar[float] = 1.76
+    supports_strength: ClassVar[bool] = False
     network: ClassVar[str] = "transformer"
 
     @property

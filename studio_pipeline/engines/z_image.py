@@ -20,6 +20,7 @@ class ZImage(DiffusersEngine):
     saved_as: ClassVar[tuple[str, ...]] = ("ZImagePipeline", *pipelines[:1])
     controlnet_class: ClassVar[str] = "ZImageControlNetModel"
     native_megapixels: ClassVar[float] = 1.05
+    supports_strength: ClassVar[bool] = False
     network: ClassVar[str] = "transformer"
 
     @property

@@ -165,7 +165,7 @@ class Desk:
             raise Refused(f"{entry.name} has no preview yet") from error
 
     def small(self, capture_id: str, choice: Choice, long_edge: int) -> bytes:
-        """What these switches show, small; made with the proposal where a model's candidates are chosen among."""
+        """What these switches show, small; made with the proposal for the candidates of a model."""
         entry = self._entry(capture_id)
         proposal = self._proposal(entry).chosen(choice)
         path = self._products(entry).proposed(proposal.shown_hash())

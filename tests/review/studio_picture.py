@@ -79,7 +79,7 @@ class StudioPicture:
         row: int,
         candidate: int = 0,
     ) -> bytes:
-        """``dusty``: the numbers of the spots of dust that are not healed. ``candidate``: what added area shows."""
+        """``dusty``: spots of dust that are not healed, by number. ``candidate``: what added area shows."""
         top = math.ceil(math.log2(max(canvas.height, canvas.width)))
         picture = self._cached(canvas, layer, dusty, candidate)[top - level]
         left, upper = col * TILE_PX, row * TILE_PX

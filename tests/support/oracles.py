@@ -81,7 +81,7 @@ class Oracle:
     weights_sha256: str = "0" * 64
     capabilities: Capabilities = field(
         default_factory=lambda: Capabilities(
-            generative=True, needs_weights=False, native_megapixels=0.4, multiple_of=8
+            generative=True, needs_weights=False, native_megapixels=0.4, multiple_of=8, supports_strength=True
         )
     )
     requests: list[EngineRequest] = field(default_factory=list)
@@ -123,6 +123,7 @@ def watched(oracle: Oracle) -> Iterator[Oracle]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(windows, "step", noted(real))
         patch.setattr(windows, "around", noted(inside))
+        patch.setattr(windows, "tile", noted(windows.tile))
         yield oracle
 
 

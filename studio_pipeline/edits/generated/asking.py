@@ -24,7 +24,11 @@ _OVERLAP = 0.05  # of a window's long edge: how far the model's mask reaches ove
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What an engine is asked, beside the picture. ``cancelled`` is asked between its steps."""
+    """What an engine is asked, beside the picture. ``cancelled`` is asked between its steps.
+
+    ``second_pass``: strength of one in tiles; 0 for none. ``carries_lines``: whether lines are carried on
+    into new area, where nothing is yet.
+    """
 
     engine: Engine
     prompt: str = ""
@@ -33,6 +37,8 @@ class Asked:
     strength: float = 0.95
     guidance: float = 5.0
     control_scale: float = 0.6
+    second_pass: float = 0.0
+    carries_lines: bool = True
     cancelled: Callable[[], bool] = lambda: False
 
 
@@ -93,7 +99,7 @@ def _request(
 ) -> EngineRequest:
     """What the model is shown. Raises LockedPixelsChanged where that held anything of a person."""
     with ThreadPoolExecutor(1) as beside:
-        found = beside.submit(straight.carried_on, window.tone, window.region, window.known)
+        found = beside.submit(_lines, window, asked)
         gone = grids.averaged(canvas.gone.astype(np.float32), in_canvas(canvas, step.lattice)) > 0
         context = grids.resized(window.tone, step.asked)
         base = Roi.of(Extent(*zones.shape)).within(canvas.roi)
@@ -116,6 +122,12 @@ def _request(
         control_scale=asked.control_scale,
         cancelled=asked.cancelled,
     )
+
+
+def _lines(window: Window, asked: Asked) -> Floats:
+    if not asked.carries_lines:
+        return straight.NONE
+    return straight.carried_on(window.tone, window.region, window.known)
 
 
 def _mask(window: Window, gone: Mask) -> Floats:

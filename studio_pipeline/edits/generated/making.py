@@ -20,6 +20,7 @@ from studio_pipeline.edits.generated import takeout, windows
 from studio_pipeline.edits.generated.asking import Asked, Canvas, ask, centres
 from studio_pipeline.edits.generated.body import Candidate
 from studio_pipeline.edits.generated.reading import TEXTURE_CELLS, Unfit
+from studio_pipeline.edits.generated.refining import finer, refined
 from studio_pipeline.edits.generated.takeout import Nobody
 from studio_pipeline.edits.generated.windows import Step
 from studio_pipeline.geometry import Extent, Roi
@@ -65,7 +66,7 @@ def make(
     base = frame.roi.within(canvas.roi)
     nobody = Nobody(canvas.tone[base].copy(), canvas.gone[base])
     steps = list(_steps(frame, regions, master, asked))
-    split_px = TEXTURE_CELLS * max(step.lattice.pitch_px for step, _ in steps)
+    split_px = TEXTURE_CELLS * max(finer(step, frame.scale, asked).lattice.pitch_px for step, _ in steps)
     parts: list[Made] = []
     with ThreadPoolExecutor(1) as beside:  # while the model works
         pieces = beside.submit(grain_pieces, nobody, frame, master, split_px, seed)
@@ -75,11 +76,20 @@ def make(
             parts.append(stored(kept.tone, step, frame.scale))
             canvas.said += kept.said
             _write(canvas, parts[-1])
+            if (fine := finer(step, frame.scale, asked)) is not step:
+                again = refined(canvas, zones, fine, *_cells(fine, exists), asked, seed + len(parts))
+                if again is not None:
+                    parts[-1] = stored(again, fine, frame.scale)
+                    _write(canvas, parts[-1])
+        rows = pieces.result()
+    coarsest = TEXTURE_CELLS * max(part.cell_px for part in parts)
+    if coarsest > split_px:  # a second pass was not used: more is left to the picture's own grain
+        split_px, rows = coarsest, grain_pieces(nobody, frame, master, coarsest, seed)
     candidate = Candidate(
         item=item,
         seed=seed,
         parts=tuple(parts),
-        pieces=Grid.of(pieces.result()),
+        pieces=Grid.of(rows),
         split_px=split_px,
         sides=tuple(
             _parted(one, nobody.gone).model_copy(update={"copies": None})

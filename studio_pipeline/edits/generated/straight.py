@@ -15,6 +15,7 @@ from studio_pipeline.pixels.masks import Mask, grow
 _LEAST = 0.025  # of the window's long edge: a line's length
 _NEAR = 0.02  # how close it comes to new area
 _MOST = 48
+NONE: NDArray[np.float32] = np.zeros((0, 4), np.float32)
 
 
 def carried_on(tone: Tone, region: Mask, known: Mask) -> NDArray[np.float32]:
@@ -28,7 +29,7 @@ def carried_on(tone: Tone, region: Mask, known: Mask) -> NDArray[np.float32]:
     height, width = region.shape
     long_edge = max(height, width)
     if not region.any() or region.all():
-        return np.zeros((0, 4), np.float32)
+        return NONE
     found = _segments(tone, ~region)
     inner = grow(known, -2)
     near_px = max(3, round(_NEAR * long_edge))

@@ -96,6 +96,22 @@ def around(region: Roi, canvas: Roi, able: Capabilities, least_pitch: float) -> 
     return Step("", region, Lattice(y0, x0, pitch, cells), asked)
 
 
+def tile(fine: Step, row: int, column: int) -> Step:
+    """A part of a window, of the size that is asked for, whose first cell lies at ``(row, column)`` of it."""
+    lattice = fine.lattice
+    y0, x0 = lattice.y0 + row * lattice.pitch_px, lattice.x0 + column * lattice.pitch_px
+    return Step("", fine.region, Lattice(y0, x0, lattice.pitch_px, fine.asked), fine.asked)
+
+
+def cells_of(part: Step, fine: Step) -> tuple[slice, slice]:
+    """Where a tile's cells lie among those of its window."""
+    row, column = (
+        round((one - other) / fine.lattice.pitch_px)
+        for one, other in ((part.lattice.y0, fine.lattice.y0), (part.lattice.x0, fine.lattice.x0))
+    )
+    return slice(row, row + part.asked.height), slice(column, column + part.asked.width)
+
+
 def _sized(
     wanted: Extent, canvas: Extent, able: Capabilities, least_pitch: float
 ) -> tuple[Extent, Extent, float]:
