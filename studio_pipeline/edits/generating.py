@@ -54,7 +54,7 @@ class ManyWishes(Wishes):
         0.0,
         ge=0,
         lt=1,
-        description="Strength of a second pass in tiles, where the first is coarser than the picture; 0: none.",
+        description="Strength of a second pass in tiles, where the first one is coarser than the picture.",
     )
 
 

@@ -26,6 +26,7 @@ _LEAST_CELLS = 64
 _INVISIBLE = 1e-3  # tone
 _LEAST_NOISE, _NOISE = 0.004, 3.0  # tone: about a step of 8 bits; deviations
 _SHIFT_LEAST, _SHIFT_MOST = 0.3, 6.0  # cells
+_DETAIL = (0.7, 4.0)  # cells: sigmas between which detail lies
 _SHIFT_PROVEN = 0.1  # by how much the correlation must grow
 
 
@@ -40,10 +41,14 @@ class Correction:
     def applied(self, made: Tone) -> Tone:
         height, width = made.shape[:2]
         y, x = _places(height, width)
-        one, down, across, gain, gain_down, gain_across = self.coefficients.astype(np.float32)
-        add = one + down * y[:, None, None] + across * x[None, :, None]
-        factor = gain + gain_down * y[:, None, None] + gain_across * x[None, :, None]
-        return np.asarray(made * factor + add, np.float32)
+        planes = []
+        for plane, numbers in zip(cv2.split(made), self.coefficients.astype(np.float32).T, strict=True):
+            one, down, across, gain, gain_down, gain_across = numbers
+            out = np.add.outer(gain + gain_down * y, gain_across * x)
+            out *= plane
+            out += np.add.outer(one + down * y, across * x)
+            planes.append(out)
+        return np.asarray(cv2.merge(planes), np.float32)
 
 
 def _places(height: int, width: int) -> tuple[Floats, Floats]:
@@ -59,7 +64,7 @@ def fitted(made: Tone, truth: Tone, weight: Floats) -> Correction | None:
     """What makes ``made`` agree with ``truth``; None where too little is common to both.
 
     Args:
-        made, truth: ``(h, w, 3)`` tone.
+        made, truth: ``(h, w, 3)`` tone, numbers everywhere.
         weight: ``(h, w)``, how much a cell counts; 0 where they need not agree.
     """
     height, width = weight.shape
@@ -69,11 +74,9 @@ def fitted(made: Tone, truth: Tone, weight: Floats) -> Correction | None:
     seen = share > 0.3 * max(float(share.max()), 1e-6)
     if np.count_nonzero(seen) < _LEAST_BLOCKS:
         return None
+    each = grids.of_each(weight)
     mean = [
-        cv2.resize(
-            np.where(weight[..., None] > 0, v, 0) * weight[..., None], size, interpolation=cv2.INTER_AREA
-        )
-        / np.maximum(share, 1e-6)[..., None]
+        cv2.resize(v * each, size, interpolation=cv2.INTER_AREA) / np.maximum(share, 1e-6)[..., None]
         for v in (made, truth)
     ]
     y, x = np.meshgrid(
@@ -150,13 +153,14 @@ def shift(made: Tone, truth: Tone, weight: Floats) -> Shift:
 
     ``NO_SHIFT`` where there is too little structure to tell.
     """
-    one, other = (_detail(values, weight) for values in (truth, made))
+    sure = _Sure.of(weight)
+    one, other = (sure.detail(values) for values in (truth, made))
     before = _alike(one, other)
-    (dx, dy), _ = cv2.phaseCorrelate(one.astype(np.float64), other.astype(np.float64))
+    (dx, dy), _ = cv2.phaseCorrelate(one, other)
     found = Shift(float(dy), float(dx), True)
     if not _SHIFT_LEAST <= found.size <= _SHIFT_MOST:
         return NO_SHIFT
-    moved = _detail(shifted_back(made, found), weight)
+    moved = sure.detail(shifted_back(made, found))
     return found if _alike(one, moved) > before + _SHIFT_PROVEN * max(0.0, 1 - before) else NO_SHIFT
 
 
@@ -171,16 +175,29 @@ def shifted_back(made: Tone, by: Shift) -> Tone:
     )
 
 
-def _detail(tone: Tone, weight: Floats) -> Floats:
-    """What is finer than light and coarser than grain, ``(h, w)``, where it counts."""
-    grey = np.where(weight > 0, grids.grey(tone), 0).astype(np.float32)
-    sure = (weight > 0).astype(np.float32)
+@dataclass(frozen=True, eq=False)
+class _Sure:
+    """Where detail counts, and by how much; ``mass``: of what is there, in the two blurs that make detail."""
 
-    def mean(sigma: float) -> Floats:
-        mass = np.maximum(cv2.GaussianBlur(sure, (0, 0), sigma), np.float32(1e-3))
-        return np.asarray(cv2.GaussianBlur(grey * sure, (0, 0), sigma) / mass, np.float32)
+    there: Floats
+    root: Floats
+    mass: tuple[Floats, Floats]
 
-    return np.asarray((mean(0.7) - mean(4.0)) * np.sqrt(weight), np.float32)
+    @classmethod
+    def of(cls, weight: Floats) -> _Sure:
+        there = (weight > 0).astype(np.float32)
+        fine, coarse = (np.maximum(_blurred(there, s), np.float32(1e-3)) for s in _DETAIL)
+        return cls(there, np.sqrt(weight), (fine, coarse))
+
+    def detail(self, tone: Tone) -> Floats:
+        """What is finer than light and coarser than grain, ``(h, w)``."""
+        grey = grids.grey(tone) * self.there
+        fine, coarse = (_blurred(grey, s) / mass for s, mass in zip(_DETAIL, self.mass, strict=True))
+        return np.asarray((fine - coarse) * self.root, np.float32)
+
+
+def _blurred(values: Floats, sigma: float) -> Floats:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)
 
 
 def _alike(one: Floats, other: Floats) -> float:
@@ -217,21 +234,26 @@ def calmed(made: Tone, sigma: float, known: Mask) -> Tone:
         return np.asarray(cv2.blur(values, size, borderType=cv2.BORDER_REFLECT), np.float32)
 
     middle = mean(made)
-    spread = np.maximum(grids.largest(np.asarray(mean(made * made) - middle * middle, np.float32)), 0)[
-        ..., None
-    ]
+    spread = np.maximum(grids.largest(np.asarray(mean(made * made) - middle * middle, np.float32)), 0)
     kept = spread / (spread + eps)
-    return np.asarray(mean(kept)[..., None] * made + mean((1 - kept) * middle), np.float32)
+    middle *= grids.of_each(1 - kept)
+    out = grids.of_each(mean(kept))
+    out *= made
+    out += mean(middle)
+    return out
 
 
 def without_steps(shown: Floats, step: float = 1 / 255) -> Floats:
     """``(h, w, 3)`` without the contours of 8 bits: where a picture departs from its own mean around by less
     than a step, it is that mean.
     """
-    out = shown
+    out = shown.copy()
     for size in (7, 21):
-        mean = cv2.blur(shown, (size, size), borderType=cv2.BORDER_REPLICATE)
-        worst = cv2.dilate(grids.largest(np.abs(shown - mean)), np.ones((3, 3), np.uint8))
-        calm = np.clip(2 - worst / np.float32(0.75 * step), 0, 1)[..., None]
-        out = calm * mean + (1 - calm) * out
-    return np.asarray(out, np.float32)
+        mean = np.asarray(cv2.blur(shown, (size, size), borderType=cv2.BORDER_REPLICATE), np.float32)
+        apart = np.asarray(cv2.absdiff(shown, mean), np.float32)
+        worst = np.asarray(cv2.dilate(grids.largest(apart), np.ones((3, 3), np.uint8)), np.float32)
+        calm = np.clip(2 - worst / np.float32(0.75 * step), 0, 1)
+        mean *= grids.of_each(calm)
+        out *= grids.of_each(1 - calm)
+        out += mean
+    return out

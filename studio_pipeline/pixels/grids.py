@@ -44,9 +44,9 @@ def averaged(values: Floats, lattice: Lattice) -> Floats:
     down = _shares(lattice.y0 - y0, lattice.pitch_px, rows, y1 - y0)
     across = _shares(lattice.x0 - x0, lattice.pitch_px, columns, x1 - x0)
     made = (down @ part.reshape(y1 - y0, -1)).reshape(rows, x1 - x0, -1)
-    turned = np.ascontiguousarray(made.swapaxes(0, 1)).reshape(x1 - x0, -1)
-    made = (across @ turned).reshape(columns, rows, -1).swapaxes(0, 1)
-    return np.ascontiguousarray(made).reshape(rows, columns, *values.shape[2:])
+    turned = cv2.transpose(made).reshape(x1 - x0, -1)  # of numpy's the same takes several times as long
+    made = cv2.transpose((across @ turned).reshape(columns, rows, -1))
+    return np.asarray(made, np.float32).reshape(rows, columns, *values.shape[2:])
 
 
 def _reach(start: float, pitch: float, cells: int, count: int) -> tuple[int, int]:
@@ -85,27 +85,33 @@ def filled(values: Floats, known: NDArray[np.bool_]) -> Floats:
     """``values`` ``(h, w, c)`` with unknown cells spread over from the known ones: a pull-push pyramid
     (Gortler et al. 1996). What stands in unknown cells is not read, not even a NaN.
     """
-    weight = known.astype(np.float32)
-    total = np.zeros_like(values)
-    np.copyto(total, values, where=known[..., None])
+    weight, mask = known.astype(np.float32), known.view(np.uint8)
+    total = np.asarray(cv2.copyTo(values, mask, np.zeros_like(values)), np.float32)
     levels = [(total, weight)]
     while max(weight.shape) > 2 or len(levels) < 2:
         size = ((weight.shape[1] + 1) // 2, (weight.shape[0] + 1) // 2)
         total = np.asarray(cv2.resize(total, size, interpolation=cv2.INTER_AREA), np.float32)
         weight = np.asarray(cv2.resize(weight, size, interpolation=cv2.INTER_AREA), np.float32)
         levels.append((total, weight))
+    channels = values.shape[2]
     total, weight = levels[-1]
     coarse = total / np.maximum(weight, np.float32(1e-6))[..., None]
     for total, weight in reversed(levels[1:-1]):
         size = (weight.shape[1], weight.shape[0])
         coarse = np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR), np.float32)
-        own = total / np.maximum(weight, np.float32(1e-6))[..., None]
-        trust = np.clip(2 * weight, 0, 1)[..., None]
-        coarse = trust * own + (1 - trust) * coarse
+        own = total / of_each(np.maximum(weight, np.float32(1e-6)), channels)
+        trust = of_each(np.clip(2 * weight, 0, 1), channels)
+        own *= trust
+        coarse *= 1 - trust
+        coarse += own
     height, width = known.shape
-    out = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    np.copyto(out, values, where=known[..., None])
-    return out
+    out = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.copyTo(values, mask, out), np.float32)
+
+
+def of_each(weight: Floats, channels: int = 3) -> Floats:
+    """``(h, w)`` for every channel, ``(h, w, c)``: numpy's broadcast along so short an axis is slow."""
+    return np.asarray(cv2.merge([weight] * channels), np.float32).reshape(*weight.shape, channels)
 
 
 def grey(values: Floats) -> Floats:

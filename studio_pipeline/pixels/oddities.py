@@ -31,8 +31,10 @@ def colours(smooth: Tone, here: Mask, seen: Mask, before: Tone | None = None) ->
         return 0.0
     palette = _lab(there[:: max(1, len(there) // _PALETTE)])
     asked = _lab(asked[:: max(1, len(asked) // _ASKED)])
-    apart = np.square(asked[:, None] - palette[None]).sum(axis=-1).min(axis=1)
-    return float((apart > _FAR**2).mean())
+    apart = np.zeros((len(asked), len(palette)), np.float32)
+    for one, other in zip(asked.T, palette.T, strict=True):
+        apart += np.square(one[:, None] - other)
+    return float((apart.min(axis=1) > _FAR**2).mean())
 
 
 def edges(smooth: Tone) -> Mask:

@@ -24,9 +24,14 @@ class StoredTone(Record):
     shape: tuple[int, int, int]
     data: str
 
+    @staticmethod
+    def rounded(tone: Floats) -> Floats:
+        """As it will be when it was stored and read."""
+        return _whole(tone).astype(np.float32) / np.float32(_STEPS)
+
     @classmethod
     def of(cls, tone: Floats) -> StoredTone:
-        whole = np.rint(np.clip(tone, 0, 1.99) * _STEPS).astype(np.uint16)
+        whole = _whole(tone)
         steps = np.diff(whole, axis=1, prepend=np.uint16(0)).transpose(2, 0, 1)
         planes = np.ascontiguousarray(steps).view(np.uint8).reshape(-1, 2)
         if np.little_endian:
@@ -41,6 +46,10 @@ class StoredTone(Record):
         steps = (raw[0].astype(np.uint16) << 8) | raw[1]
         whole: NDArray[np.uint16] = np.cumsum(steps.reshape(channels, height, width), axis=2, dtype=np.uint16)
         return np.ascontiguousarray(whole.transpose(1, 2, 0)).astype(np.float32) / np.float32(_STEPS)
+
+
+def _whole(tone: Floats) -> NDArray[np.uint16]:
+    return np.asarray(np.rint(np.clip(tone, 0, 1.99) * _STEPS), np.uint16)
 
 
 class Made(Record):

@@ -8,7 +8,7 @@ import numpy as np
 
 from studio_pipeline.edits.generated import takeout, windows
 from studio_pipeline.edits.generated.asking import Asked, Canvas, ask, centres
-from studio_pipeline.edits.generated.making import calm_backdrop, fine, stored
+from studio_pipeline.edits.generated.making import Strip, calm_backdrop, fine
 from studio_pipeline.edits.generated.reading import TEXTURE_CELLS, Unfit
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pixels import fills, grids, light
@@ -63,4 +63,4 @@ def fill(
     pieces = fills.pieces_for(residual, calm, area, np.random.default_rng(seed))
     rows = np.array([piece.scaled(1 / frame.scale, base).row() for piece in pieces], np.float32)
     said = tuple(dict.fromkeys((*canvas.said, *kept.said)))
-    return stored(kept.tone, step, frame.scale), rows.reshape(-1, 10), split_px, said
+    return Strip.of(kept.tone, step, frame.scale).stored(), rows.reshape(-1, 10), split_px, said

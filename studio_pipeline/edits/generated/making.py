@@ -8,7 +8,8 @@ model's pixels are the picture's own.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -63,32 +64,34 @@ def make(
         EngineFailed, Refused, Cancelled: as the engine says.
     """
     canvas = prefilled(frame, tone, zones, classical, master)
+    parts: list[Future[Made]] = []
     base = frame.roi.within(canvas.roi)
     nobody = Nobody(canvas.tone[base].copy(), canvas.gone[base])
     steps = list(_steps(frame, regions, master, asked))
     split_px = TEXTURE_CELLS * max(finer(step, frame.scale, asked).lattice.pitch_px for step, _ in steps)
-    parts: list[Made] = []
+    strips: list[Strip] = []
     with ThreadPoolExecutor(1) as beside:  # while the model works
         pieces = beside.submit(grain_pieces, nobody, frame, master, split_px, seed)
         for step, exists in steps:
             region, inside = _cells(step, exists)
-            kept = ask(canvas, zones, step, region, inside, asked, seed + len(parts))
-            parts.append(stored(kept.tone, step, frame.scale))
+            kept = ask(canvas, zones, step, region, inside, asked, seed + len(strips))
+            strips.append(Strip.of(kept.tone, step, frame.scale))
             canvas.said += kept.said
-            _write(canvas, parts[-1])
+            _write(canvas, strips[-1])
             if (fine := finer(step, frame.scale, asked)) is not step:
-                again = refined(canvas, zones, fine, *_cells(fine, exists), asked, seed + len(parts))
+                again = refined(canvas, zones, fine, *_cells(fine, exists), asked, seed + len(strips))
                 if again is not None:
-                    parts[-1] = stored(again, fine, frame.scale)
-                    _write(canvas, parts[-1])
+                    strips[-1] = Strip.of(again, fine, frame.scale)
+                    _write(canvas, strips[-1])
+            parts.append(beside.submit(strips[-1].stored))
         rows = pieces.result()
-    coarsest = TEXTURE_CELLS * max(part.cell_px for part in parts)
+    coarsest = TEXTURE_CELLS * max(strip.cell_px for strip in strips)
     if coarsest > split_px:  # a second pass was not used: more is left to the picture's own grain
         split_px, rows = coarsest, grain_pieces(nobody, frame, master, coarsest, seed)
     candidate = Candidate(
         item=item,
         seed=seed,
-        parts=tuple(parts),
+        parts=tuple(part.result() for part in parts),
         pieces=Grid.of(rows),
         split_px=split_px,
         sides=tuple(
@@ -170,16 +173,34 @@ def _cells(step: Step, exists: Roi) -> tuple[Mask, Mask]:
     return np.broadcast_to(past[step.side], inside.shape).copy(), inside
 
 
-def stored(tone: Tone, step: Step, scale: float) -> Made:
-    """The strip's own cells, and those inside the border that are read where it meets the picture."""
-    lattice, region = step.lattice, step.region
-    reach = (border.MEASURED_PX + 2) / scale + 3 * lattice.pitch_px
-    y, x = (np.flatnonzero(_reached(v, *ends, reach)) for v, ends in _spans(lattice, region))
-    part = tone[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
-    first = [
-        start + (index + 0.5) * lattice.pitch_px for start, index in ((lattice.y0, y[0]), (lattice.x0, x[0]))
-    ]
-    return Made(roi=region, tone=StoredTone.of(part), y0=first[0], x0=first[1], cell_px=lattice.pitch_px)
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """A step's own cells, and those inside the border that are read where it meets the picture; the first
+    one's centre lies at ``(y0, x0)``, master pixels.
+    """
+
+    roi: Roi
+    tone: Tone
+    y0: float
+    x0: float
+    cell_px: float
+
+    @classmethod
+    def of(cls, tone: Tone, step: Step, scale: float) -> Strip:
+        """``tone``: of all the window's cells."""
+        lattice, region = step.lattice, step.region
+        reach = (border.MEASURED_PX + 2) / scale + 3 * lattice.pitch_px
+        y, x = (np.flatnonzero(_reached(v, *ends, reach)) for v, ends in _spans(lattice, region))
+        part = tone[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
+        first = [
+            start + (index + 0.5) * lattice.pitch_px
+            for start, index in ((lattice.y0, y[0]), (lattice.x0, x[0]))
+        ]
+        return cls(region, part, first[0], first[1], lattice.pitch_px)
+
+    def stored(self) -> Made:
+        tone = StoredTone.of(self.tone)
+        return Made(roi=self.roi, tone=tone, y0=self.y0, x0=self.x0, cell_px=self.cell_px)
 
 
 def _spans(lattice: Lattice, region: Roi) -> tuple[tuple[Floats, tuple[int, int]], ...]:
@@ -191,10 +212,13 @@ def _reached(centres: Floats, start: int, stop: int, reach: float) -> Mask:
     return np.asarray((centres > start - reach) & (centres < stop + reach), np.bool_)
 
 
-def _write(canvas: Canvas, made: Made) -> None:
+def _write(canvas: Canvas, made: Strip) -> None:
+    """As it will be drawn from the plan."""
     part = made.roi.scaled(canvas.scale) & canvas.roi
     at = part.within(canvas.roi)
-    canvas.tone[at] = LightGrid(made.tone.array(), made.y0, made.x0, made.cell_px).at(part, canvas.scale)
+    canvas.tone[at] = LightGrid(StoredTone.rounded(made.tone), made.y0, made.x0, made.cell_px).at(
+        part, canvas.scale
+    )
     canvas.known[at] = True
 
 

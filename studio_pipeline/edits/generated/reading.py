@@ -76,7 +76,8 @@ def keep(made: Tone, window: Window) -> Kept:
         said.append(f"lines in it are softer than in the picture ({detail:.0%} of its detail)")
     made = agreement.calmed(_joined(made, window), TEXTURE_CELLS, window.own)
     _check(made, window)
-    return Kept(np.where(window.region[..., None], made, window.tone), tuple(said))
+    tone = cv2.copyTo(made, window.region.view(np.uint8), window.tone.copy())
+    return Kept(np.asarray(tone, np.float32), tuple(said))
 
 
 def _nearness(window: Window) -> Floats:

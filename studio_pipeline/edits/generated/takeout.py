@@ -51,7 +51,7 @@ def check_nobody(shown: Tone, zones: ZoneMap, gone: Mask) -> None:
     if left.any():
         y, x = np.argwhere(left)[0]
         raise LockedPixelsChanged("an engine's request", int(np.count_nonzero(left)), (int(y), int(x)))
-    poisoned = ~np.isfinite(shown).all(axis=-1)
-    if poisoned.any():
+    if not np.isfinite(shown).all():
+        poisoned = ~np.isfinite(shown).all(axis=-1)
         y, x = np.argwhere(poisoned)[0]
         raise LockedPixelsChanged("an engine's request", int(np.count_nonzero(poisoned)), (int(y), int(x)))
