@@ -252,7 +252,7 @@ def without_steps(shown: Floats, step: float = 1 / 255) -> Floats:
         mean = np.asarray(cv2.blur(shown, (size, size), borderType=cv2.BORDER_REPLICATE), np.float32)
         apart = np.asarray(cv2.absdiff(shown, mean), np.float32)
         worst = np.asarray(cv2.dilate(grids.largest(apart), np.ones((3, 3), np.uint8)), np.float32)
-        calm = np.clip(2 - worst / np.float32(0.75 * step), 0, 1)
+        calm: Floats = np.clip(2 - worst / np.float32(0.75 * step), 0, 1)
         mean *= grids.of_each(calm)
         out *= grids.of_each(1 - calm)
         out += mean
