@@ -42,6 +42,10 @@ class Rendered:
 
     count_people: FaceCounter = lambda codes, encoding, mask: 0
     """Bodies and hands found in a mask."""
+    count_sure_people: FaceCounter | None = None
+    """The same with more evidence, for a set that looks like people; None: there is no more."""
+    without_model: Callable[[Plan], Codes] | None = None
+    """The canvas as it is with what the model made of a plan left out."""
 
     @property
     def kept(self) -> Roi:

@@ -21,8 +21,9 @@ _FEW_EDGES = 0.02  # of an area: as many say nothing
 
 
 class Generated:
-    """``new_people``: bodies and hands, by the detectors that were handed in; always 0. ``new_structure``:
-    edges in what was made, over those on the set's backdrop. ``new_colours``: the share of it that has a
+    """``new_people``: bodies and hands, by the detectors that were handed in; always 0. Where they see
+    somebody without the model's part, too, the set itself looks like people: then more evidence is wanted.
+    ``new_structure``: edges in what was made, over those on the set's backdrop. ``new_colours``: the share of it that has a
     colour of which the set has none.
     """
 
@@ -41,7 +42,7 @@ class Generated:
             made = _covered(regions, rendered.canvas, rendered.scale, small)
             seen = backdrop & ~made
             full = _covered(regions, rendered.canvas, rendered.scale, rendered.canvas.extent)
-            people = rendered.count_people(rendered.after, rendered.encoding, full)
+            people = _people(rendered, plan, full)
             usual = max(_FEW_EDGES, float(steep[seen].mean()) if seen.any() else 0.0)
             figures = [
                 ("new_people", float(people), 0.0),
@@ -58,6 +59,15 @@ class Generated:
             ]
             out += [_result(plan, *figure) for figure in figures]
         return out
+
+
+def _people(rendered: Rendered, plan: Plan, made: Mask) -> int:
+    people = rendered.count_people(rendered.after, rendered.encoding, made)
+    if not people or rendered.without_model is None or rendered.count_sure_people is None:
+        return people
+    if not rendered.count_people(rendered.without_model(plan), rendered.encoding, made):
+        return people
+    return rendered.count_sure_people(rendered.after, rendered.encoding, made)
 
 
 def _result(plan: Plan, name: str, value: float, limit: float) -> GuardResult:

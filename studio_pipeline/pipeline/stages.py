@@ -392,6 +392,14 @@ def rendered(
         np.empty((canvas.extent.height, canvas.extent.width, 3), frame.codes.dtype) if into is None else into
     )
     stack.render_into(after, changing, frame, reading, canvas, sources=sources)
+
+    def without_model(plan: Plan) -> Codes:
+        made = {item.id for item in plan.items if plan.made_by and item.id in plan.made_by.pixels}
+        others = tuple(p.without({*p.off, *made}) if p is plan else p for p in changing)
+        out = np.empty(after.shape, after.dtype)
+        stack.render_into(out, others, frame, reading, canvas, sources=sources)
+        return out
+
     return after, Rendered(
         before=stack.null_render(frame, canvas),
         after=after,
@@ -405,6 +413,8 @@ def rendered(
         loose=partial(stack.loose_of, changing, frame, reading),
         faces=tuple(face.roi.scaled(frame.scale) for face in reading.record.faces),
         count_people=subject.count_people,
+        count_sure_people=subject.count_sure_people,
+        without_model=without_model,
     )
 
 

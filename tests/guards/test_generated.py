@@ -16,7 +16,7 @@ from studio_pipeline.records.generated import MadeBy
 from studio_pipeline.records.plan import CANDIDATE, Item
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
-from studio_pipeline.subject.strangers import count_people
+from studio_pipeline.subject.strangers import count_people, count_sure_people
 from tests.support.canvases import BASE, edited, no_faces, plan, rendered
 
 MADE = Roi(0, -90, BASE.y1, 0)
@@ -79,6 +79,37 @@ def test_nothing_is_said_where_nothing_was_made_or_it_is_off(canvas: Rendered) -
     assert not figures(rendered(Insets(left=90)))
     (made,) = canvas.plans
     assert not figures(replace(canvas, plans=[made.without({"generated-1"})]))
+
+
+def test_where_the_set_itself_looks_like_people_more_evidence_is_wanted(canvas: Rendered) -> None:
+    plain = np.zeros_like(canvas.after)
+
+    def new_people(usual: int, sure: int) -> float:
+        """With one in what was made, by the first look."""
+        seen = replace(
+            canvas,
+            count_people=lambda codes, encoding, mask: usual if codes is plain else 1,
+            count_sure_people=lambda codes, encoding, mask: sure,
+            without_model=lambda plan: plain,
+        )
+        return figures(seen)["new_people"].value
+
+    assert new_people(usual=0, sure=0) == 1, "on a calm set the first look counts"
+    assert new_people(usual=2, sure=0) == 0
+    assert new_people(usual=2, sure=3) == 3
+
+
+@pytest.mark.parametrize("part", [np.s_[:, -333:], np.s_[:290]], ids=["right", "top"])
+def test_stars_are_somebody_only_at_first_sight(part: tuple[slice, slice]) -> None:
+    from skimage import data
+
+    from studio_pipeline.pixels import color
+
+    sky, encoding = data.hubble_deep_field(), color.named("sRGB")
+    mask = np.zeros(sky.shape[:2], np.bool_)
+    mask[part] = True
+    assert count_people(sky, encoding, mask) > 0
+    assert count_sure_people(sky, encoding, mask) == 0
 
 
 def test_the_detectors_see_half_a_person_and_nobody_on_a_wall(canvas: Rendered) -> None:
