@@ -23,8 +23,8 @@ _FEW_EDGES = 0.02  # of an area: as many say nothing
 class Generated:
     """``new_people``: bodies and hands, by the detectors that were handed in; always 0. Where they see
     somebody without the model's part, too, the set itself looks like people: then more evidence is wanted.
-    ``new_structure``: edges in what was made, over those on the set's backdrop. ``new_colours``: the share of it that has a
-    colour of which the set has none.
+    ``new_structure``: edges in what was made, over those on the set's backdrop. ``new_colours``: the share of
+    it that has a colour of which the set has none.
     """
 
     name = "generated"

@@ -1,4 +1,4 @@
-"""What holds of every adapter where an edit asks it: on a room with somebody in it, by the code that users run.
+"""What holds of every adapter where an edit asks it: a room with somebody in it, by the code that users run.
 
 Random weights make nonsense, which is refused: here it is let pass, so that what becomes of it can be seen.
 """
@@ -85,7 +85,7 @@ def test_every_adapter(
         other, told_of_blue = planned(engine, bases["blue"], patch)
     assert plan.engine == name, plan.notes
 
-    # No pixel of the person is in what the pipeline was given: it is the same whoever stands there, to the bit.
+    # No pixel of the person is in what the pipeline was given: it is the same whoever stands there.
     assert told.pictures and told.masks
     for one, same in zip(told.pictures + told.masks, told_of_blue.pictures + told_of_blue.masks, strict=True):
         assert np.array_equal(one, same)
