@@ -28,6 +28,7 @@ from studio_pipeline.edits.base import (
     nothing,
 )
 from studio_pipeline.edits.framing import Room, Wish
+from studio_pipeline.edits.generating import ManyWishes
 from studio_pipeline.edits.heads import Head
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pixels.frame import Frame
@@ -45,9 +46,7 @@ _DRAW = "draw the frame that is wanted"
 _WHOLE = "whole edit"
 
 
-class FrameParams(Record):
-    """The edit's keys in a preset."""
-
+class _Framing(Record):
     aspect: Aspect | None = Field(
         None, description="Width to height, as in 4:5; the picture's own if left out."
     )
@@ -72,10 +71,14 @@ class FrameParams(Record):
         return self.rotate not in ("none", 0)
 
     @model_validator(mode="after")
-    def _some_is_left(self) -> FrameParams:
+    def _some_is_left(self) -> _Framing:
         if self.clear_left + self.clear_right > 0.8:
             raise ValueError("clear_left and clear_right leave less than 0.2 of the width for the person")
         return self
+
+
+class FrameParams(ManyWishes, _Framing):
+    """The edit's keys in a preset."""
 
 
 class FramePlan(Record):
@@ -125,6 +128,7 @@ class FramePortrait:
         if params.turns and chosen.frame is not None:
             notes += level.said(reading.turn, heads.in_front(reading), params.rotate == "level")
         extension = chosen.extension if changes else None
+        made = beyond.made_within(extension, chosen.frame) if extension and chosen.frame else None
         return Plan(
             edit=self.name,
             version=self.version,
@@ -138,12 +142,15 @@ class FramePortrait:
             notes=notes,
             hand=given.hand,
             sources=extension.sources if extension else {},
+            items=made.items if made else (),
+            off=made.off if made else (),
+            made_by=made.by if made else None,
             body=FramePlan(extension=extension).model_dump(mode="json"),
         )
 
     def prepare(self, plan: Plan, base: Frame, sources: Mapping[str, Source] = NO_SOURCES) -> Painter:
         extension = FramePlan.model_validate(plan.body).extension
-        return nothing if extension is None else beyond.prepare(extension, base, sources)
+        return nothing if extension is None else beyond.prepare(extension, plan.off, base, sources)
 
     def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         return self.prepare(plan, base, sources)(roi)
@@ -238,6 +245,8 @@ def _chosen(
         if in_the_way.keys() <= reasons.keys():
             break
         reasons |= in_the_way
+    if extension is not None and params.generative != "never":
+        extension = beyond.decide(frame, reading, placed, seed, given, params) or extension
     refusals += [Refusal(where=side, reason=reasons[side]) for side in framing.SIDES if side in reasons]
     notes = (*_said(wish, placed, reading, given), *(extension.notes if extension else ()))
     return _Chosen(placed, tuple(refusals), notes, extension)

@@ -260,3 +260,36 @@ def test_params_that_leave_nobody_room_are_refused() -> None:
     with pytest.raises(Refused, match=r"frame_portrait\.aspect: .*written as 4:5"):
         stack.check([EditSpec(name="frame_portrait", params={"aspect": "wide"})])
     assert HER.record.extent == EXTENT
+
+
+def test_a_model_fills_what_lies_beyond_the_picture_and_only_that_counts() -> None:
+    """Borrowed from ``extend_background``, with candidates to choose among and the classical one off them."""
+    from studio_pipeline.pipeline import asking
+    from tests.support import oracles
+
+    base = oracles.picture()
+    small = base.at_scale(0.5)
+    frame = Roi(60, -200, 660, 400)  # beyond the left, less than the picture above and below
+    corners = ((frame.y0, frame.x0), (frame.y0, frame.x1 - 1), (frame.y1 - 1, frame.x1 - 1))
+    hand = Hand(area=(tuple(Point(y, x) for y, x in corners),))
+    wanted = FrameParams(aspect="1:1", generative="structured", candidates=2, prompt="panelled wall")
+    tints = iter((1.0, 0.97))
+    with oracles.watched(oracles.Oracle(lambda made, _: made * np.float32(next(tints)))) as oracle:
+        asked = Given(hand, engine=oracles.chooser(oracle))
+        made = FRAME_PORTRAIT.plan(small, oracles.who(), wanted, 1, asked)
+    assert made.canvas == frame and made.engine == "oracle" and len(oracle.requests) == 2
+    assert made.made_by is not None and made.made_by.regions == (Roi(60, -200, 660, 0),)
+    assert made.generated_px == 600 * 200
+    ids = [item.id for item in made.items]
+    assert len(ids) == 2 and made.off == (ids[1],)
+    shown = [made, made.without({ids[0]}), made.without(ids)]
+    pictures = [stack.render([plan], base, oracles.who(), frame) for plan in shown]
+    inside = Roi(60, 0, 660, 400)
+    assert all(
+        np.array_equal(one[inside.within(frame)], base.codes[inside.within(oracles.WHOLE)])
+        for one in pictures
+    )
+    assert len({one.tobytes() for one in pictures}) == 3 and shown[2].generated_px == 0
+    never = FRAME_PORTRAIT.plan(small, oracles.who(), FrameParams(aspect="1:1"), 1, Given(hand))
+    assert np.array_equal(pictures[2], stack.render([never], base, oracles.who(), frame))
+    assert asking.wants_a_model((EditSpec(name="frame_portrait", params={"generative": "structured"}),))
