@@ -10,8 +10,7 @@ import tifffile
 
 from studio_pipeline.demo import sitter
 from studio_pipeline.engines import store
-from studio_pipeline.engines.sd15 import StableDiffusion15
-from studio_pipeline.pipeline import asking, consent, proof, report, stages
+from studio_pipeline.pipeline import consent, proof, report, stages
 from studio_pipeline.pipeline.desk import Desk
 from studio_pipeline.pipeline.studio import at_work
 from studio_pipeline.pipeline.verify import verify
@@ -21,6 +20,7 @@ from studio_pipeline.records.preset import EditSpec, EngineSettings, OutputRecip
 from studio_pipeline.session.folder import Session
 from tests.support import oracles, shoots, small_models
 from tests.support.backdrops import SRGB
+from tests.support.command import done
 from tests.support.inline import Inline
 from tests.support.oracles import AROUND, WHOLE, Oracle, chooser, watched
 
@@ -156,28 +156,34 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_model_that_makes_nonsense_is_refused_and_the_frame_goes_on(
+@pytest.mark.timeout(300)  # two processes import torch
+def test_by_command_a_model_that_makes_nonsense_is_refused_and_the_frames_go_on(
     models: Path, photograph: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the code that users run, weights from a folder: proposed without it, delivered, proved."""
+    """The room and a frame of the demo's shoot, by spawned workers, the model in one of its own: proposed
+    without it, delivered, proved.
+    """
     monkeypatch.setenv("STUDIO_MODELS", str(models))
-    monkeypatch.setattr(StableDiffusion15, "native_megapixels", 0.03)  # as large as its weights
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # so small a model's threads wait more than they work
     session = begun(tmp_path / "session", photograph)
-    assert asking.wants_a_model(session.preset.edits)
-    with at_work(session, workers=Inline()) as studio:
-        studio.run()
-        shoots.approve_all(studio)
-        studio.run()
-    entry = only(session)
-    assert entry.state is State.DELIVERED, entry.reason
-    assert entry.proposal is not None
-    (plan,) = entry.proposal.plans
-    assert plan.engine == "classical" and plan.made_by is None
-    assert any(("sd15" in note and "not used" in note) or "was refused" in note for note in plan.notes), (
-        plan.notes
-    )
-    originals = {m.sha256: m.path for m in entry.members}
-    for one in entry.delivered:
+    shoots.put(session, shoots.portrait())
+    done("run", session.root)
+    done("approve", session.root, "--all")
+    done("deliver", session.root)
+    with shoots.opened(session) as catalog:
+        entries = {one.name: one for one in catalog.entries()}
+    assert {one.state for one in entries.values()} == {State.DELIVERED}, entries
+    notes = {}
+    for name, entry in entries.items():
+        assert entry.proposal is not None
+        (plan,) = entry.proposal.plans
+        assert plan.changes and plan.engine == "classical" and plan.made_by is None
+        notes[name] = "; ".join(plan.notes)
+    room = notes["ROOM_0001"]
+    assert "sd15" in room and ("not used" in room or "refused" in room)
+    assert "no side has structure" in notes[shoots.portrait().name], "paper goes on without a model"
+    originals = {m.sha256: m.path for one in entries.values() for m in one.members}
+    for one in (each for entry in entries.values() for each in entry.delivered):
         file = session.root / one.path.decode()
         verdict = verify(file, session, originals)
         assert verdict.valid and verdict.generated_fraction == 0
