@@ -10,7 +10,7 @@ from pathlib import Path
 from studio_pipeline.pipeline.supervisor import Job, Lane, Outcome, Supervisor
 
 HERE = "tests.support.asking_a_model"
-_TO_STOP_S = 1.0  # measured: 0.02 to 0.1
+_TO_STOP_S = 1.0  # measured: 0.02 to 0.04
 
 
 def job(name: str, key: str, heeds: bool = True, **arguments: object) -> Job:
