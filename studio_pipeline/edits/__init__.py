@@ -6,6 +6,7 @@ from studio_pipeline.edits.base import Edit
 from studio_pipeline.edits.clean_backdrop import CLEAN_BACKDROP
 from studio_pipeline.edits.extend_background import EXTEND_BACKGROUND
 from studio_pipeline.edits.frame_portrait import FRAME_PORTRAIT
+from studio_pipeline.edits.heal_lint import HEAL_LINT
 from studio_pipeline.edits.heal_skin import HEAL_SKIN
 from studio_pipeline.edits.heal_spots import HEAL_SPOTS
 from studio_pipeline.edits.match_backdrop import MATCH_BACKDROP
@@ -22,6 +23,7 @@ _EDITS: tuple[Edit, ...] = (
     HEAL_SKIN,
     REDUCE_SHINE,
     TAME_FLYAWAYS,
+    HEAL_LINT,
 )
 EDITS: dict[str, Edit] = {edit.name: edit for edit in _EDITS}
 if len(EDITS) != len(_EDITS):

@@ -17,6 +17,7 @@ from studio_pipeline.pixels.masks import Mask, Zone
 from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import NOTHING, Hand
+from studio_pipeline.records.lint import LintPlan
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.records.strands import StrandPlan
 from studio_pipeline.records.subject import Mark
@@ -157,10 +158,10 @@ def writable_zones(edit: Edit, plan: Plan) -> tuple[Zone, ...]:
     """The zones this plan may write: the edit's own, or fewer where the plan says so.
 
     Edge pixels never without an exchange: there is no other legal change of them. With one, new area too:
-    what another edit laid there goes with the backdrop beside it. A plan of strands may write no zone as
-    such: its strokes say where (``pixels.loose``).
+    what another edit laid there goes with the backdrop beside it. A plan of strands or lint may write no zone
+    as such: its strokes and discs say where (``pixels.loose``).
     """
-    if plan.edit == StrandPlan.EDIT:
+    if plan.edit in (StrandPlan.EDIT, LintPlan.EDIT):
         return ()
     zones = tuple(zone for zone in edit.writes if not plan.writes or zone in plan.writes)
     if plan.exchange is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -13,16 +14,16 @@ from pydantic import Field
 from studio_pipeline.edits import healing
 from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
 from studio_pipeline.edits.skin import Skin, skins
+from studio_pipeline.edits.sourced import RIM_PX, Ground
 from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pixels import sources
 from studio_pipeline.pixels.blemishes import Blemish, find
+from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.masks import Zone
+from studio_pipeline.pixels.masks import Mask, Zone
 from studio_pipeline.pixels.metrics import grain_ratio, tone
-from studio_pipeline.pixels.poisson import heal
-from studio_pipeline.pixels.retouch import REACH, RING_PX, energies, shift
+from studio_pipeline.pixels.retouch import energies, shift
 from studio_pipeline.records.base import Record
-from studio_pipeline.records.flaws import covered
 from studio_pipeline.records.hand import Hand, drawn
 from studio_pipeline.records.plan import Item, Plan, Refusal, Tier
 from studio_pipeline.records.retouch import (
@@ -44,10 +45,7 @@ LEAST_FACE_PX = 180
 """At plan scale: a lower face has too few pixels a spot."""
 _LOOKED_AT_PX, _AS_IT_IS = 280, 0.75  # a face's height; reduced by less, blur costs more than it helps
 _KEENEST = 2.0  # of sensitivity: where a person pointed
-_RIM_PX = 1.0  # at plan scale: a disc's edge at the master may lie so much further out
 _SPARE_SHARE = 0.9  # of the limit on all spots: the master may round the other way
-_MOST_SOURCES = 48  # are tried for a spot
-_GOOD_ENOUGH = 0.03  # logarithm of a texture ratio: a source that is taken at once
 
 
 class HealSkinParams(Record):
@@ -185,7 +183,7 @@ def _asked_for(spots: Iterable[Blemish], hand: Hand, frame: Frame, skin: Skin) -
     shape = Roi(0, 0, *skin.open_skin.shape)
     kept = []
     for spot in spots:
-        disc = Disc(spot.y, spot.x, spot.radius_px + _RIM_PX)
+        disc = Disc(spot.y, spot.x, spot.radius_px + RIM_PX)
         window = disc.roi & shape
         if hand.area and not area[round(spot.y), round(spot.x)]:
             continue
@@ -196,55 +194,15 @@ def _asked_for(spots: Iterable[Blemish], hand: Hand, frame: Frame, skin: Skin) -
 
 def _healable(skin: Skin, spot: Blemish, all_spots: list[Blemish], tries: int) -> tuple[int, int] | None:
     """The offset of the likeliest source that heals within the limits; None where none does."""
-    shape = Roi(0, 0, *skin.open_skin.shape)
-    disc = Disc(spot.y, spot.x, spot.radius_px)
-    if not shape.contains(disc.roi.grown(2)):
-        return None
-    if not skin.open_skin[disc.roi.within(shape)][
-        Disc(spot.y, spot.x, spot.radius_px + _RIM_PX).mask(disc.roi)
-    ].all():
-        return None
-    near = _near(skin, all_spots)
-    offsets = near.offsets(np.array([[spot.y, spot.x]]), spot.radius_px)
+    offsets = _near(skin, all_spots).offsets(np.array([[spot.y, spot.x]]), spot.radius_px)
     flaws = [Disc(other.y, other.x, other.radius_px) for other in all_spots]
-    window = disc.roi.grown(math.ceil(REACH * spot.radius_px)) & shape
-    good, others = list[tuple[int, int]](), list[tuple[float, tuple[int, int]]]()
-    for offset in offsets[:_MOST_SOURCES]:
-        unlike = _unlike(skin, disc, flaws, window, offset)
-        if unlike is None:
-            continue
-        if unlike > _GOOD_ENOUGH:
-            others.append((unlike, offset))
-            continue
-        good.append(offset)
-        if len(good) > tries:
-            return good[tries]
-    fitting = [*good, *(offset for _, offset in sorted(others))]
-    return fitting[tries % len(fitting)] if fitting else None
+    ground = Ground(skin.linear, skin.open_skin, flaws, partial(_judged, spot.radius_px))
+    return ground.source(Disc(spot.y, spot.x, spot.radius_px), offsets, tries)
 
 
-def _wider(discs: Iterable[Disc]) -> list[Disc]:
-    return [Disc(disc.y, disc.x, disc.radius_px + 1) for disc in discs]
-
-
-def _unlike(skin: Skin, disc: Disc, flaws: list[Disc], window: Roi, offset: tuple[int, int]) -> float | None:
-    """How far a heal's texture is from that around, as a logarithm; None where out of the limits."""
-    shape = Roi(0, 0, *skin.open_skin.shape)
-    source = disc.roi.shifted(*offset)
-    if not shape.contains(source):
-        return None
-    flawed = covered(flaws, disc.roi)
-    made = heal(skin.linear[disc.roi.within(shape)], skin.linear[source.within(shape)], flawed)
-    before = skin.linear[window.within(shape)]
-    after, spot = before.copy(), disc.mask(window)
-    after[spot] = made[disc.mask(disc.roi)]
-    around = (
-        disc.mask(window, disc.radius_px + RING_PX)
-        & ~covered(_wider(flaws), window)
-        & skin.open_skin[window.within(shape)]
-    )
+def _judged(radius_px: float, before: Linear, after: Linear, spot: Mask, around: Mask) -> float | None:
     ratio = grain_ratio(*energies(after, spot, around))
-    if not TEXTURE[0] <= ratio <= TEXTURE[1] or shift(before, after, spot, disc.radius_px) > SHIFT_MAX:
+    if not TEXTURE[0] <= ratio <= TEXTURE[1] or shift(before, after, spot, radius_px) > SHIFT_MAX:
         return None
     return abs(math.log(ratio))
 

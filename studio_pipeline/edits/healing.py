@@ -12,7 +12,8 @@ from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
 from studio_pipeline.pixels.poisson import heal, unlike
-from studio_pipeline.records.flaws import Shape, covered
+from studio_pipeline.pixels.strokes import Shape
+from studio_pipeline.records.flaws import covered
 from studio_pipeline.records.hand import NOTHING, Hand, drawn
 from studio_pipeline.subject.reading import Reading
 

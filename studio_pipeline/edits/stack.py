@@ -30,11 +30,12 @@ from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.composite import composite
 from studio_pipeline.pixels.exchange import EdgeLaw, Lights, edge_law
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.loose import loose
+from studio_pipeline.pixels.loose import loose, on_clothes
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, inside
 from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import NOTHING, Hand
+from studio_pipeline.records.lint import LintPlan, discs_on
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import EditSpec
 from studio_pipeline.records.strands import StrandPlan, strokes_on
@@ -170,7 +171,7 @@ def _paint(painters: Sequence[tuple[Edit, Plan, Painter]], base: Frame, reading:
     freed = loose_of(plans, base, reading, roi, zones)
     for edit, plan, patch in patches:
         writable = inside(zones, *writable_zones(edit, plan))
-        if plan.edit == StrandPlan.EDIT:
+        if plan.edit in (StrandPlan.EDIT, LintPlan.EDIT):
             writable |= loose_of([plan], base, reading, roi, zones)
         mask, linear = patch.mask, patch.linear
         if patch.gain:  # a plan of light alone does not know where the person is
@@ -203,12 +204,14 @@ def _edge(plan: Plan, base: Frame, reading: Reading, roi: Roi, mask: Mask, freed
 def loose_of(
     plans: Sequence[Plan], base: Frame, reading: Reading, roi: Roi, zones: ZoneMap | None = None
 ) -> Mask:
-    """``(h, w)`` of a region: where the strands that ``plans`` name may be taken away, whoever asks."""
+    """``(h, w)`` of a region: where ``plans`` may take away strands, and lint, whoever asks."""
     strokes = [stroke for plan in plans for stroke in strokes_on(plan, base.scale)]
-    if not strokes:
+    discs = [disc for plan in plans for disc in discs_on(plan, base.scale)]
+    if not strokes and not discs:
         return np.zeros((roi.extent.height, roi.extent.width), np.bool_)
     zones = reading.canvas_zones(roi, base.scale) if zones is None else zones
-    return loose(strokes, zones, reading.matte, base.roi, roi)
+    free = loose(strokes, zones, reading.matte, base.roi, roi)
+    return free | on_clothes(discs, zones, reading.matte, base.roi, roi)
 
 
 def edge_of(base: Frame, reading: Reading, lights: Lights, roi: Roi, mask: Mask) -> EdgeLaw:

@@ -9,6 +9,7 @@ from studio_pipeline.guards.bounds import Bounds
 from studio_pipeline.guards.flyaways import Flyaways
 from studio_pipeline.guards.generated import Generated
 from studio_pipeline.guards.grain import Grain
+from studio_pipeline.guards.lint import Lint
 from studio_pipeline.guards.locked_pixels import LockedPixels
 from studio_pipeline.guards.new_faces import NewFaces
 from studio_pipeline.guards.retouch import Retouch
@@ -30,7 +31,7 @@ def distinct(guards: Sequence[Guard]) -> tuple[Guard, ...]:
 # In the order in which the page shows them: what must never be, then what should look right.
 GUARDS = distinct(
     [
-        *(LockedPixels(), SkinTone(), Retouch(), ShineLimits(), Flyaways()),
+        *(LockedPixels(), SkinTone(), Retouch(), ShineLimits(), Flyaways(), Lint()),
         *(NewFaces(), Generated(), Seam(), Grain(), Bounds()),
     ]
 )

@@ -36,7 +36,7 @@ class Rendered:
     edge_law: Callable[[Lights, Roi, Mask], EdgeLaw] | None = None
     """What an exchange may make of the edge pixels of a region; None: nothing."""
     loose: Callable[[Roi], Mask] | None = None
-    """Where in a region the plans' strands may be taken away; None: nowhere."""
+    """Where in a region the plans may take strands away, and lint; None: nowhere."""
     faces: Sequence[Roi] = ()
     """The regions of the faces that the reading found, at this scale."""
 

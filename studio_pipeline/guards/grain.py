@@ -13,7 +13,8 @@ from studio_pipeline.guards.base import FaceCounter, Rendered
 from studio_pipeline.guards.sides import Side, extended_sides, extension
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.pixels.metrics import farness, grain_ratio, high_frequency_energy, tone
-from studio_pipeline.records.flaws import CleanPlan, Fill, Shape
+from studio_pipeline.pixels.strokes import Shape
+from studio_pipeline.records.flaws import CleanPlan, Fill
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
 from studio_pipeline.records.spots import SpotsPlan

@@ -17,6 +17,7 @@ from studio_pipeline.guards.base import FaceCounter, Rendered
 from studio_pipeline.pixels.color import Codes, Linear, to_lab
 from studio_pipeline.pixels.masks import Mask, Zone, inside
 from studio_pipeline.pixels.metrics import delta_e2000
+from studio_pipeline.records.lint import LintPlan
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
@@ -64,8 +65,8 @@ def _retouch(rendered: Rendered) -> str | None:
 
 
 def _is_on_skin(plan: Plan) -> bool:
-    """Stray hairs lie over backdrop: their strokes excuse no skin."""
-    return plan.tier is Tier.BOUNDED_RETOUCH and plan.edit != StrandPlan.EDIT
+    """Stray hairs lie over backdrop, lint on cloth: they excuse no skin."""
+    return plan.tier is Tier.BOUNDED_RETOUCH and plan.edit not in (StrandPlan.EDIT, LintPlan.EDIT)
 
 
 def _of_face(rendered: Rendered, face: Roi) -> tuple[float, float] | None:

@@ -16,6 +16,7 @@ from studio_pipeline.records.capture import State, shown
 from studio_pipeline.records.consent import Allowed
 from studio_pipeline.records.entry import Door, Entry, Handed, Said
 from studio_pipeline.records.hand import NOTHING, Hand, Wish
+from studio_pipeline.records.lint import LintPlan
 from studio_pipeline.records.plan import Item, Tier
 from studio_pipeline.records.proposal import Choice, Decision, Proposal, Verb
 from studio_pipeline.records.strands import StrandPlan
@@ -304,11 +305,11 @@ def find(catalog: Catalog, wanted: str) -> Entry:
 
 def _retouches(proposal: Proposal) -> str:
     """How many items of bounded retouches are on, and where; empty when none is."""
-    counts = {"skin": 0, "stray hairs": 0}
+    counts = {"skin": 0, "stray hairs": 0, "clothes": 0}
+    places = {StrandPlan.EDIT: "stray hairs", LintPlan.EDIT: "clothes"}
     for plan in proposal.active:
         if plan.tier is Tier.BOUNDED_RETOUCH:
-            where = "stray hairs" if plan.edit == StrandPlan.EDIT else "skin"
-            counts[where] += len(plan.on) if plan.items else 1
+            counts[places.get(plan.edit, "skin")] += len(plan.on) if plan.items else 1
     return " and ".join(f"{count} on {where}" for where, count in counts.items() if count)
 
 

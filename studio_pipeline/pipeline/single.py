@@ -30,6 +30,7 @@ from studio_pipeline.pixels.masks import Mask, Zone, inside
 from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.capture import Role, shown
 from studio_pipeline.records.hand import Hand
+from studio_pipeline.records.lint import LintPlan
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.records.preset import EditSpec, GuardLimits, Preset
 from studio_pipeline.records.proposal import GuardResult
@@ -278,7 +279,7 @@ def peak_memory_mb() -> float | None:
 
 
 def _touched(edit: str) -> str:
-    return "hair" if edit == StrandPlan.EDIT else "skin"
+    return {StrandPlan.EDIT: "hair", LintPlan.EDIT: "clothes"}.get(edit, "skin")
 
 
 def _without_skin(specs: tuple[EditSpec, ...]) -> tuple[EditSpec, ...]:

@@ -33,6 +33,7 @@ from studio_pipeline.records.capture import Exposure, Role
 from studio_pipeline.records.consent import Held
 from studio_pipeline.records.develop import BaseRecord, DevelopSettings, Look
 from studio_pipeline.records.entry import Door, Entry, Handed
+from studio_pipeline.records.lint import LintPlan
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import EditSpec, EngineSettings, GuardLimits
 from studio_pipeline.records.proposal import GuardResult, Proposal
@@ -317,7 +318,7 @@ def propose(
 
 def _reads_matte(plan: Plan) -> bool:
     """Whether what the plan may write cannot be proved without the matte."""
-    return plan.exchange is not None or (plan.changes and plan.edit == StrandPlan.EDIT)
+    return plan.exchange is not None or (plan.changes and plan.edit in (StrandPlan.EDIT, LintPlan.EDIT))
 
 
 def switched(plan: Plan, handed: Handed) -> Plan:

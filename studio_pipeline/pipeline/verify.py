@@ -21,10 +21,11 @@ from studio_pipeline.pipeline.stages import absolute
 from studio_pipeline.pixels.color import Codes
 from studio_pipeline.pixels.exchange import EdgeLaw, Lights, edge_law, unlawful
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.loose import loose
+from studio_pipeline.pixels.loose import loose, on_clothes
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, inside
 from studio_pipeline.records.capture import Role
 from studio_pipeline.records.deliverable import DeliveryRecord
+from studio_pipeline.records.lint import discs_on
 from studio_pipeline.records.strands import strokes_on
 from studio_pipeline.session.folder import Session
 from studio_pipeline.versions import deciding_versions
@@ -239,15 +240,17 @@ def _on_canvas(zones: ZoneMap, canvas: Roi) -> ZoneMap:
 
 
 def _freed(session: Session, record: DeliveryRecord, zones: ZoneMap, base: Frame) -> Mask:
-    """``(h, w)`` of the base: where the strands that were approved may have been taken away."""
+    """``(h, w)`` of the base: where the strands and the lint that were approved may have been taken away."""
     strokes = [s for plan in record.proposal.active for s in strokes_on(plan, base.scale)]
+    discs = [d for plan in record.proposal.active for d in discs_on(plan, base.scale)]
     found = np.zeros(zones.shape, np.bool_)
-    if not strokes:
+    if not strokes and not discs:
         return found
     matte = _matte(session, record)
     for tile in base.roi.tiles(_TILE_PX):
         at = tile.within(base.roi)
         found[at] = loose(strokes, zones[at], matte, base.roi, tile)
+        found[at] |= on_clothes(discs, zones[at], matte, base.roi, tile)
     return found
 
 

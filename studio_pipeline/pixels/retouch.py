@@ -29,3 +29,11 @@ def energies(after: Linear, spot: Mask, around: Mask) -> tuple[float, float]:
     """High-frequency energy (L*) of a spot's pixels and of those around it."""
     light = tone(after)
     return high_frequency_energy(light, spot), high_frequency_energy(light, around)
+
+
+def step(after: Linear, spot: Mask, around: Mask) -> float:
+    """CIEDE2000 between the mean light of a spot and that of what lies around it."""
+    if not around.any():
+        return 0.0
+    means = [after[mask].mean(axis=0)[None, None] for mask in (spot, around)]
+    return float(delta_e2000(np.asarray(means[0]), np.asarray(means[1]))[0, 0])

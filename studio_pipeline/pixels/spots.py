@@ -27,6 +27,8 @@ _SKIRT_PX = 2.0  # how far a soft edge may reach beyond the core
 _SKIRT_SHARE = 0.05  # of the peak: where its skirt ends
 _ROUND_ENOUGH = 0.3  # area over that of the enclosing disc; a thread has less
 
+_ALIKE, _EVENLY, _MOST_ALIKE = 1.25, 0.04, 30  # ratio of size and contrast; of a distance; of so many
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:
@@ -74,6 +76,31 @@ def find(
         if measured is not None and measured[3] >= min_contrast:
             found.append(Blob(*measured, outlier))
     return found
+
+
+def standing_alone(blobs: Sequence[Blob]) -> list[Blob]:
+    """Without what repeats: three alike at even distances in a line (buttons, studs, stitches, a pattern).
+
+    Where there are more than thirty alike, all of them are the cloth's own.
+    """
+    rows: set[int] = set()
+    for i, one in enumerate(blobs):
+        alike = [k for k, other in enumerate(blobs) if k != i and _is_alike(one, other)]
+        if len(alike) >= _MOST_ALIKE:
+            rows.add(i)
+        for j in alike:
+            middle = blobs[j]
+            y, x = 2 * middle.y - one.y, 2 * middle.x - one.x
+            reach = max(1.0, _EVENLY * np.hypot(middle.y - one.y, middle.x - one.x))
+            third = [k for k in alike if k != j and np.hypot(blobs[k].y - y, blobs[k].x - x) < reach]
+            if third:
+                rows |= {i, j, *third}
+    return [blob for k, blob in enumerate(blobs) if k not in rows]
+
+
+def _is_alike(one: Blob, other: Blob) -> bool:
+    ratios = (one.radius_px / other.radius_px, one.contrast / other.contrast)
+    return all(1 / _ALIKE < ratio < _ALIKE for ratio in ratios)
 
 
 def responses(lab: NDArray[np.float32], plain: Mask, max_radius_px: float) -> list[Scale]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from studio_pipeline.geometry import Roi
+from studio_pipeline.pixels.masks import Mask
 
 Points = NDArray[np.float64]
 """``(n, 2)``, rows before columns; whole numbers are pixel centres."""
@@ -18,6 +20,15 @@ Points = NDArray[np.float64]
 def at_scale(points: Points, scale: float) -> Points:
     """Pixel ``i`` of the master covers ``[i, i + 1)``."""
     return np.asarray((points + 0.5) * scale - 0.5, np.float64)
+
+
+class Shape(Protocol):
+    """A flaw at one scale: its bounds, and its pixels in any region."""
+
+    @property
+    def roi(self) -> Roi: ...
+
+    def mask(self, roi: Roi, grown_px: float = 0) -> Mask: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ All places are master pixels. Every part names the ``item`` whose switch it hang
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pixels.light import LightGrid
 from studio_pipeline.pixels.masks import Mask
-from studio_pipeline.pixels.strokes import Points, Stroke, at_scale
+from studio_pipeline.pixels.strokes import Points, Shape, Stroke, at_scale
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.generated import Made
 from studio_pipeline.records.hand import Polygon, drawn
@@ -121,15 +121,6 @@ class Fill(Record):
         share = counts[2 * ramp : -2 * ramp, 2 * ramp : -2 * ramp] / np.float32(size[0] * size[1])
         # Half of the ramp would lie outside the area: only the inner half counts.
         return np.clip(2 * share - 1, 0, 1).astype(np.float32)
-
-
-class Shape(Protocol):
-    """A flaw at one scale: its bounds, and its pixels in any region."""
-
-    @property
-    def roi(self) -> Roi: ...
-
-    def mask(self, roi: Roi, grown_px: float = 0) -> Mask: ...
 
 
 def covered(shapes: Sequence[Shape], roi: Roi) -> Mask:
