@@ -107,7 +107,9 @@ def _cover(speck: Speck, y0: int, x0: int, size: int, rng: np.random.Generator) 
         cover = np.clip((1 - r) / 0.5, 0, 1)
     elif speck.kind == "fluff":
         ragged = cv2.GaussianBlur(rng.random((size * 4, size * 4)), (0, 0), 3)
-        cover = np.clip(1 - r**2, 0, None) * np.clip(0.5 + 6 * (ragged - ragged.mean()) / ragged.std() / 6, 0, 1)
+        cover = np.clip(1 - r**2, 0, None) * np.clip(
+            0.5 + 6 * (ragged - ragged.mean()) / ragged.std() / 6, 0, 1
+        )
     else:  # a bent thread
         bent = across + 0.25 * along**2 / speck.radius_px
         half = max(0.45, 0.25 * speck.radius_px)

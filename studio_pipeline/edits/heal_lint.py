@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 import cv2
@@ -89,7 +89,7 @@ class HealLint:
             reason = (
                 "" if cloth.any() else "no cloth is in sight that is surely neither skin, hair nor pattern"
             )
-            spots, notes = _spots(frame, cloth, heads, params, given)
+            spots, notes = _spots(frame, reading, cloth, params, given)
         items = tuple(_item(spot) for spot in spots)
         return Plan(
             edit=self.name,
@@ -158,10 +158,11 @@ def _cloth(frame: Frame, reading: Reading) -> Mask:
 
 
 def _spots(
-    frame: Frame, cloth: Mask, heads: Sequence[Roi], params: HealLintParams, given: Given
+    frame: Frame, reading: Reading, cloth: Mask, params: HealLintParams, given: Given
 ) -> tuple[list[Spot], list[str]]:
     """What can be healed within the limits, the strongest first; and what was left, in words."""
     hand, linear = given.hand, frame.linear()
+    heads = [face.roi for face in reading.record.faces]
     lab, keen = to_lab(linear), max(params.sensitivity, _KEENEST) if given.hand.area else params.sensitivity
     largest_px = RADIUS_MAX * frame.scale * min(head.extent.height for head in heads)
     blobs = find(
@@ -178,6 +179,7 @@ def _spots(
     discs = [Disc(b.y, b.x, b.radius_px) for b in blobs]
     near = sources.Near.of(lab[..., 0], cloth, [(d.y, d.x, d.radius_px) for d in discs])
     area, spared = (drawn(polygons, frame.roi, frame.scale) for polygons in (hand.area, hand.spare))
+    locked = inside(reading.canvas_zones(frame.roi, frame.scale), Zone.LOCKED)
     room, out, left = _SPARE_SHARE * SHARE_MAX * cloth.size, list[Spot](), 0
     for blob in alone:
         spot, disc = _to_master(blob, frame.scale), Disc(blob.y, blob.x, blob.radius_px)
@@ -189,7 +191,7 @@ def _spots(
             break
         offset = None
         if _is_lint(lab[at], frame.clipped[at], blob, largest_px) and is_below(spot.disc(1.0), heads):
-            ground = Ground(linear, cloth, discs, partial(_judged, blob.radius_px))
+            ground = Ground(linear, cloth, locked, discs, partial(_judged, blob.radius_px))
             offsets = near.offsets(np.array([[blob.y, blob.x]]), blob.radius_px)
             offset = ground.source(disc, offsets, hand.tries)
         used = math.pi * blob.radius_px**2

@@ -196,7 +196,7 @@ def _healable(skin: Skin, spot: Blemish, all_spots: list[Blemish], tries: int) -
     """The offset of the likeliest source that heals within the limits; None where none does."""
     offsets = _near(skin, all_spots).offsets(np.array([[spot.y, spot.x]]), spot.radius_px)
     flaws = [Disc(other.y, other.x, other.radius_px) for other in all_spots]
-    ground = Ground(skin.linear, skin.open_skin, flaws, partial(_judged, spot.radius_px))
+    ground = Ground(skin.linear, skin.open_skin, skin.open_skin, flaws, partial(_judged, spot.radius_px))
     return ground.source(Disc(spot.y, spot.x, spot.radius_px), offsets, tries)
 
 

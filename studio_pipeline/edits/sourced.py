@@ -1,4 +1,4 @@
-"""From where a small flaw on a person is healed: the likeliest place from which it comes out within limits."""
+"""From where a small flaw on a person is healed: the likeliest place that keeps it within its limits."""
 
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ where it is out of the limits."""
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """Light ``(h, w, 3)`` at plan scale, where of it is what may be healed and copied, and all its flaws."""
+    """Light ``(h, w, 3)`` at plan scale, where of it is what may be healed and copied, and all its flaws.
+
+    ``beside``: with what a healed flaw's texture is compared, as its guard will.
+    """
 
     linear: Linear
     open_area: Mask
+    beside: Mask
     flaws: Sequence[Disc]
     judge: Judge
 
@@ -72,4 +76,4 @@ class Ground:
         after[spot] = made[disc.mask(disc.roi)]
         wider = [Disc(flaw.y, flaw.x, flaw.radius_px + 1) for flaw in self.flaws]
         around = disc.mask(window, disc.radius_px + RING_PX) & ~covered(wider, window)
-        return self.judge(before, after, spot, around & self.open_area[window.within(self.shape)])
+        return self.judge(before, after, spot, around & self.beside[window.within(self.shape)])

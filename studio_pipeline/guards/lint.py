@@ -1,4 +1,4 @@
-"""The limits of healing lint on clothes, from finished pixels: small, few, far from skin, like the cloth."""
+"""The limits of healing lint on clothes, from finished pixels: small, few, no skin, like the cloth."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SAMPLE_PX = 200  # a face is read in so many rows
 
 
 class Lint:
-    """Of specks that are on: how many, where, the largest, all together, and how like the cloth they came out.
+    """Of specks that are on: where, how many, the largest, all together, and how like the cloth they are.
 
     That nothing else of the lock changed is ``guards.locked_pixels``'s to see.
     """
@@ -62,10 +62,8 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
     for disc in on:
         window = disc.roi.grown(round(2 * disc.radius_px) + 4) & rendered.kept
         at = window.within(rendered.canvas)
-        spot, around = (
-            disc.mask(window),
-            disc.mask(window, disc.radius_px + RING_PX) & ~covered(wider, window),
-        )
+        spot, ring = disc.mask(window), disc.mask(window, disc.radius_px + RING_PX)
+        around = ring & ~covered(wider, window) & inside(rendered.zones[at], Zone.LOCKED)
         before, after = (rendered.encoding.decode(codes[at]) for codes in (rendered.before, rendered.after))
         beside = (
             before[around].mean(axis=0)[None, None] if around.any() else before.mean(axis=(0, 1))[None, None]

@@ -1,4 +1,4 @@
-"""Where plain cloth surely is: below a face, and neither skin, hair, metal nor anything with edges of its own.
+"""Where plain cloth surely is: below a face, and neither skin, hair, metal nor anything with edges.
 
 Nothing here recognises a garment. Everything that could be something else is taken away, and what is left of
 the person, if anything, is cloth: so a doubt costs an offer and never a person's skin.
@@ -23,6 +23,8 @@ Floats = NDArray[np.float32]
 _WINDOW = 0.055  # a median this wide leaves no speck
 _SMOOTH, _EDGE_STEP = 0.012, 5.0  # CIELAB over three such lengths: an edge, a fold, a seam, a button
 _EDGE_MARGIN = 0.035
+_DRAWN_LEAST, _DRAWN = 3.0, 4.0  # L*; of the mean size of fine texture around
+_DRAWN_GAP, _DRAWN_LONG = 0.02, 0.05  # dashes so near are one line; from so long on it is no speck
 _SKIN_MARGIN, _HAIR_MARGIN = 0.1, 0.08
 _SKIN_LOG, _SKIN_DARKEST = (
     0.3,
@@ -121,7 +123,7 @@ def _hair_like(lab: Floats, silhouette: Mask, head: Head) -> Mask:
 
 
 def _without_specks(linear: Linear, unit: float) -> Linear:
-    """A median, which takes out what is small, then a mean over grain. In cube roots: 8 bits are then enough."""
+    """A median, which takes out what is small, then a mean over grain. In cube roots 8 bits are enough."""
     side = 2 * round(_WINDOW * unit / 2) + 1
     coded = np.rint(255 * np.cbrt(np.clip(linear, 0, 1))).astype(np.uint8)
     calm = (cv2.medianBlur(coded, side).astype(np.float32) / np.float32(255)) ** 3
@@ -138,7 +140,21 @@ def _unbroken(lab: Floats, linear: Linear, unit: float) -> Mask:
     edges = np.sqrt(steps) * np.float32(3 * sigma) > _EDGE_STEP
     light = to_lab(linear)[..., 0]
     fine = light - cv2.GaussianBlur(light, (0, 0), sigma)
+    edges |= _drawn(light - lab[..., 0], unit)
     return np.asarray(~grow(edges, max(1, round(_EDGE_MARGIN * unit))) & _is_fine(fine, unit), np.bool_)
+
+
+def _drawn(fine: Floats, unit: float) -> Mask:
+    """What the median took out though it is no speck: the rim of a button, a stitched line, a chain."""
+    size = np.abs(cv2.GaussianBlur(fine, (0, 0), 0.8))
+    typical = cv2.blur(np.minimum(size, np.float32(_TEXTURE)), (2 * round(0.15 * unit) + 1,) * 2)
+    seen = (size > np.maximum(_DRAWN_LEAST, _DRAWN * typical)).astype(np.uint8)
+    reach = 2 * round(_DRAWN_GAP * unit / 2) + 1
+    joined = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    long = stats[:count, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) > _DRAWN_LONG * unit
+    long[0] = False
+    return np.asarray(long[labels], np.bool_)
 
 
 def _is_fine(fine: Floats, unit: float) -> Mask:

@@ -65,8 +65,8 @@ def on_clothes(
 ) -> Mask:
     """``(h, w)`` of ``roi``: pixels in a disc that are locked, deep inside the silhouette; else as ``loose``.
 
-    That the discs are small and below a face, ``records.lint.discs_on`` sees to; that there is cloth, the plan
-    and ``guards.lint``.
+    That the discs are small and below a face, ``records.lint.discs_on`` sees to; that there is cloth, the
+    plan and ``guards.lint``.
     """
     margin = _deep_px(matte)
     return _within(

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio_pipeline.geometry import Extent, Roi
-from studio_pipeline.pixels.loose import body, loose, room
+from studio_pipeline.pixels.loose import body, deep, loose, on_clothes, room
 from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
 from studio_pipeline.pixels.strokes import Stroke
-from tests.support import flyaways
+from tests.support import clothes, flyaways
 
 MASTER = Roi.of(Extent(1440, 1120))
 STROKES = [Stroke(np.array(s, np.float64) * 2, 4.0) for s in flyaways.STRANDS]
@@ -56,3 +56,29 @@ def test_the_body_is_what_is_thick_and_a_margin() -> None:
 
 def test_room_ends_at_the_pictures_border() -> None:
     assert room(np.ones((5, 9), np.bool_))[2].tolist() == [1, 2, 3, 3, 3, 3, 3, 2, 1]
+
+
+JACKET = Roi.of(Extent(1240, 800))
+DISCS = [Stroke(np.array([place], np.float64), 5.0) for place in ((700, 70), (900, 300), (640, 560))]
+
+
+@cache
+def lint() -> Mask:
+    who = clothes.reading(scale=2)
+    return on_clothes(DISCS, who.zones, who.matte, JACKET, JACKET)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1200), st.integers(0, 780), st.integers(1, 300), st.integers(1, 300))
+def test_lint_in_tiles_agrees_with_the_whole(y: int, x: int, height: int, width: int) -> None:
+    who, tile = clothes.reading(scale=2), Roi(y, x, y + height, x + width) & JACKET
+    found = on_clothes(DISCS, who.zones[tile.within(JACKET)], who.matte, JACKET, tile)
+    assert np.array_equal(found, lint()[tile.within(JACKET)])
+
+
+def test_lint_lies_in_discs_deep_inside_the_lock() -> None:
+    who = clothes.reading(scale=2)
+    inner = np.repeat(np.repeat(deep(who.matte), 2, 0), 2, 1)
+    asked = np.any([disc.mask(JACKET) for disc in DISCS], axis=0)
+    assert np.array_equal(lint(), asked & inner & inside(who.zones, Zone.LOCKED))
+    assert lint().any() and (asked & ~inner).any()  # one disc lies at the silhouette

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio_pipeline.pixels.spots import Blob, find
+from studio_pipeline.pixels.spots import Blob, find, standing_alone
 
 HEIGHT, WIDTH = 300, 420
 PLAIN = np.ones((HEIGHT, WIDTH), bool)
@@ -156,3 +156,15 @@ class TestDust:
             np.float32
         )
         assert search(loud, plain) == search(lab, plain) != []
+
+
+def test_what_repeats_does_not_stand_alone() -> None:
+    def at(y: float, x: float, radius_px: float = 2.0, contrast: float = 10.0) -> Blob:
+        return Blob(y, x, radius_px, contrast, 5.0)
+
+    row = [at(10, 10), at(12, 50), at(14, 90)]
+    others = [at(80, 30), at(60, 70, 3.0), at(12, 130, contrast=20.0)]
+    assert standing_alone([*row, *others]) == others
+    assert standing_alone([at(10, 10), at(12, 50), at(25, 90)]) == [at(10, 10), at(12, 50), at(25, 90)]
+    rng = np.random.default_rng(2)
+    assert standing_alone([at(*place) for place in rng.uniform(0, 2000, (35, 2))]) == []
