@@ -35,6 +35,8 @@ class Part(StrEnum):
     ENGINES = "engines"
     AROUND = "around"
     HEALING = "healing"
+    SHINE = "shine"
+    LINT = "lint"
     STRAYS = "strays"
 
 

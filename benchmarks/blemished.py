@@ -132,11 +132,11 @@ def framed(light: Floats) -> Frame:
 
 @cache
 def _people(name: str, least_px: int) -> tuple[Cutout, ...]:
-    people = (_sitter(),) if name == cutouts.SITTER else cutouts.portraits(name)
+    people = (sitter(),) if name == cutouts.SITTER else cutouts.portraits(name)
     return tuple(one for one in people if one.head.unit_px >= least_px)
 
 
-def _sitter() -> Cutout:
+def sitter() -> Cutout:
     """The demo's sitter before grey paper."""
     sitter = cutouts.sitter_cutout()
     share = sitter.coverage[..., None]

@@ -85,7 +85,7 @@ class HealLint:
         heads = tuple(face.roi for face in reading.record.faces)
         reason, spots, notes = _refused(frame, reading), list[Spot](), list[str]()
         if not reason:
-            cloth = _cloth(frame, reading)
+            cloth = cloth_of(frame, reading)
             reason = (
                 "" if cloth.any() else "no cloth is in sight that is surely neither skin, hair nor pattern"
             )
@@ -130,31 +130,38 @@ def _refused(frame: Frame, reading: Reading) -> str:
     return ""
 
 
-def _cloth(frame: Frame, reading: Reading) -> Mask:
+def cloth_of(frame: Frame, reading: Reading) -> Mask:
     """Where lint may be looked for and healed from, ``(h, w)`` at the frame's scale."""
     whole, shape = frame.roi, (frame.extent.height, frame.extent.width)
-    zones = reading.canvas_zones(whole, frame.scale)
-    heads, below = list[Head](), np.ones(shape, np.bool_)
+    heads = list[Head]()
     for skin in skins(frame, reading):
         open_skin = np.zeros(shape, np.bool_)
         open_skin[skin.window.within(whole)] = skin.open_skin
         heads.append(Head(skin.face.roi.scaled(frame.scale), open_skin))
-    nearest = np.full(shape, np.inf)
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    for head in heads:
-        roi = head.roi
-        away = np.hypot(y - (roi.y0 + roi.y1) / 2, x - (roi.x0 + roi.x1) / 2)
-        here = away < nearest
-        nearest = np.minimum(nearest, away)
-        below = np.where(here, y > roi.y1 + BELOW * roi.extent.height, below)
-    unit = max(head.unit_px for head in heads)
+    if not heads:
+        return np.zeros(shape, np.bool_)
+    margin_px = round(_INSIDE * max(head.unit_px for head in heads))
+    silhouette = inside(reading.canvas_zones(whole, frame.scale), Zone.LOCKED, Zone.HEALABLE)
+    inner = grow(below_faces(frame, reading), -margin_px)
+    return plain_cloth(frame.linear(), silhouette, inner, heads)
+
+
+def below_faces(frame: Frame, reading: Reading) -> Mask:
+    """Locked, deep inside the silhouettes, and below the face that is nearest, ``(h, w)``."""
+    shape = (frame.extent.height, frame.extent.width)
     matte = reading.matte
     if matte.shape != shape:
         matte = np.asarray(cv2.resize(matte, shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
-    locked = inside(zones, Zone.LOCKED)
-    inner = grow(locked & deep(matte), -round(_INSIDE * unit)) & below
-    silhouette = inside(zones, Zone.LOCKED, Zone.HEALABLE)
-    return plain_cloth(frame.linear(), silhouette, inner, heads)
+    out = inside(reading.canvas_zones(frame.roi, frame.scale), Zone.LOCKED) & deep(matte)
+    nearest = np.full(shape, np.inf)
+    below = np.zeros(shape, np.bool_)
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    for face in reading.record.faces:
+        roi = face.roi.scaled(frame.scale)
+        away = np.hypot(y - (roi.y0 + roi.y1) / 2, x - (roi.x0 + roi.x1) / 2)
+        below = np.where(away < nearest, y > roi.y1 + BELOW * roi.extent.height, below)
+        nearest = np.minimum(nearest, away)
+    return out & below
 
 
 def _spots(
