@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 
 import cv2
 import numpy as np
@@ -198,7 +197,7 @@ def _spots(
             break
         offset = None
         if _is_lint(lab[at], frame.clipped[at], blob, largest_px) and is_below(spot.disc(1.0), heads):
-            ground = Ground(linear, cloth, locked, discs, partial(_judged, blob.radius_px))
+            ground = Ground(linear, cloth, locked, discs, _is_within)
             offsets = near.offsets(np.array([[blob.y, blob.x]]), blob.radius_px)
             offset = ground.source(disc, offsets, hand.tries)
         used = math.pi * blob.radius_px**2
@@ -219,11 +218,9 @@ def _is_lint(lab: NDArray[np.float32], clipped: Mask, blob: Blob, largest_px: fl
     return blob.radius_px <= largest_px and not clipped.any() and float(lab[..., 0].max()) < _SHINING
 
 
-def _judged(radius_px: float, before: Linear, after: Linear, spot: Mask, around: Mask) -> float | None:
+def _is_within(before: Linear, after: Linear, spot: Mask, around: Mask) -> bool:
     ratio = grain_ratio(*energies(after, spot, around))
-    if not TEXTURE[0] <= ratio <= TEXTURE[1] or step(after, spot, around) > STEP_MAX:
-        return None
-    return abs(math.log(ratio))
+    return TEXTURE[0] <= ratio <= TEXTURE[1] and step(after, spot, around) <= STEP_MAX
 
 
 def _to_master(blob: Blob, scale: float) -> Spot:

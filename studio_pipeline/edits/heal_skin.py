@@ -194,17 +194,15 @@ def _asked_for(spots: Iterable[Blemish], hand: Hand, frame: Frame, skin: Skin) -
 
 def _healable(skin: Skin, spot: Blemish, all_spots: list[Blemish], tries: int) -> tuple[int, int] | None:
     """The offset of the likeliest source that heals within the limits; None where none does."""
-    offsets = _near(skin, all_spots).offsets(np.array([[spot.y, spot.x]]), spot.radius_px)
+    offsets = _near(skin, all_spots).offsets(np.array([[spot.y, spot.x]]), spot.radius_px, far=True)
     flaws = [Disc(other.y, other.x, other.radius_px) for other in all_spots]
-    ground = Ground(skin.linear, skin.open_skin, skin.open_skin, flaws, partial(_judged, spot.radius_px))
+    ground = Ground(skin.linear, skin.open_skin, skin.open_skin, flaws, partial(_is_within, spot.radius_px))
     return ground.source(Disc(spot.y, spot.x, spot.radius_px), offsets, tries)
 
 
-def _judged(radius_px: float, before: Linear, after: Linear, spot: Mask, around: Mask) -> float | None:
+def _is_within(radius_px: float, before: Linear, after: Linear, spot: Mask, around: Mask) -> bool:
     ratio = grain_ratio(*energies(after, spot, around))
-    if not TEXTURE[0] <= ratio <= TEXTURE[1] or shift(before, after, spot, radius_px) > SHIFT_MAX:
-        return None
-    return abs(math.log(ratio))
+    return TEXTURE[0] <= ratio <= TEXTURE[1] and shift(before, after, spot, radius_px) <= SHIFT_MAX
 
 
 def _place(skin: Skin, spot: Blemish, scale: float) -> Mark | None:

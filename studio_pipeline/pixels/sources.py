@@ -18,6 +18,8 @@ BORDER_PX = 3
 """Kept free at the picture's border: room for the rim of a flaw, however a scale rounds it."""
 
 _DIRECTIONS = 16
+_RINGS = ((2, 5), (3, 9), (5, 14))  # radii, and pixels more
+_FAR_RINGS = (*_RINGS[:2], (4, 11), _RINGS[2], (7, 18), (10, 26))
 _LOOK_WEIGHTS = np.array([0.05, 1.0, 0.5])  # healing mends light, so it weighs little
 _TEXTURE_SIGMA_PX = 3.0
 
@@ -50,8 +52,8 @@ class Near:
         found = self.offsets(points, radius_px)
         return found[tries % len(found)] if found else None
 
-    def offsets(self, points: Points, radius_px: float) -> list[tuple[int, int]]:
-        """All that are clean, the likeliest first."""
+    def offsets(self, points: Points, radius_px: float, far: bool = False) -> list[tuple[int, int]]:
+        """All that are clean, the likeliest first. ``far``: twice as far around, and more of them."""
         places, reach = np.rint(points).astype(np.int64), math.ceil(radius_px) + 2
         whole = Roi.of(Extent(*self.room.shape))
         (y0, x0), (y1, x1) = places.min(axis=0), places.max(axis=0)
@@ -64,7 +66,7 @@ class Near:
             return []
         wanted = _look(self.light[around][ring], self.texture[around][ring])
         found: list[tuple[float, tuple[int, int]]] = []
-        for dy, dx in _offsets(radius_px):
+        for dy, dx in _offsets(radius_px, far):
             if not whole.contains(box.shifted(dy, dx)) or self._least_room(places, dy, dx) < reach:
                 continue
             there = box.grown(reach - 1).shifted(dy, dx).within(whole)
@@ -83,9 +85,10 @@ def _look(light: NDArray[np.float32], texture: NDArray[np.float32]) -> NDArray[n
     return np.array([light.mean(), np.log(texture.std() + 0.05), np.log(strongest + 0.05)])
 
 
-def _offsets(radius_px: float) -> Iterator[tuple[int, int]]:
+def _offsets(radius_px: float, far: bool) -> Iterator[tuple[int, int]]:
     """Nearest first, none so near that the two flaws and their rims meet."""
-    for distance in (2 * radius_px + 5, 3 * radius_px + 9, 5 * radius_px + 14):
+    for radii, more_px in _FAR_RINGS if far else _RINGS:
+        distance = radii * radius_px + more_px
         for k in range(_DIRECTIONS):
             angle = 2 * math.pi * k / _DIRECTIONS
             yield round(distance * math.sin(angle)), round(distance * math.cos(angle))
