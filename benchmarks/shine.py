@@ -2,7 +2,8 @@
 
 White light is laid on the open skin of real faces, as specular light lies on top of the skin's own
 (S. Shafer, "Using color to separate reflection components", 1985): on two places of each, beside the shine
-that the picture has itself, as much brighter to the eye in every tone. The picture without it is the truth. ``docs/healing.md`` explains the values.
+that the picture has itself, in every tone as much brighter to the eye. The picture without it is the truth.
+`docs/healing.md` explains the values.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from studio_pipeline.pixels.shine import chroma_shift
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.shine import CHROMA_MAX, TEXTURE, ShinePlan
+from studio_pipeline.subject.reading import Reading
 
 Floats = NDArray[np.float32]
 
@@ -39,20 +41,25 @@ _SEED, _PLACES = 43, 2
 _SIGMA = (0.035, 0.06)  # of the face's height
 _RISE = (8.0, 18.0)  # L* over the place, at the peak
 _BRIGHTEST = 97.0  # L*
+_CLEAR = 3.0  # L*: less is left by half, and that is not worth a person's look
 _LOW = 0.02  # of the face's height: light without pores
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One picture. ``put``, ``offered``: places of shine put in, those offered as one. ``above``: for each of
-    these how far (L*) its light, pores averaged out, stood above the ceiling, before and after; ``taken``:
-    the share of the light put in that is gone. ``chroma``: CIEDE2000 at 99% of changed pixels, pores averaged
-    out. ``brighter``: the most that light rose. ``stray``: pixels changed outside open skin.
+    """One picture. ``put``: places of shine that stand ``_CLEAR`` above the ceiling and are not clipped;
+    ``offered``: those of them that are offered; ``burned``: places that are clipped.
+
+    ``above``: for each that is offered how far (L*) its light, pores averaged out, stood above the ceiling,
+    before and after; ``taken``: the share of the light put in that is gone. ``chroma``: CIEDE2000 at 99% of
+    changed pixels, pores averaged out. ``brighter``: the most that light rose. ``stray``: pixels changed
+    outside open skin.
     """
 
     groups: tuple[str, ...]
     put: int
     offered: int
+    burned: int
     above: tuple[tuple[float, float], ...]
     taken: tuple[float, ...]
     chroma: float
@@ -128,13 +135,16 @@ def judged(face: Face, draw: int) -> Judged:
     ceiling = (
         float(np.median(tone(before)[skin if skin.any() else face.healable])) + ReduceShineParams().above
     )
+    light_before, light_after, light_true = (tone(v) for v in (before, made, truth))
+    burned = [(y, x) for y, x in places if frame.clipped[y - 2 : y + 3, x - 2 : x + 3].any()]
+    places = [p for p in places if p not in burned and light_before[p] >= ceiling + _CLEAR]
     rois = [place.roi for place in ShinePlan.model_validate(plan.body).places]
     offered = [(y, x) for y, x in places if any(r.y0 <= y < r.y1 and r.x0 <= x < r.x1 for r in rois)]
-    light_before, light_after, light_true = (tone(v) for v in (before, made, truth))
     return Judged(
         (ALL, f"tone {face.tone}" if face.tone else "as photographed", face.name),
         len(places),
         len(offered),
+        len(burned),
         tuple((float(light_before[p] - ceiling), float(light_after[p] - ceiling)) for p in offered),
         tuple(
             float((light_before[p] - light_after[p]) / max(1.0, light_before[p] - light_true[p]))
@@ -171,6 +181,7 @@ def _row(name: str, results: Sequence[Judged]) -> Score:
     chroma, brighter = max(one.chroma for one in results), max(one.brighter for one in results)
     values: dict[str, Value] = {
         "offered %": 100 * sum(one.offered for one in results) / max(1, put),
+        "burned out": float(sum(one.burned for one in results)),
         "above L*": float(np.median(above[:, 0])) if len(above) else float("nan"),
         "then": float(np.median(above[:, 1])) if len(above) else float("nan"),
         "taken %": 100 * float(np.median(taken)) if taken else float("nan"),
