@@ -34,22 +34,22 @@ const GUARD_WORDS: Record<string, string> = {
   skin_tone: 'Skin colour moved',
   skin_spread: 'Skin evenness changed',
   outside_spots: 'Skin changed outside the spots',
-  spot_radius: 'Largest spot on skin',
-  retouched_skin: 'Retouched skin',
+  spot_radius: 'Largest spot, of the face',
+  retouched_skin: 'Retouched, of the skin',
   spot_shift: 'Colour shift of a spot',
   spot_texture: 'Texture of healed skin',
   shine_chroma: 'Colour shift under shine',
   shine_texture: 'Texture under shine',
   shine_brighter: 'Brighter under shine',
   outside_strands: 'Changed outside the stray hairs',
-  strand_width: 'Widest stroke over a stray hair',
-  tamed_area: 'Stray hairs taken away',
+  strand_width: 'Widest stroke, of the long edge',
+  tamed_area: 'Stray hairs, of the picture',
   strand_step: 'Light where a hair was',
   strand_texture: 'Texture where hairs were',
-  lint_misplaced: 'Lint healed beside skin, or not below a face',
+  lint_misplaced: 'Beside skin, or not below a face',
   lint_count: 'Specks of lint healed',
-  lint_radius: 'Largest speck of lint',
-  lint_area: 'Clothes healed',
+  lint_radius: 'Largest speck, of the face',
+  lint_area: 'Healed, of the picture',
   lint_step: 'Colour where lint was',
   lint_texture: 'Texture where lint was',
   new_faces: 'New faces in added area',
@@ -82,13 +82,16 @@ export function figure(value: number, unit = ''): string {
 
 export const percent = (value: number) => `${figure(value * 100)}%`;
 
-export const guardFigure = ({ name, value, unit }: Guard) =>
-  FRACTIONS.has(name) ? percent(value) : figure(value, unit);
+/** A figure's title says of what it is so many per cent. */
+const isPercent = (unit: string) => unit.startsWith('%');
 
-export function limits({ name, low, limit }: Guard): string {
+export const guardFigure = ({ name, value, unit }: Guard) =>
+  FRACTIONS.has(name) ? percent(value) : isPercent(unit) ? `${figure(value)}%` : figure(value, unit);
+
+export function limits({ name, low, limit, unit }: Guard): string {
   if (low === limit) return `must be ${figure(limit)}`;
   if (low !== 0) return `within ${figure(low)}–${figure(limit)}`;
-  return `at most ${FRACTIONS.has(name) ? percent(limit) : figure(limit)}`;
+  return `at most ${FRACTIONS.has(name) ? percent(limit) : figure(limit)}${isPercent(unit) ? '%' : ''}`;
 }
 
 export function age(seconds: number): string {
