@@ -714,3 +714,16 @@ class TestCandidates:
         desk.candidates = 0
         open_loupe(page, desk.arrive("DSC_0001.NEF"))
         assert page.get_by_role("radiogroup").count() == 0
+
+
+def test_beside_each_other_both_show_the_place_that_was_looked_at(page: Page, desk: MemoryDesk) -> None:
+    """Also where the first layer of the new pane takes its time to arrive."""
+    open_loupe(page, desk.arrive("DSC_0001.NEF"))
+    page.keyboard.press("z")
+    page.wait_for_timeout(600)
+    page.route("**/preview*", lambda route: (time.sleep(0.4), route.continue_()))
+    page.keyboard.press("y")
+    page.wait_for_timeout(1500)
+    left, right = (rgb(pane.screenshot()).astype(np.float32) for pane in page.locator(".pane").all())
+    inner = (slice(80, -80), slice(80, -80))
+    assert left.shape == right.shape and np.abs(left[inner] - right[inner]).mean() < 4

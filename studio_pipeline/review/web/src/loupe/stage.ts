@@ -50,6 +50,7 @@ export class Stage {
       minZoomImageRatio: 0.5,
       maxZoomPixelRatio: MOST_MAGNIFIED,
       visibilityRatio: 0.3,
+      preserveViewport: true, // or the first layer to arrive would take the view back to the whole picture
       preserveImageSizeOnResize: true,
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false },
     });
