@@ -9,7 +9,7 @@ that the picture has itself, in every tone as much brighter to the eye. The pict
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -118,10 +118,15 @@ def planned(frame: Frame, reading: Reading) -> Plan:
     return REDUCE_SHINE.plan(frame, reading, ReduceShineParams(), seed=0).without(())
 
 
-def judged(face: Face, draw: int) -> Judged:
+def read(frame: Frame) -> Reading:
+    """Anew: where skin shines it is not open skin everywhere."""
+    return subject.read_subject(frame, frame.extent)
+
+
+def judged(face: Face, draw: int, read: Callable[[Frame], Reading] = read) -> Judged:
     light, places = shining(face, draw)
     frame = framed(light)
-    reading = subject.read_subject(frame, frame.extent)  # shine is not open skin everywhere
+    reading = read(frame)
     started = time.perf_counter()
     plan = planned(frame, reading)
     seconds = time.perf_counter() - started
