@@ -35,7 +35,7 @@ _TEXTURE = 3.0  # L*: median deviation of fine texture; lace, knit and stripes h
 _GRAINY = 0.55  # coherence of the structure tensor: strands, stripes and ribs run one way
 _RUNS_LEAST = 0.6  # L*: finer texture is grain
 _SHINING = 95.0  # L*: metal, glass, satin's highlight
-_LEAST_PART = 0.15  # squared: smaller pieces are collars, ties, gaps
+_LEAST_PART = 0.35  # squared: in smaller pieces too little lies around a speck to judge it by
 
 
 @dataclass(frozen=True, eq=False)
