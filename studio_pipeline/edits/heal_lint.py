@@ -69,7 +69,7 @@ class HealLint:
     version = 1
     tier = Tier.BOUNDED_RETOUCH
     engine = "classical"
-    writes: tuple[Zone, ...] = (Zone.LOCKED,)
+    writes: tuple[Zone, ...] = ()  # no zone as such: its discs say where
     roles: tuple[str, ...] = ()
     params: type[Record] = HealLintParams
 

@@ -174,7 +174,8 @@ class TestRender:
 
 def test_the_list_of_edits_is_whole() -> None:
     for name, edit in EDITS.items():
-        assert name == edit.name and edit.version >= 1 and edit.title and edit.writes
+        assert name == edit.name and edit.version >= 1 and edit.title
+        assert edit.writes or name == "heal_lint"  # which has no zone as such
         for field in edit.params.model_fields.values():
             assert field.description
     assert list(EDITS) == [edit.name for edit in edits._EDITS]
