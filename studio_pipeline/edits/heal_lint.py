@@ -46,6 +46,7 @@ _INSIDE = 0.06  # of the face's height: distance kept from all that is not wholl
 _MIN_OUTLIER, _MIN_CONTRAST = 2.2, 3.0  # over the strongest percent around; L*
 _KEENEST = 1.5
 _SHINING = 94.0  # L*: brighter specks are metal, glass, sequins
+_SPARE_TEXTURE = 0.03  # of the limits on it: the guard reads all discs that are on together
 _SPARE_SHARE = 0.9  # of the limit on all discs: the master may round the other way
 
 
@@ -220,7 +221,8 @@ def _is_lint(lab: NDArray[np.float32], clipped: Mask, blob: Blob, largest_px: fl
 
 def _is_within(before: Linear, after: Linear, spot: Mask, around: Mask) -> bool:
     ratio = grain_ratio(*energies(after, spot, around))
-    return TEXTURE[0] <= ratio <= TEXTURE[1] and step(after, spot, around) <= STEP_MAX
+    low, high = TEXTURE[0] + _SPARE_TEXTURE, TEXTURE[1] - _SPARE_TEXTURE
+    return low <= ratio <= high and step(after, spot, around) <= STEP_MAX
 
 
 def _to_master(blob: Blob, scale: float) -> Spot:
