@@ -185,7 +185,7 @@ def _row(name: str, results: Sequence[Judged]) -> Score:
     texture = [one.texture for one in results]
     chroma, brighter = max(one.chroma for one in results), max(one.brighter for one in results)
     values: dict[str, Value] = {
-        "offered %": 100 * sum(one.offered for one in results) / max(1, put),
+        "offered %": 100 * sum(one.offered for one in results) / put if put else float("nan"),
         "burned out": float(sum(one.burned for one in results)),
         "above L*": float(np.median(above[:, 0])) if len(above) else float("nan"),
         "then": float(np.median(above[:, 1])) if len(above) else float("nan"),
