@@ -145,6 +145,12 @@ class Edit(Protocol):
         ...
 
 
+def plan_of(edit: Edit, params: Record, seed: int, hand: Hand, **outcome: Any) -> Plan:
+    """What ``edit`` decided: ``outcome`` are the plan's other fields, and ``engine`` where it is another."""
+    known = {"version": edit.version, "tier": edit.tier, "engine": edit.engine, "seed": seed, "hand": hand}
+    return Plan(edit=edit.name, params=params.model_dump(mode="json"), **(known | outcome))
+
+
 @runtime_checkable
 class Turns(Protocol):
     """An edit that may ask for the base to be turned, before anything is planned."""

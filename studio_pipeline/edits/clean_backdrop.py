@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from studio_pipeline.edits import cleaned, flaws, generating, healing
-from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
+from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source, plan_of
 from studio_pipeline.edits.generating import Wishes
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels import light
@@ -89,16 +89,7 @@ class CleanBackdrop:
                 "body": found.body.model_dump(mode="json"),
             }
             outcome = generating.filled(outcome, frame, reading, params, seed, given)
-        return Plan(
-            edit=self.name,
-            version=self.version,
-            tier=self.tier,
-            engine=outcome.pop("engine", self.engine),
-            seed=seed,
-            hand=given.hand,
-            params=params.model_dump(mode="json"),
-            **outcome,
-        )
+        return plan_of(self, params, seed, given.hand, **outcome)
 
     def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         """Fills, then healed dust and threads, then all gains, in linear Rec.2020, in which light adds up."""

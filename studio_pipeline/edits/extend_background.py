@@ -26,6 +26,7 @@ from studio_pipeline.edits.base import (
     Patch,
     Source,
     nothing,
+    plan_of,
 )
 from studio_pipeline.edits.extension import Extension, Seen, papers
 from studio_pipeline.edits.generated import Candidate, MadeDrawing
@@ -106,19 +107,7 @@ class ExtendBackground:
         if seen.away.any() and (wanted.insets.any or params.paper_edge):
             outcome |= _decided(seen, reading, wanted, params, seed)
             outcome = generating.asked(outcome, seen, reading, params, seed, given)
-        return self._planned(params, seed, given, outcome)
-
-    def _planned(self, params: ExtendParams, seed: int, given: Given, outcome: dict[str, Any]) -> Plan:
-        return Plan(
-            edit=self.name,
-            version=self.version,
-            tier=self.tier,
-            engine=outcome.pop("engine", self.engine),
-            seed=seed,
-            hand=given.hand,
-            params=params.model_dump(mode="json"),
-            **outcome,
-        )
+        return plan_of(self, params, seed, given.hand, **outcome)
 
     def prepare(self, plan: Plan, base: Frame, sources: Mapping[str, Source] = NO_SOURCES) -> Painter:
         body = ExtendPlan.model_validate(plan.body)

@@ -26,6 +26,7 @@ from studio_pipeline.edits.base import (
     Patch,
     Source,
     nothing,
+    plan_of,
 )
 from studio_pipeline.edits.framing import Room, Wish
 from studio_pipeline.edits.generating import ManyWishes
@@ -129,18 +130,16 @@ class FramePortrait:
             notes += level.said(reading.turn, heads.in_front(reading), params.rotate == "level")
         extension = chosen.extension if changes else None
         made = beyond.made_within(extension, chosen.frame) if extension and chosen.frame else None
-        return Plan(
-            edit=self.name,
-            version=self.version,
-            tier=self.tier,
+        return plan_of(
+            self,
+            params,
+            seed,
+            given.hand,
             engine=extension.engine if extension else self.engine,
-            seed=seed,
-            params=params.model_dump(mode="json"),
             canvas=chosen.frame if changes else None,
             changes=changes,
             refusals=chosen.refusals,
             notes=notes,
-            hand=given.hand,
             sources=extension.sources if extension else {},
             items=made.items if made else (),
             off=made.off if made else (),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from studio_pipeline.edits import healing
-from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
+from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source, plan_of
 from studio_pipeline.edits.skin import skins
 from studio_pipeline.edits.sourced import RIM_PX, Ground
 from studio_pipeline.geometry import Point, Roi
@@ -91,14 +91,11 @@ class HealLint:
             )
             spots, notes = _spots(frame, reading, cloth, params, given)
         items = tuple(_item(spot) for spot in spots)
-        return Plan(
-            edit=self.name,
-            version=self.version,
-            tier=self.tier,
-            engine=self.engine,
-            seed=seed,
-            hand=given.hand,
-            params=params.model_dump(mode="json"),
+        return plan_of(
+            self,
+            params,
+            seed,
+            given.hand,
             changes=bool(spots),
             refusals=(Refusal(where="whole edit", reason=reason),) if reason else (),
             notes=tuple(notes),
@@ -110,9 +107,8 @@ class HealLint:
     def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         """Healed discs in ``roi``, in linear Rec.2020; tiles agree, as in ``heal_spots``."""
         spots = LintPlan.model_validate(plan.body).spots
-        linear = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
         flaws = [(spot.disc(base.scale), spot.offset, spot.id not in plan.off) for spot in spots]
-        return Patch(linear, healing.heal_into(linear, flaws, base, roi))
+        return healing.healed(flaws, base, roi)
 
 
 HEAL_LINT = HealLint()

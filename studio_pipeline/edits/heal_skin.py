@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from studio_pipeline.edits import healing
-from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
+from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source, plan_of
 from studio_pipeline.edits.skin import Skin, skins
 from studio_pipeline.edits.sourced import RIM_PX, Ground
 from studio_pipeline.geometry import Point, Roi
@@ -93,14 +93,11 @@ class HealSkin:
         reason = reading.record.reason or "no open skin of a face is in sight"
         refusals = () if faces else (Refusal(where="whole edit", reason=reason),)
         items = tuple(_item(spot) for spot in spots)
-        return Plan(
-            edit=self.name,
-            version=self.version,
-            tier=self.tier,
-            engine=self.engine,
-            seed=seed,
-            hand=given.hand,
-            params=params.model_dump(mode="json"),
+        return plan_of(
+            self,
+            params,
+            seed,
+            given.hand,
             changes=bool(spots),
             refusals=refusals,
             notes=tuple(notes),
@@ -112,9 +109,8 @@ class HealSkin:
     def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         """Healed discs in ``roi``, in linear Rec.2020; tiles agree, as in ``heal_spots``."""
         spots = SkinPlan.model_validate(plan.body).spots
-        linear = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
         flaws = [(spot.disc(base.scale), spot.offset, spot.id not in plan.off) for spot in spots]
-        return Patch(linear, healing.heal_into(linear, flaws, base, roi))
+        return healing.healed(flaws, base, roi)
 
 
 HEAL_SKIN = HealSkin()

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from studio_pipeline.edits import healing
-from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
+from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source, plan_of
 from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pixels import sources
 from studio_pipeline.pixels.color import to_lab
@@ -77,14 +77,11 @@ class HealSpots:
         )
         if hand.area and not spots and plain.any():
             notes.append("no spot was found in the area that was drawn")
-        return Plan(
-            edit=self.name,
-            version=self.version,
-            tier=self.tier,
-            engine=self.engine,
-            seed=seed,
-            hand=hand,
-            params=params.model_dump(mode="json"),
+        return plan_of(
+            self,
+            params,
+            seed,
+            hand,
             changes=bool(spots),
             refusals=refusals,
             notes=tuple(notes),
@@ -99,9 +96,8 @@ class HealSpots:
         The source is copied pixel for pixel at the base's own scale: its texture is not resampled.
         """
         spots = SpotsPlan.model_validate(plan.body).spots
-        linear = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
         flaws = [(spot.disc(base.scale), spot.offset, spot.id not in plan.off) for spot in spots]
-        return Patch(linear, healing.heal_into(linear, flaws, base, roi))
+        return healing.healed(flaws, base, roi)
 
 
 HEAL_SPOTS = HealSpots()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from studio_pipeline.edits.base import Patch
 from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
@@ -29,6 +30,12 @@ def plain(frame: Frame, reading: Reading, person_margin: float, hand: Hand = NOT
     may = free(frame, reading, hand)
     readable = reading.backdrop_at(*may.shape) & may
     return grow(readable, -math.ceil(person_margin * frame.extent.long_edge))
+
+
+def healed(flaws: Sequence[tuple[Shape, Point, bool]], base: Frame, roi: Roi, rim_px: int = 0) -> Patch:
+    """The patch of healed flaws in ``roi``; see ``heal_into``."""
+    linear = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
+    return Patch(linear, heal_into(linear, flaws, base, roi, rim_px))
 
 
 def heal_into(

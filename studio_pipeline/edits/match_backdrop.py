@@ -16,7 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from studio_pipeline.edits.base import EMPTY_SET, NO_SOURCES, NOTHING_GIVEN, REFERENCE, Given, Patch, Source
+from studio_pipeline.edits.base import (
+    EMPTY_SET,
+    NO_SOURCES,
+    NOTHING_GIVEN,
+    REFERENCE,
+    Given,
+    Patch,
+    Source,
+    plan_of,
+)
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels import backdrop_light, color, light
 from studio_pipeline.pixels.exchange import MOST_GAIN
@@ -84,16 +93,7 @@ class MatchBackdrop:
         outcome = _decide(frame, reading, params, given)
         if isinstance(outcome, str):
             outcome = {"changes": False, "refusals": (Refusal(where=_WHOLE, reason=outcome),)}
-        return Plan(
-            edit=self.name,
-            version=self.version,
-            tier=self.tier,
-            engine=self.engine,
-            seed=seed,
-            hand=given.hand,
-            params=params.model_dump(mode="json"),
-            **outcome,
-        )
+        return plan_of(self, params, seed, given.hand, **outcome)
 
     def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         """New light over old, wherever the gate lets it. The sources were read when it was planned."""

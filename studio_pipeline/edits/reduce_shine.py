@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
+from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source, plan_of
 from studio_pipeline.edits.skin import Skin, skins
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.frame import Frame
@@ -83,14 +83,11 @@ class ReduceShine:
             Item(id=s.id, kind="shine", roi=s.roi, said=f"lowers its light by up to {drop:.1f} L*")
             for drop, s in found
         )
-        return Plan(
-            edit=self.name,
-            version=self.version,
-            tier=self.tier,
-            engine=self.engine,
-            seed=seed,
-            hand=given.hand,
-            params=params.model_dump(mode="json"),
+        return plan_of(
+            self,
+            params,
+            seed,
+            given.hand,
             changes=bool(found),
             refusals=() if faces else (Refusal(where="whole edit", reason=reason),),
             notes=tuple(notes),

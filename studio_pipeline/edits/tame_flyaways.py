@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from studio_pipeline.edits import healing
-from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source
+from studio_pipeline.edits.base import NO_SOURCES, NOTHING_GIVEN, Given, Patch, Source, plan_of
 from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels import flyaways, sources
 from studio_pipeline.pixels.color import to_lab
@@ -84,14 +84,11 @@ class TameFlyaways:
             reason = scene.refused
             if not reason:
                 strands, items, notes = scene.strands()
-        return Plan(
-            edit=self.name,
-            version=self.version,
-            tier=self.tier,
-            engine=self.engine,
-            seed=seed,
-            hand=given.hand,
-            params=params.model_dump(mode="json"),
+        return plan_of(
+            self,
+            params,
+            seed,
+            given.hand,
             changes=bool(items),
             refusals=(Refusal(where="whole edit", reason=reason),) if reason else (),
             notes=tuple(notes),
@@ -103,9 +100,8 @@ class TameFlyaways:
     def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         """Healed strokes in ``roi``, in linear Rec.2020; tiles agree, as in ``heal_spots``."""
         body = StrandPlan.model_validate(plan.body)
-        linear = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
         flaws = body.healings(base.scale, plan.off)
-        return Patch(linear, healing.heal_into(linear, flaws, base, roi, _RIM_PX))
+        return healing.healed(flaws, base, roi, _RIM_PX)
 
 
 TAME_FLYAWAYS = TameFlyaways()
