@@ -42,7 +42,7 @@ from studio_pipeline.records.strands import StrandPlan, strokes_on
 from studio_pipeline.records.subject import Mark
 from studio_pipeline.subject.reading import Reading
 
-TILE_PX = 512
+TILE_PX = 1024
 _MOST_THREADS = 4  # each holds a tile: some 60 MB
 NO_HANDS: Mapping[str, Hand] = {}
 
