@@ -138,10 +138,12 @@ def what_lies_there_half_written_at_the_start_passes_the_same_gate(folder: Path)
 def a_file_whose_event_was_lost_is_found(folder: Path) -> None:
     settings = Settings(quiet_period_s=0.1, rescan_interval_s=0.3)
     with Running(folder / "session", settings) as running:
+        (running.capture / "first.NEF").write_bytes(raw(2))
+        wait_for(lambda: "first.NEF" in running.arrived(), SOON_S)  # its first look is over
         shutil.rmtree(running.capture)  # and with it the watch
         running.capture.mkdir()
         (running.capture / "a.NEF").write_bytes(raw(1))
-        wait_for(lambda: len(running.journal.events()) == 1, SOON_S)
+        wait_for(lambda: "a.NEF" in running.arrived(), SOON_S)
 
 
 def what_overflows_the_queue_is_found(folder: Path) -> None:
