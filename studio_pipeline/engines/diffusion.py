@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -33,7 +34,7 @@ from studio_pipeline.geometry import Extent
 _KEPT_PROMPTS = 8
 
 
-class DiffusersEngine:
+class DiffusersEngine(ABC):
     """An engine over one diffusers pipeline; each adapter says what differs, in a file of its own.
 
     ``pipelines``: the pipeline's class with ControlNets and without (one name where they are the same).
@@ -140,9 +141,9 @@ class DiffusersEngine:
             }
         return out
 
+    @abstractmethod
     def encoded(self, prompt: str, negative: str, guided: bool) -> dict[str, Any]:
         """A prompt as the pipeline takes it; kept for the frames of one set."""
-        raise NotImplementedError
 
     def is_guided(self, request: EngineRequest) -> bool:
         return request.guidance > 1

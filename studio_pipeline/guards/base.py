@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,3 +61,17 @@ class Guard(Protocol):
     def check(self, rendered: Rendered, limits: GuardLimits, count_faces: FaceCounter) -> list[GuardResult]:
         """The guard's figures; an empty list where it has nothing to say about these plans."""
         ...
+
+
+Figure = tuple[str, float, float, float, str]
+"""Name, value, least, most, unit."""
+
+
+def results(plan: Plan, figures: Iterable[Figure]) -> list[GuardResult]:
+    """Figures of one plan, each passed where it lies within its limits."""
+    return [
+        GuardResult(
+            name=name, edit=plan.edit, value=v, low=least, limit=most, passed=least <= v <= most, unit=u
+        )
+        for name, v, least, most, u in figures
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from studio_pipeline.guards.base import FaceCounter, Rendered
+from studio_pipeline.guards.base import FaceCounter, Rendered, results
 from studio_pipeline.guards.locked_pixels import changed_pixels, strips
 from studio_pipeline.pixels.masks import Zone, inside
 from studio_pipeline.pixels.plainness import Plainness, plainness, texture, window
@@ -47,12 +47,7 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
         ("strand_step", step, 0.0, STEP_MAX, "L*"),
         ("strand_texture", texture(found), low, high, ""),
     )
-    return [
-        GuardResult(
-            name=name, edit=plan.edit, value=v, low=least, limit=most, passed=least <= v <= most, unit=unit
-        )
-        for name, v, least, most, unit in figures
-    ]
+    return results(plan, figures)
 
 
 def _outside(rendered: Rendered, on: list[Stroke]) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_pipeline.geometry import Roi
-from studio_pipeline.guards.base import FaceCounter, Rendered
+from studio_pipeline.guards.base import FaceCounter, Rendered, results
 from studio_pipeline.guards.locked_pixels import changed_pixels
 from studio_pipeline.pixels.cloth import skin_like, skin_ratios
 from studio_pipeline.pixels.masks import Zone, inside
@@ -65,9 +65,7 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
         spot, ring = disc.mask(window), disc.mask(window, disc.radius_px + RING_PX)
         around = ring & ~covered(wider, window) & inside(rendered.zones[at], Zone.LOCKED)
         before, after = (rendered.encoding.decode(codes[at]) for codes in (rendered.before, rendered.after))
-        beside = (
-            before[around].mean(axis=0)[None, None] if around.any() else before.mean(axis=(0, 1))[None, None]
-        )
+        beside = (before[around] if around.any() else before.reshape(-1, 3)).mean(axis=0)[None, None]
         is_skin = any(skin_like(np.asarray(beside, np.float32), skin).any() for skin in skins)
         misplaced += is_skin or not is_below(disc, rendered.faces)
         radius = max(radius, _reach(rendered, disc))
@@ -86,12 +84,7 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
         ("lint_step", moved, 0.0, STEP_MAX, "ΔE2000"),
         ("lint_texture", texture, low, high, ""),
     )
-    return [
-        GuardResult(
-            name=name, edit=plan.edit, value=v, low=least, limit=most, passed=least <= v <= most, unit=unit
-        )
-        for name, v, least, most, unit in figures
-    ]
+    return results(plan, figures)
 
 
 def _is_changed(rendered: Rendered, disc: Disc) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from studio_pipeline.geometry import Roi
-from studio_pipeline.guards.base import FaceCounter, Rendered
+from studio_pipeline.guards.base import FaceCounter, Rendered, results
 from studio_pipeline.guards.locked_pixels import changed_pixels
 from studio_pipeline.pixels.masks import Mask, Zone, inside
 from studio_pipeline.pixels.metrics import farness, grain_ratio
@@ -77,12 +77,7 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
         ("spot_shift", moved, 0.0, SHIFT_MAX, "ΔE2000"),
         ("spot_texture", texture, low, high, ""),
     )
-    return [
-        GuardResult(
-            name=name, edit=plan.edit, value=v, low=least, limit=most, passed=least <= v <= most, unit=unit
-        )
-        for name, v, least, most, unit in figures
-    ]
+    return results(plan, figures)
 
 
 def _shine(rendered: Rendered, window: Roi) -> Mask:
