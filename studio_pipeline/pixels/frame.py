@@ -76,8 +76,9 @@ def any_reduced(mask: NDArray[np.bool_], target: Extent) -> NDArray[np.bool_]:
 
 def clipped_in_file(codes: Codes) -> NDArray[np.bool_]:
     """Where any channel stands at the top of the file's own range (for bases that are not from RAW)."""
-    full = np.iinfo(codes.dtype).max
-    return np.asarray((codes[..., 0] == full) | (codes[..., 1] == full) | (codes[..., 2] == full), np.bool_)
+    full = int(np.iinfo(codes.dtype).max)
+    below = cv2.inRange(np.ascontiguousarray(codes), np.zeros(3), np.full(3, full - 1.0))
+    return np.asarray(below == 0, np.bool_)
 
 
 def plan_scale(extent: Extent) -> float:

@@ -119,23 +119,29 @@ def read_cells(tone: Tone, readable: Mask, cell: int) -> tuple[Tone, NDArray[np.
 
     Rows and columns that do not fill a cell are part of the last one.
     """
-    height, width = readable.shape
-    rows = np.append(np.arange(max(1, height // cell)) * cell, height)
-    columns = np.append(np.arange(max(1, width // cell)) * cell, width)
-    seen = readable.astype(np.float32)
-    weight = _block_sums(seen, rows, columns)
-    total = _block_sums(np.asarray(cv2.copyTo(tone, readable.view(np.uint8)), np.float32), rows, columns)
+    weight = _cell_sums(readable.astype(np.float32), cell)
+    total = _cell_sums(np.asarray(cv2.copyTo(tone, readable.view(np.uint8)), np.float32), cell)
     mean = total / np.maximum(weight, 1e-6)[..., None]
-    count = np.diff(rows)[:, None] * np.diff(columns)
-    return mean.astype(np.float32), (weight / count).astype(np.float32)
+    count = np.outer(*(_counts(n, cell) for n in readable.shape))
+    return mean.astype(np.float32), np.asarray(weight / count, np.float32)
 
 
-def _block_sums(
-    values: NDArray[np.float32], rows: NDArray[np.intp], columns: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Of the blocks between these rows and columns, by an integral image."""
-    total = cv2.integral(values, sdepth=cv2.CV_64F)[rows][:, columns]
-    return np.asarray(np.diff(np.diff(total, axis=0), axis=1))
+def _cell_sums(values: Floats, cell: int) -> Floats:
+    down = _sums(values, cell)
+    return _sums(down.swapaxes(0, 1), cell).swapaxes(0, 1)
+
+
+def _counts(length: int, cell: int) -> Floats:
+    """Rows of each cell; those left over are part of the last one."""
+    return _sums(np.ones(length, np.float32), cell)
+
+
+def _sums(values: Floats, cell: int) -> Floats:
+    sums = max(1, len(values) // cell)
+    whole = min(sums * cell, len(values))
+    out = values[:whole].reshape(sums, -1, *values.shape[1:]).sum(axis=1)
+    out[-1] += values[whole:].sum(axis=0)
+    return out
 
 
 def fit_surface(cells: Tone, weights: NDArray[np.float32], order: int, outer: Roi) -> Tone:
