@@ -128,7 +128,7 @@ def read_cells(tone: Tone, readable: Mask, cell: int) -> tuple[Tone, NDArray[np.
 
 def _cell_sums(values: Floats, cell: int) -> Floats:
     down = _sums(values, cell)
-    return _sums(down.swapaxes(0, 1), cell).swapaxes(0, 1)
+    return np.asarray(_sums(down.swapaxes(0, 1), cell).swapaxes(0, 1), np.float32)
 
 
 def _counts(length: int, cell: int) -> Floats:
@@ -141,7 +141,7 @@ def _sums(values: Floats, cell: int) -> Floats:
     whole = min(sums * cell, len(values))
     out = values[:whole].reshape(sums, -1, *values.shape[1:]).sum(axis=1)
     out[-1] += values[whole:].sum(axis=0)
-    return out
+    return np.asarray(out, np.float32)
 
 
 def fit_surface(cells: Tone, weights: NDArray[np.float32], order: int, outer: Roi) -> Tone:

@@ -14,6 +14,7 @@ from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, grow
 from studio_pipeline.records.subject import Face
 from studio_pipeline.subject.backdrop import Backdrop, Floats, fill, hard_edged, largest, resized, steepness
+from studio_pipeline.subject.black import closed, is_black, unseen_hair
 from studio_pipeline.subject.colour_cut import colour_cut
 from studio_pipeline.subject.evidence import Evidence
 from studio_pipeline.subject.unlike import unlike
@@ -24,11 +25,10 @@ _BESIDE = 0.05
 _INSIDE = 0.03
 _BARE = 0.1  # coverage
 _FACE, _SKULL = 0.35, 0.8  # face heights around a face's middle: in it, and on the head for certain
-_BLACK = 0.085  # sRGB: a backdrop that black hair differs from by less than grain
 _GAP, _SHUT = 0.4, 0.08  # face heights
 _FAINT = 0.2  # of what the person maps say: before black they are unsure of what is black
-_HAIR_HIGH, _HAIR_WIDE, _HAIR_MIDDLE = 1.8, 1.4, -0.25  # face heights
 _ENOUGH = 0.15  # of the picture
+_NEAR, _FAR = 0.5, 1.5  # face heights
 _ISLAND = 0.5  # face heights: a likely area smaller than this squared, with no face, is a false alarm
 
 
@@ -47,7 +47,8 @@ class Trimap:
 
 
 def possible_person(evidence: Evidence, faces: Sequence[Face], unit_px: float) -> Mask:
-    """Where anybody may be: what is likely, and what is doubtful within half a face of that.
+    """Where anybody may be: what is likely, what is doubtful near that, and farther away if it hangs together
+    with it (a helmet on a lap, a shawl).
 
     Small likely areas that hold no face are dropped; large ones stay, they may be somebody turned away.
     """
@@ -60,7 +61,9 @@ def possible_person(evidence: Evidence, faces: Sequence[Face], unit_px: float) -
     kept[0] = False
     people = kept[labels] if count > 1 else likely > 0
     doubtful = (evidence.agreed > 0.15) | (evidence.likely > 0.35)
-    return np.asarray(people | (doubtful & grow(people, round(0.5 * unit_px))), np.bool_)
+    near = grow(people, round(_NEAR * unit_px))
+    together = touching(doubtful, people) & grow(people, round(_FAR * unit_px))
+    return np.asarray(people | (doubtful & (near | together)), np.bool_)
 
 
 def trimap(
@@ -79,6 +82,8 @@ def trimap(
     """
     seen = srgb if seen is None else seen
     core = grow((evidence.likely > 0.85) & possible, -round(0.04 * unit_px))
+    # Where two kinds of model are at one, no colour talks them out of it but near the outline.
+    core |= grow((evidence.likely > 0.45) & (evidence.agreed > 0.5) & possible, -round(0.12 * unit_px))
     core |= _heads(faces, possible.shape, _FACE)
     outer = grow(possible, max(2, round(0.04 * unit_px)))
     outer |= grow(possible, round(0.14 * unit_px)) & _heads(faces, possible.shape)
@@ -102,15 +107,16 @@ def trimap(
         # One that the person encloses must be denied by every model: it may be a reflection.
         # Near a face no gap is so sure: skin of the backdrop's own tone looks like one to everybody.
         denied = (evidence.likely < 0.1) & ~_heads(faces, possible.shape, _SKULL)
-        if _is_black(backdrop):
+        if is_black(backdrop):
             anybody = (evidence.likely > _FAINT) & grow(possible | held, round(_GAP * unit_px))
-            shut = _closed(held | possible | anybody, round(_GAP * unit_px))
+            shut = closed(held | possible | anybody, round(_GAP * unit_px))
             core |= grow(shut, -round(_SHUT * unit_px))
             outer |= shut
             open_to &= ~shut
         open_to &= touching(open_to, ~outer) | denied
         outer &= ~opened(open_to, max(1, round(0.02 * unit_px)))
-    core |= _blind(backdrop, faces)
+    if is_black(backdrop):
+        core |= unseen_hair(backdrop.differs(srgb), faces)
     outer |= ~outer & ~touching(~outer, _border(outer.shape) & ~outer) & _heads(faces, outer.shape, _SKULL)
     enclosed = _enclosed_by(core, outer)
     return Trimap(core | enclosed, outer & ~core & ~enclosed, held, area)
@@ -128,29 +134,6 @@ def away_from(possible: Mask, evidence: Evidence, unit_px: float) -> Mask:
 def opened(mask: Mask, radius_px: int) -> Mask:
     """Without its parts that are narrower than the disc."""
     return grow(grow(mask, -radius_px), radius_px) & mask
-
-
-def _is_black(backdrop: Backdrop) -> bool:
-    """Whether what is black before it (a suit, a visor, hair) is told from it by nobody."""
-    return float(np.median(largest(backdrop.colour))) <= _BLACK
-
-
-def _closed(mask: Mask, radius_px: int) -> Mask:
-    """With the gaps that a disc does not fit into: what is seen of a thing on two sides is one thing."""
-    return grow(grow(mask, radius_px), -radius_px) | mask
-
-
-def _blind(backdrop: Backdrop, faces: Sequence[Face]) -> Mask:
-    """Around heads before black, as far as hair goes: black hair there is told from nothing by anybody."""
-    hair = np.zeros(backdrop.spread.shape, np.uint8)
-    if not _is_black(backdrop):
-        return hair > 0
-    for face in faces:
-        unit, roi = face.roi.extent.height, face.roi
-        y, x = (roi.y0 + roi.y1) / 2, (roi.x0 + roi.x1) // 2
-        axes = round(_HAIR_WIDE * unit), round(_HAIR_HIGH * unit)
-        cv2.ellipse(hair, (x, round(y + _HAIR_MIDDLE * unit)), axes, 0, 0, 360, (1,), -1)
-    return np.asarray(hair > 0, np.bool_)
 
 
 def _border(shape: tuple[int, ...]) -> Mask:
@@ -198,6 +181,7 @@ class Matte:
     """At plan scale: ``alpha`` the coverage of the person, ``measured`` how well colour could tell it,
     ``likely`` what the detectors said, each ``(h, w)`` float32 0..1, and the trimap it was solved in.
     ``cautious``: coverage before colours narrowed it; what may be the person's by that is no backdrop.
+    ``mapped``: what the person maps alone say.
     """
 
     alpha: Floats
@@ -205,6 +189,7 @@ class Matte:
     likely: Floats
     parts: Trimap
     cautious: Floats
+    mapped: Floats
 
 
 def solve(frame: Frame, evidence: Evidence, parts: Trimap, spread: Floats, unit_px: float) -> Matte:
@@ -251,7 +236,9 @@ def solve(frame: Frame, evidence: Evidence, parts: Trimap, spread: Floats, unit_
     ):
         out[unknown] = np.where(foreign_held, rim, told[unknown] * share + (1 - told[unknown]) * rest)
     area = unknown & (resized(parts.area.astype(np.float32), extent) > 0.5)
-    return Matte(alpha, told, likely, Trimap(person, unknown, held, area), cautious)
+    return Matte(
+        alpha, told, likely, Trimap(person, unknown, held, area), cautious, resized(evidence.likely, extent)
+    )
 
 
 def _rim(linear: Linear, behind: Linear, unknown: Mask, share: Floats) -> Floats:

@@ -12,6 +12,7 @@ from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, grow
 from studio_pipeline.subject.matte import Matte
 
 _OPAQUE, _CLEAR = 0.98, 0.02
+_LEANING = 0.25  # the detectors would rather call it the person's
 _NAMED = (Zone.LOCKED, Zone.HEALABLE, Zone.EDGE, Zone.BACKDROP)
 
 
@@ -24,15 +25,17 @@ def draw(matte: Matte, skin: Mask, unit_px: float) -> ZoneMap:
     """The zones at the matte's own scale, ``(h, w)`` uint8.
 
     A doubtful pixel is locked when it is opaque, when colour could not tell and the detectors lean to the
-    person, or when both lean to the person; else it is edge where the matte has anything of the person. The
-    margin around both is edge, and so is the lock's outermost pixel where colour can tell what is whose.
+    person, or when both lean to the person; else it is edge where the matte has anything of the person, or
+    where the person maps would rather see one, whatever its colour says. The margin around both is edge,
+    and so is the lock's outermost pixel where colour can tell what is whose.
     """
     told, alpha, likely, unknown = matte.measured > 0.5, matte.alpha, matte.likely, matte.parts.unknown
     side = 2 * round(0.1 * unit_px) + 1
     deep = cv2.erode((matte.parts.person | unknown).view(np.uint8), np.ones((side, side), np.uint8)) > 0
-    opaque = (alpha >= _OPAQUE) | (~told & (likely > 0.25)) | (deep & (likely > 0.5) & (alpha > 0.5))
+    opaque = (alpha >= _OPAQUE) | (~told & (likely > _LEANING)) | (deep & (likely > 0.5) & (alpha > 0.5))
     locked = matte.parts.person | (unknown & opaque)
-    soft = _held(unknown & (np.maximum(alpha, matte.cautious) > _CLEAR), locked, unit_px)
+    some = (np.maximum(alpha, matte.cautious) > _CLEAR) | (matte.mapped > _LEANING)
+    soft = _held(unknown & some, locked, unit_px)
     # The outermost pixel is several of the master's, some partly backdrop: the edge's law can tell.
     locked &= ~(grow(~locked, 1) & told)
     zones = np.full(alpha.shape, int(Zone.BACKDROP), np.uint8)
