@@ -27,10 +27,8 @@ _DARKEST = 2e-3  # of white: darker light is grain
 _FINEST_PX, _STEP = 0.75, 1.3  # sigma, and from scale to scale
 _CORE = 0.42  # sigma over the radius at which a spot's rim ends
 _SURROUND = 2.6  # the wider Gaussian's sigma over the finer one's
-_TRIMMED, _TRIM_GAIN = (
-    0.95,
-    1.25,
-)  # share of the skin that says how it varies, and what a normal spread then lacks
+_TRIMMED = 0.95  # share of the skin that says how it varies
+_TRIM_GAIN = 1.25  # what a normal spread lacks then
 _CALM = 3.0  # medians: stronger responses do not raise what they are measured by
 _WINDOW, _LEAST_SPREAD = 14, 0.7  # sigmas around; of the face's median
 _BLOOD = np.array([0.53, 0.56, -0.2], np.float32)

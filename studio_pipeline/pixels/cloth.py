@@ -26,10 +26,8 @@ _EDGE_MARGIN = 0.035
 _DRAWN_LEAST, _DRAWN = 3.0, 4.0  # L*; of the mean size of fine texture around
 _DRAWN_GAP, _DRAWN_LONG = 0.02, 0.05  # dashes so near are one line; from so long on it is no speck
 _SKIN_MARGIN, _HAIR_MARGIN = 0.1, 0.08
-_SKIN_LOG, _SKIN_DARKEST = (
-    0.3,
-    0.03,
-)  # distance of logarithms of red:green and blue:green; of the face's light
+_SKIN_LOG = 0.3  # distance of the logarithms of red:green and blue:green
+_SKIN_DARKEST = 0.03  # of the face's light
 _HAIR_AWAY, _HAIR_LIGHT = 9.0, 14.0  # CIELAB: chroma, lightness
 _TEXTURE = 3.0  # L*: median deviation of fine texture; lace, knit and stripes have more
 _GRAINY = 0.55  # coherence of the structure tensor: strands, stripes and ribs run one way

@@ -23,7 +23,7 @@ _AROUND = {
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
 }
-_BLOCKS = 2  # of the small UNet and VAE; one resnet in each, two on the way up
+_BLOCKS, _VAE_BLOCKS = 2, 4  # of the small UNet and VAE; one resnet in each, two on the way up
 
 
 def join(pipeline: Path, target: Path) -> Path:
@@ -93,7 +93,7 @@ def _vae(key: str) -> str:
     if found := re.match(r"decoder\.up_blocks\.(\d)\.(resnets|upsamplers)\.(\d)\.(.*)", key):
         block, kind, place, rest = found.groups()
         rest = rest.replace("conv_shortcut", "nin_shortcut")
-        turned = _BLOCKS - 1 - int(block)
+        turned = _VAE_BLOCKS - 1 - int(block)
         return f"decoder.up.{turned}." + (
             f"block.{place}.{rest}" if kind == "resnets" else f"upsample.{rest}"
         )

@@ -74,14 +74,14 @@ def _t5_text() -> Any:
     return T5EncoderModel(T5Config(vocab_size=64, d_model=32, d_kv=8, d_ff=37, num_layers=1, num_heads=4))
 
 
-def _vae(channels: int = 4, **more: Any) -> Any:
+def _vae(widths: tuple[int, ...] = (8, 16), **more: Any) -> Any:
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
-        block_out_channels=(8, 16),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        latent_channels=channels,
+        block_out_channels=widths,
+        down_block_types=("DownEncoderBlock2D",) * len(widths),
+        up_block_types=("UpDecoderBlock2D",) * len(widths),
+        latent_channels=4,
         norm_num_groups=4,
         **more,
     )
@@ -103,6 +103,8 @@ def _unet(channels: int, **more: Any) -> Any:
     )
 
 
+# Eight pixels a latent, as in the real ones: attention is asked of all pairs of latents.
+_BY_EIGHT = (8, 8, 16, 16)
 _OF_SD15: dict[str, Any] = {"cross_attention_dim": 32, "attention_head_dim": 2}
 _OF_SDXL: dict[str, Any] = {
     "cross_attention_dim": 64,
@@ -122,7 +124,7 @@ def _controlnet(kind: type[Any], **more: Any) -> Any:
         in_channels=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         norm_num_groups=4,
-        conditioning_embedding_out_channels=(4, 8),
+        conditioning_embedding_out_channels=(4, 4, 8, 8),
         **more,
     )
 
@@ -131,7 +133,7 @@ def _sd15(folder: Path) -> tuple[Any, dict[str, Any]]:
     from diffusers import ControlNetModel, DDIMScheduler, StableDiffusionInpaintPipeline
 
     pipeline = StableDiffusionInpaintPipeline(
-        vae=_vae(),
+        vae=_vae(_BY_EIGHT),
         text_encoder=_clip_text(),
         tokenizer=_clip_tokenizer(folder / "words"),
         unet=_unet(9, **_OF_SD15),
@@ -147,7 +149,7 @@ def _sdxl_parts(folder: Path, channels: int) -> dict[str, Any]:
     from diffusers import DDIMScheduler
 
     return {
-        "vae": _vae(),
+        "vae": _vae(_BY_EIGHT),
         "text_encoder": _clip_text(),
         "text_encoder_2": _clip_text(projected=True),
         "tokenizer": _clip_tokenizer(folder / "words"),
