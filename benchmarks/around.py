@@ -137,8 +137,9 @@ def _drawn(candidate: Candidate, scene: Scene) -> None:
 
 
 def _beside_the_plain_call(bench: Bench) -> Figure:
-    """A small Stable Diffusion of its own native size. The frame is a quarter of the bench's: the plain call's
-    attention grows with the square of the canvas.
+    """A small Stable Diffusion at the real one's native size.
+
+    The frame is a quarter of the bench's: the plain call's attention grows with the square of the canvas.
     """
     from benchmarks.engines import plainly
     from studio_pipeline.engines import device
