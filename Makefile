@@ -22,7 +22,7 @@ demo: setup  ## render a shoot, tether it in, propose, review (ARGS=--headless f
 	@$(BIN)/studio demo $(ARGS)
 
 test: browser  ## run the whole suite, browser tests included (ARGS passes to pytest)
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup  ## lint, formatting, types, import rules, and the lock against pyproject.toml
 	$(BIN)/ruff check

@@ -27,9 +27,26 @@ NEVER_MISSING_IN_CI = re.compile(
     re.IGNORECASE,
 )
 
+# Files go to workers whole, in this order: one that takes minutes must not be the last.
+LONGEST_FIRST = (
+    "hot_folder/test_crash_safety.py",
+    "pipeline/test_generated_way.py",
+    "hot_folder/test_watcher.py",
+    "test_benchmarks.py",
+    "engines/test_adapters.py",
+    "test_cli.py",
+)
+
 # Renders take as long as they take; in CI the same examples every time, so that a red run can be repeated.
 settings.register_profile("studio", deadline=None, max_examples=50, derandomize=IN_CI)
 settings.load_profile("studio")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    rank = {here / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @pytest.fixture(scope="session")
