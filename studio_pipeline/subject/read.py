@@ -14,7 +14,7 @@ from studio_pipeline.pixels import register
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, grow
 from studio_pipeline.records.subject import Face, SubjectRecord
-from studio_pipeline.subject import backdrop, matte, scenes, zones
+from studio_pipeline.subject import backdrop, matte, scenes, trimap, zones
 from studio_pipeline.subject.backdrop import Backdrop, Floats, resized
 from studio_pipeline.subject.bodies import without_a_face
 from studio_pipeline.subject.detectors import Detectors, Picture, shared
@@ -162,7 +162,7 @@ def _portrait(
     frame: Frame, master: Extent, seen: _Seen, detectors: Detectors, empty: Frame | None
 ) -> Reading:
     unit_px = seen.unit_px
-    possible = matte.possible_person(seen.evidence, seen.faces, unit_px)
+    possible = trimap.possible_person(seen.evidence, seen.faces, unit_px)
     whole = seen.look.roi
     for face in seen.faces:
         if not possible[face.roi.within(whole)].any():  # a faint one with nobody around it, beside sure ones
@@ -171,7 +171,7 @@ def _portrait(
     if empty is not None:
         model = _known_set(frame, seen, possible, empty, model)
     grainy = seen.look.picture.astype(np.float32) / np.float32(255)
-    parts = matte.trimap(seen.evidence, possible, model, seen.srgb, seen.faces, unit_px, grainy)
+    parts = trimap.draw(seen.evidence, possible, model, seen.srgb, seen.faces, unit_px, grainy)
     solved = matte.solve(frame, seen.evidence, parts, model.spread + np.float32(seen.grain), unit_px)
     skin = _enlarged(healable_skin(detectors, seen.look.picture, seen.faces), frame.extent)
     unit_px /= seen.look.scale
@@ -202,8 +202,8 @@ def _all_locked(frame: Frame, master: Extent, seen: _Seen, reason: str, detector
     readable = np.zeros_like(near)
     if model.is_plain_set:
         calm = model.plain & ~model.differs(seen.srgb) & ~near
-        readable = calm & matte.touching(calm, calm & _border(seen.look.extent))
-        readable = matte.opened(readable, max(2, round(0.05 * seen.unit_px)))
+        readable = calm & trimap.touching(calm, calm & _border(seen.look.extent))
+        readable = trimap.opened(readable, max(2, round(0.05 * seen.unit_px)))
     record = _record(master, _faces_on(master, seen, detectors), "unsure", reason)
     likely = np.rint(255 * resized(seen.evidence.likely, frame.extent)).astype(np.uint8)
     return _reading(record, _full(master, Zone.LOCKED), _enlarged(readable, frame.extent), likely)

@@ -11,7 +11,8 @@ from studio_pipeline.pixels.masks import Mask, Zone
 from studio_pipeline.records.subject import Face
 from studio_pipeline.subject.black import unseen_hair
 from studio_pipeline.subject.evidence import Evidence
-from studio_pipeline.subject.matte import Matte, Trimap, possible_person
+from studio_pipeline.subject.matte import Matte
+from studio_pipeline.subject.trimap import Trimap, possible_person
 from studio_pipeline.subject.zones import draw
 
 _UNIT_PX = 40
