@@ -179,13 +179,15 @@ def _spots(
     notes = [f"specks left, for they stand in a row or are the cloth's own: {len(blobs) - len(alone)}"] * (
         len(alone) < len(blobs)
     )
-    discs = [Disc(b.y, b.x, b.radius_px) for b in blobs]
+    # As they are written down, in whole pixels of the master: what is judged here is what is healed there.
+    written = {blob: _to_master(blob, frame.scale) for blob in blobs}
+    discs = [spot.disc(frame.scale) for spot in written.values()]
     near = sources.Near.of(lab[..., 0], cloth, [(d.y, d.x, d.radius_px) for d in discs])
     area, spared = (drawn(polygons, frame.roi, frame.scale) for polygons in (hand.area, hand.spare))
     locked = inside(reading.canvas_zones(frame.roi, frame.scale), Zone.LOCKED)
     room, out, left = _SPARE_SHARE * SHARE_MAX * cloth.size, list[Spot](), 0
     for blob in alone:
-        spot, disc = _to_master(blob, frame.scale), Disc(blob.y, blob.x, blob.radius_px)
+        spot, disc = written[blob], written[blob].disc(frame.scale)
         window = Disc(blob.y, blob.x, blob.radius_px + RIM_PX).roi & frame.roi
         at = window.within(frame.roi)
         if (hand.area and not area[round(blob.y), round(blob.x)]) or spared[at].any():
