@@ -180,7 +180,7 @@ def _spots(
         len(alone) < len(blobs)
     )
     # As they are written down, in whole pixels of the master: what is judged here is what is healed there.
-    written = {blob: _to_master(blob, frame.scale) for blob in blobs}
+    written = {blob: _to_master(blob, frame.scale, largest_px) for blob in blobs}
     discs = [spot.disc(frame.scale) for spot in written.values()]
     near = sources.Near.of(lab[..., 0], cloth, [(d.y, d.x, d.radius_px) for d in discs])
     area, spared = (drawn(polygons, frame.roi, frame.scale) for polygons in (hand.area, hand.spare))
@@ -223,12 +223,15 @@ def _is_within(before: Linear, after: Linear, spot: Mask, around: Mask) -> bool:
     return low <= ratio <= high and step(after, spot, around) <= STEP_MAX
 
 
-def _to_master(blob: Blob, scale: float) -> Spot:
-    y, x = (round((place + 0.5) / scale - 0.5) for place in (blob.y, blob.x))
+def _to_master(blob: Blob, scale: float, largest_px: float) -> Spot:
+    """A disc as far wider as its middle is moved to a whole pixel, but never beyond the limit."""
+    exact = [(place + 0.5) / scale - 0.5 for place in (blob.y, blob.x)]
+    y, x = (round(place) for place in exact)
+    wider = blob.radius_px / scale + math.dist(exact, (y, x))
     return Spot(
         id=f"lint-{y}-{x}",
         centre=Point(y, x),
-        radius_px=math.floor(10 * blob.radius_px / scale) / 10,  # never beyond the limit
+        radius_px=math.floor(10 * min(wider, largest_px / scale)) / 10,
         offset=Point(0, 0),
         contrast=round(blob.contrast, 1),
     )
