@@ -11,9 +11,8 @@ from typing import Any
 
 from studio_pipeline.edits import stack
 from studio_pipeline.errors import TryAgain
-from studio_pipeline.pipeline import consent, schedule, sets, stages
+from studio_pipeline.pipeline import consent, decide, schedule, sets, stages
 from studio_pipeline.pipeline.accession import NOTHING_MADE, Accession, switches_of
-from studio_pipeline.pipeline.decide import PLANNED_ANEW
 from studio_pipeline.pipeline.delivery import Order
 from studio_pipeline.pipeline.schedule import Stage
 from studio_pipeline.pipeline.stages import Beside, Proposed, Source, absolute, source_of
@@ -49,7 +48,7 @@ _RETRY_S = (2.0, 5.0, 15.0, 60.0)
 _PATIENT_TRIES = 3
 _FULL_BASES_BYTES = 12 << 30
 MODELS = "models"
-_UNWANTED = (*schedule.RESTING, State.REJECTED)
+_DECIDED = (*schedule.RESTING, State.REJECTED, State.APPROVED, State.DELIVERED)
 _WITH_A_MODEL_S = 1800.0  # on a processor a proposal can take many minutes
 _WITH_A_MODEL_SHARE = 0.9  # of the machine's memory
 
@@ -211,7 +210,7 @@ class Conductor:
             if job is None:
                 continue
             entry = self._memory.entries.get(capture_id)
-            if entry is None or entry.state in _UNWANTED or self._outdated(entry, job.arguments):
+            if entry is None or entry.state in _DECIDED or self._outdated(entry, job.arguments):
                 self._supervisor.withdraw(job.lane, job.key)
                 del self._memory.asked[capture_id]
                 withdrawn.append(capture_id)
@@ -375,6 +374,8 @@ class Conductor:
                 "state": state,
                 "reason": entry.reason,
             }
+        if entry.state in _DECIDED:
+            return {}  # a person decided meanwhile, on what was shown
         asked = outcome.job.arguments
         if self._outdated(entry, asked):
             return {"reason": entry.reason}  # somebody said otherwise meanwhile: it is due again
@@ -399,22 +400,34 @@ class Conductor:
         changes["proposal_hash"] = self._catalog.keep_proposal(value.proposal)
         changes["proposal"] = value.proposal.outline()
         if entry.stale:
-            why = PLANNED_ANEW if entry.reason == PLANNED_ANEW else "approved on another base"
+            why = decide.PLANNED_ANEW if entry.reason == decide.PLANNED_ANEW else "approved on another base"
             changes["reason"] = "; ".join(filter(None, [why, *reasons]))
         return changes | {"state": State.PROPOSED if value.subject.sure else State.NEEDS_A_PERSON}
 
     def _delivered(self, entry: Entry, outcome: Outcome) -> dict[str, Any]:
         made: tuple[Delivered, ...] = outcome.value
         if entry.approved_hash != outcome.job.arguments["order"].proposal.shown_hash():
-            # Revoked or approved anew meanwhile: what was published is recorded, so that it can go.
-            return {"delivered": made}
+            # Revoked or approved anew meanwhile: nobody stands for what was published now.
+            paths = {one.path for one in made}
+            others = (one for one in entry.delivered if one.path not in paths)
+            return {"delivered": (*others, *self._taken_back(made)), "reason": entry.reason}
         cache.trim(self._session.cache, _FULL_BASES_BYTES, frozenset({entry.id}))
         again = {one.recipe for one in made}
         delivered = (*(one for one in entry.delivered if one.recipe not in again), *made)
         whole = {r.name for r in self._session.preset.deliverables} <= {
             one.recipe for one in delivered if one.shown_hash == entry.approved_hash
         }
+        if entry.state not in (State.APPROVED, State.DELIVERED):
+            return {"delivered": delivered}  # its original is gone meanwhile, say
         return {"delivered": delivered, "state": State.DELIVERED if whole else State.APPROVED, "reason": ""}
+
+    def _taken_back(self, made: tuple[Delivered, ...]) -> tuple[Delivered, ...]:
+        """Of what was published, that which stays: recorded, so that `revoke` can try again."""
+        try:
+            return tuple(decide.take_back(self._session, made))
+        except OSError as error:
+            log.warning("%s cannot be removed: %s", error.filename, error.strerror)
+            return made
 
     def _later(self, capture_id: str, stage: Stage, text: str) -> dict[str, Any]:
         before = self._memory.retries.get(capture_id)

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from studio_pipeline.errors import Refused
@@ -14,7 +15,7 @@ from studio_pipeline.pipeline import consent, proof
 from studio_pipeline.pipeline.choice import is_within_reach
 from studio_pipeline.records.capture import State, shown
 from studio_pipeline.records.consent import Allowed
-from studio_pipeline.records.entry import Door, Entry, Handed, Said
+from studio_pipeline.records.entry import Delivered, Door, Entry, Handed, Said
 from studio_pipeline.records.hand import NOTHING, Hand, Wish
 from studio_pipeline.records.lint import LintPlan
 from studio_pipeline.records.plan import Item, Tier
@@ -100,7 +101,11 @@ class Decisions:
         entry = self._entry(capture_id)
         if entry.state not in (State.APPROVED, State.DELIVERED, State.REJECTED):
             raise Refused(f"{entry.name} is {entry.state.value}: there is no decision to revoke")
-        kept = self._remove_deliverables(entry)
+        try:
+            kept = [Path(os.fsdecode(one.path)).name for one in take_back(self.session, entry.delivered)]
+        except OSError as error:
+            left = f"{error.filename} cannot be removed ({error.strerror})"
+            raise Refused(f"{left}; mend that, and revoke {entry.name} again") from error
         decision = self._decision(capture_id, Verb.REVOKE, user, now, entry.approved_hash)
         reason = f"kept because it was changed outside: {', '.join(kept)}" if kept else ""
         sure = entry.subject is not None and entry.subject.sure
@@ -265,25 +270,23 @@ class Decisions:
             decided_at=now,
         )
 
-    def _remove_deliverables(self, entry: Entry) -> list[str]:
-        kept = []
-        for one in entry.delivered:
-            path = self.session.root / os.fsdecode(one.path)
-            try:
-                with path.open("rb") as file:
-                    ours = hashlib.file_digest(file, "sha256").hexdigest() == one.sha256
-                if ours:
-                    path.unlink()
-                    proof.give_name_up(self.session.records, one.path)
-                else:
-                    kept.append(path.name)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise Refused(
-                    f"{path} cannot be removed ({error.strerror}); mend that, and revoke {entry.name} again"
-                ) from error
-        return kept
+
+def take_back(session: Session, delivered: Iterable[Delivered]) -> list[Delivered]:
+    """Remove deliverables that are still as they were written; returns those that are not. Raises OSError."""
+    kept = []
+    for one in delivered:
+        path = session.root / os.fsdecode(one.path)
+        try:
+            with path.open("rb") as file:
+                ours = hashlib.file_digest(file, "sha256").hexdigest() == one.sha256
+            if ours:
+                path.unlink()
+                proof.give_name_up(session.records, one.path)
+            else:
+                kept.append(one)
+        except FileNotFoundError:
+            continue
+    return kept
 
 
 def find(catalog: Catalog, wanted: str) -> Entry:

@@ -155,7 +155,7 @@ class Supervisor:
 
     @property
     def running(self) -> list[Job]:
-        return [one.job for one in self._workers if one.job is not None]
+        return [job for one in self._workers if (job := one.job) is not None]  # also read by other threads
 
     @property
     def waiting(self) -> int:
