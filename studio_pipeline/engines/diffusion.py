@@ -116,7 +116,13 @@ class DiffusersEngine(ABC):
                 self._pipeline.maybe_free_model_hooks()  # as at a call's end: parts on the device go back
                 raise
             except torch.OutOfMemoryError as error:
-                said.append(self._smaller(request, error))
+                # Without its traceback, whose frames hold the pipeline: two would lie in memory.
+                said.append(self._smaller(request, error.with_traceback(None)))
+            except StudioError:
+                raise
+            except Exception as error:  # diffusers and torch raise whatever their parts raise
+                self.unload()
+                raise EngineFailed(f"{self.name} failed: {_first_line(error)}") from error
         if self._placement is not Placement.RESIDENT:
             said.append(f"the weights did not fit the device at once: {self._placement.value}")
         seconds = time.perf_counter() - started
@@ -200,10 +206,22 @@ class DiffusersEngine(ABC):
             for name, count in weights.elements_of(part).items():
                 numbers[f"{part.name}/{name}"] = count
         self._placement = devices.placed(self._on, numbers, self._activation_bytes(extent), at_most)
-        self._pipeline = self._read()
-        devices.place(self._pipeline, self._on, self._placement)
+        self._put(self._read())
         if self._compiled and self._on.kind == "cuda" and self._placement is Placement.RESIDENT:
             getattr(self._pipeline, self.network).compile_repeated_blocks(fullgraph=True)
+
+    def _put(self, pipeline: Any) -> None:
+        """Place it, and keep it only once it is whole there. Raises EngineFailed where it does not fit."""
+        import torch
+
+        try:
+            devices.place(pipeline, self._on, self._placement)
+        except torch.OutOfMemoryError as error:
+            self.unload()
+            raise EngineFailed(
+                f"the {self._on.kind} device has no room for {self.name}: close other programs"
+            ) from error
+        self._pipeline = pipeline
 
     def _read(self) -> Any:
         import diffusers
@@ -212,8 +230,8 @@ class DiffusersEngine(ABC):
         diffusers.utils.logging.set_verbosity_error()  # what a photographer can do something about, we say
         kind = getattr(diffusers, self.pipelines[0 if self._found.controlnets else 1])
         dtype = getattr(torch, self._on.dtype)
-        parts = self._components(dtype)
         try:
+            parts = self._components(dtype)
             if self._found.pipeline.is_file():
                 pipeline = kind.from_single_file(
                     str(self._found.pipeline),
@@ -279,8 +297,8 @@ class DiffusersEngine(ABC):
                 "close other programs, or choose a smaller model"
             ) from error
         self.unload()
-        self._pipeline, self._placement = self._read(), later[0]
-        devices.place(self._pipeline, self._on, self._placement)
+        self._placement = later[0]
+        self._put(self._read())
         return "the device ran out of memory once"
 
     def _activation_bytes(self, extent: Extent) -> int:
@@ -300,6 +318,8 @@ def _check_request(request: EngineRequest, multiple_of: int) -> None:
         raise Refused("context, mask and what was taken out of the context are not of one size")
     if extent.height % multiple_of or extent.width % multiple_of:
         raise Refused(f"{extent} is not a multiple of {multiple_of} pixels")
+    if int(request.steps * request.strength) < 1:
+        raise Refused(f"{request.steps} steps at a strength of {request.strength:g} are none: ask for more")
     if not np.isfinite(request.context).all():
         raise Refused("the context holds numbers that are none (NaN)")
 

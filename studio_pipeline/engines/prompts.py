@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from studio_pipeline.errors import Refused
 
@@ -10,9 +11,10 @@ from studio_pipeline.errors import Refused
 _SOMEBODY = (
     "person|people|human|humans|man|men|woman|women|child|children|boy|boys|girl|girls|baby|babies|kid|kids|lady|"
     "ladies|guy|guys|face|faces|portrait|portraits|head|heads|hair|body|bodies|hand|hands|arm|arms|leg|legs|skin|"
-    "model|models|bride|groom|couple|crowd|family|sitter|figure|"
+    "model|models|bride|brides|bridesmaid|bridesmaids|groom|couple|crowd|family|sitter|figure|toddler|toddlers|"
+    "teenager|teenagers|businessman|businesswoman|businesspeople|dancer|dancers|soldier|soldiers|she|he|"
     "mensch|menschen|mann|männer|frau|frauen|kind|kinder|junge|mädchen|gesicht|gesichter|hand|hände|haare|körper|"
-    "personne|personnes|homme|hommes|femme|femmes|enfant|enfants|fille|garçon|visage|visages|main|mains|cheveux|"
+    "personne|personnes|homme|hommes|femme|femmes|enfant|enfants|fille|garçon|visage|visages|mains|cheveux|"
     "persona|personas|gente|hombre|hombres|mujer|mujeres|niño|niña|niños|cara|caras|rostro|mano|manos|"
     "persone|uomo|uomini|donna|donne|bambino|bambina|bambini|viso|volto|mani|"
     "pessoa|pessoas|homem|homens|mulher|mulheres|criança|crianças|rosto|mãos"
@@ -24,7 +26,7 @@ NEVER = "person, people, face, portrait, hand, body, text, watermark, frame"
 
 def checked(prompt: str) -> str:
     """The prompt, on one line. Raises Refused where it asks for somebody."""
-    found = _WORDS.search(prompt)
+    found = _WORDS.search(unicodedata.normalize("NFC", prompt))
     if found:
         raise Refused(
             f"the prompt asks for somebody ({found.group()!r}): nobody is ever generated; "

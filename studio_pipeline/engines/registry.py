@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ ENGINES: tuple[type[DiffusersEngine], ...] = (
     ZImage,
     FluxFill,
 )
+log = logging.getLogger(__name__)
 _SETS = (Kind.STRUCTURED, Kind.ENVIRONMENT)
 
 
@@ -79,13 +81,22 @@ def _needs(engine: Engine) -> int:
 def available(
     models: Path, on: Device | None = None, *, non_commercial: bool = False, compiled: bool = False
 ) -> list[Engine]:
-    """The engines whose weights are installed, unloaded; those for no commerce only where that is allowed."""
-    out: list[Engine] = []
+    """The engines whose weights are installed, unloaded; those for no commerce only where that is allowed.
+
+    One whose files are damaged is left out, and said in the log. Raises its Refused where it is the only one.
+    """
+    out, damaged = list[Engine](), list[Refused]()
     for kind in ENGINES:
         found = store.weights_of(models, kind.name)
         if found is not None and (kind.commercial or non_commercial):
             on = on or devices.find()
-            out.append(kind(found, on, compiled=compiled))
+            try:
+                out.append(kind(found, on, compiled=compiled))
+            except Refused as error:
+                log.warning("%s is left out: %s", kind.name, error)
+                damaged.append(error)
+    if damaged and not out:
+        raise damaged[0]
     return out
 
 

@@ -39,11 +39,11 @@ def installed(settings: EngineSettings, models: Path | None = None) -> Chooser:
     """Chooses among the engines whose weights are on this machine, as the session allows."""
 
     def choose(kinds: Collection[Kind], lines: bool) -> Chosen:
-        from studio_pipeline.engines import device, registry, store
+        from studio_pipeline.engines import registry, store
 
         try:
             engines = _engines(models or store.folder(), settings.non_commercial, settings.compiled)
-            free_bytes = device.find().free_bytes if engines else None
+            free_bytes = _free_bytes() if engines else None
         except StudioError as error:
             return Chosen(None, str(error))
         found = registry.choose(engines, kinds, lines=lines, free_bytes=free_bytes)
@@ -63,6 +63,14 @@ def _engines(models: Path, non_commercial: bool, compiled: bool) -> tuple[Engine
     from studio_pipeline.engines import registry
 
     return tuple(registry.available(models, non_commercial=non_commercial, compiled=compiled))
+
+
+@lru_cache(maxsize=1)
+def _free_bytes() -> int:
+    """Of the device, before this process has loaded anything: what its own model holds is not taken."""
+    from studio_pipeline.engines import device
+
+    return device.find().free_bytes
 
 
 class Ready:

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 import time
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,6 +129,13 @@ class TestBadWeights:
         with pytest.raises(Refused, match="not there"):
             next(one for one in ENGINES if one.name == "sd15")(Weights(copied / "pipeline"), CPU)
 
+    def test_a_control_net_that_is_missing_a_part(self, copied: Path) -> None:
+        config = copied / "canny" / "config.json"
+        values = json.loads(config.read_text()) | {"block_out_channels": [8, 24]}
+        config.write_text(json.dumps(values))
+        with pytest.raises(Refused, match="cannot be read as sd15"):
+            sd15(copied).load()
+
     def test_a_part_that_is_missing(self, copied: Path) -> None:
         shutil.rmtree(copied / "pipeline" / "unet")
         with pytest.raises(Refused, match="cannot be read as sd15"):
@@ -215,6 +223,35 @@ class TestDevices:
             engine.run(a_request(engine))
         assert engine._pipeline is None
 
+    def test_no_room_for_the_weights_is_a_line_and_the_next_frame_tries_again(
+        self, small: Small, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import torch
+
+        def full(*_: object) -> None:
+            raise torch.OutOfMemoryError("no room")
+
+        engine = sd15(small("sd15"))
+        with monkeypatch.context() as patch:
+            patch.setattr(device, "place", full)
+            with pytest.raises(EngineFailed, match="no room for sd15"):
+                engine.run(a_request(engine))
+        assert engine._pipeline is None
+        engine.run(a_request(engine))
+
+    def test_whatever_a_pipeline_raises_is_a_line(
+        self, small: Small, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine = sd15(small("sd15"))
+
+        def broken(*_: object) -> None:
+            raise RuntimeError("mat1 and mat2 cannot be multiplied")
+
+        monkeypatch.setattr(engine, "_asked", broken)
+        with pytest.raises(EngineFailed, match="sd15 failed: mat1"):
+            engine.run(a_request(engine))
+        assert engine._pipeline is None
+
 
 def test_the_full_size_that_a_card_is_timed_with_is_the_published_one() -> None:
     import torch
@@ -228,10 +265,15 @@ def test_the_full_size_that_a_card_is_timed_with_is_the_published_one() -> None:
 class TestRequests:
     def test_a_prompt_that_asks_for_somebody(self, engines: Engines) -> None:
         engine = engines("sd15")
-        for prompt in ("a Woman at a window", "Wand mit Kindern und Frauen", "two hands"):
+        decomposed = unicodedata.normalize("NFD", "ein Mädchen")
+        for prompt in ("a Woman at a window", "Wand mit Kindern und Frauen", "bridesmaids", decomposed):
             with pytest.raises(Refused, match="asks for somebody"):
                 engine.run(a_request(engine, prompt=prompt))
-        engine.run(a_request(engine, prompt="handmade paper, mangrove, headland"))  # whole words only
+        engine.run(a_request(engine, prompt="handmade paper on main street"))  # whole words only
+
+    def test_too_few_steps_for_so_little_strength(self, engines: Engines) -> None:
+        with pytest.raises(Refused, match="are none"):
+            engines("sd15").run(a_request(engines("sd15"), steps=3, strength=0.3))
 
     def test_sizes_that_do_not_fit(self, engines: Engines) -> None:
         engine = engines("sd15")

@@ -46,6 +46,8 @@ def fill(
         raise Unfit("no backdrop is visible far enough from the person")
     before = light.to_tone(np.maximum(classical(nobody.of(frame)), 0))
     area = area & ~nobody.gone
+    if not area.any():
+        raise Unfit("all of it lies too near to the person")
     tone = np.where(area[..., None], before, nobody.tone)
     known = ~nobody.gone & ~grow(area, _RIM_PX)
     canvas = Canvas(frame.roi, frame.scale, tone, known, known, nobody.gone)
