@@ -118,6 +118,7 @@ class Conductor:
         self._roles = stack.roles(session.preset.edits)
         self._heals_skin = any(spec.name == SkinPlan.EDIT for spec in session.preset.edits)
         self._memory = _Memory()
+        self._unsettled: list[Outcome] = []
         self._masters: set[str] = set()
         self._masters_lock = threading.Lock()
 
@@ -128,8 +129,13 @@ class Conductor:
             self._hand_out()
         except TryAgain as error:
             log.warning("%s; trying again", error)
-        for outcome in self._supervisor.poll(timeout_s):
-            self._settle(outcome)
+        self._unsettled += self._supervisor.poll(timeout_s)
+        try:
+            while self._unsettled:
+                self._settle(self._unsettled[0])
+                del self._unsettled[0]
+        except TryAgain as error:
+            log.warning("%s; trying again", error)
 
     @property
     def idle(self) -> bool:
@@ -139,7 +145,8 @@ class Conductor:
         its reason stands in the status.
         """
         hopeful = any(retry.tries < _PATIENT_TRIES for retry in self._memory.retries.values())
-        return self._supervisor.idle and not hopeful and not self._changed_ids()
+        settled = self._supervisor.idle and not self._unsettled
+        return settled and not hopeful and not self._changed_ids()
 
     @property
     def jobs(self) -> dict[str, Any]:
@@ -176,7 +183,7 @@ class Conductor:
         return self._catalog.changed_since(self._memory.revision)[1]
 
     def _hand_out(self) -> None:
-        self._memory.revision, changed = self._catalog.changed_since(self._memory.revision)
+        revision, changed = self._catalog.changed_since(self._memory.revision)
         now_s = self._monotonic_s()
         ripe = [i for i, retry in self._memory.retries.items() if retry.at_s <= now_s]
         has_room = self._has_room()
@@ -191,6 +198,7 @@ class Conductor:
             retry = self._memory.retries.get(capture_id)
             if retry is None or retry.at_s <= now_s:
                 self._submit(entry, has_room)
+        self._memory.revision = revision  # only now: what could not be handed out is looked at again
         with self._masters_lock:
             masters, self._masters = self._masters, set()
         for capture_id in masters:

@@ -1,17 +1,20 @@
-"""Work that ends after a person has decided otherwise: their word holds."""
+"""Work that ends after a person has decided otherwise, or while the catalog is busy."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from studio_pipeline.errors import TryAgain
 from studio_pipeline.pipeline.schedule import Stage
 from studio_pipeline.pipeline.studio import Studio, at_work
 from studio_pipeline.pipeline.supervisor import Job
 from studio_pipeline.records.capture import State
 from studio_pipeline.records.entry import Entry
+from studio_pipeline.session.catalog import Catalog
 from tests.support import shoots
 from tests.support.inline import Inline
 
@@ -81,3 +84,31 @@ def test_what_ends_late_changes_no_decision(studio: Studio, workers: Held) -> No
     workers.let_go(proposing)
     studio.run()
     assert only(studio).state is State.REJECTED
+
+
+def test_a_catalog_that_is_busy_for_a_moment_costs_time_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every third word to it is refused, what was made and what was handed out too."""
+    session, times, rng = shoots.new_session(tmp_path / "session"), 0, random.Random(3)
+
+    def now_and_then(name: str) -> None:
+        real = getattr(Catalog, name)
+
+        def busy(catalog: Catalog, *args: object, **words: object) -> object:
+            nonlocal times
+            if rng.random() < 1 / 3:
+                times += 1
+                raise TryAgain("the catalog is locked")
+            return real(catalog, *args, **words)
+
+        monkeypatch.setattr(Catalog, name, busy)
+
+    shoots.put(session, shoots.portrait())
+    with at_work(session, workers=Inline()) as studio:
+        for name in ("update_seen", "keep_proposal", "entry"):
+            now_and_then(name)
+        studio.run()
+        monkeypatch.undo()
+        assert only(studio).state is State.PROPOSED
+    assert times > 2
