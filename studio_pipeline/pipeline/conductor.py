@@ -49,6 +49,7 @@ _PATIENT_TRIES = 3
 _FULL_BASES_BYTES = 12 << 30
 MODELS = "models"
 _DECIDED = (*schedule.RESTING, State.REJECTED, State.APPROVED, State.DELIVERED)
+_GIVEN_UP = "the model was given up on this picture: it took too long, or too much memory"
 _WITH_A_MODEL_S = 1800.0  # on a processor a proposal can take many minutes
 _WITH_A_MODEL_SHARE = 0.9  # of the machine's memory
 
@@ -272,7 +273,7 @@ class Conductor:
         return tuple(r for r in wanted if r.name not in done)
 
     def _job(self, entry: Entry, stage: Stage) -> Job:
-        asks = stage is Stage.PROPOSE and self._supervisor.has(MODELS)
+        asks = stage is Stage.PROPOSE and self._supervisor.has(MODELS) and not _was_given_up(entry)
         lane = "preview" if stage is Stage.PREVIEW else MODELS if asks else "work"
         return Job(
             key=f"{stage.value}:{entry.id}",
@@ -308,6 +309,7 @@ class Conductor:
                     "consent": consent.of(self._catalog, entry),
                     "marks": sets.marks(entry, self._memory.entries.values()) if self._heals_skin else (),
                     "engines": preset.engines,
+                    "without_a_model": _GIVEN_UP if _was_given_up(entry) else "",
                 }
             case Stage.DELIVER:
                 return {"order": self.order(entry)}
@@ -443,6 +445,11 @@ class Conductor:
         wait_s = _RETRY_S[min(tries, len(_RETRY_S) - 1)]
         self._memory.retries[capture_id] = _Retry(self._monotonic_s() + wait_s, tries)
         return {"reason": f"{stage.value}: {text}; trying again"}
+
+
+def _was_given_up(entry: Entry) -> bool:
+    """Whether a proposal of it was killed before: what killed it may be the model, so none is asked again."""
+    return entry.failures.get(Stage.PROPOSE.value, 0) > 0
 
 
 def _memory_for_models() -> int:

@@ -251,6 +251,7 @@ def propose(
     consent: Held = _DEFAULT_CONSENT,
     marks: tuple[Mark, ...] = (),
     engines: EngineSettings = _DEFAULT_ENGINES,
+    without_a_model: str = "",
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Proposed:
     """Plan every edit, render the proposal at plan scale, run the guards on it.
@@ -260,7 +261,8 @@ def propose(
     carries over what a person had chosen before a new base arrived, ``hands`` what they asked of single
     edits, and the items they left off.
     Without a capture of ``beside`` that cannot be read it goes on. ``marks``: where other frames of the same
-    people have lasting marks. ``cancelled`` is asked between its parts, and between a model's steps.
+    people have lasting marks. ``without_a_model``: why none is asked, if none is. ``cancelled`` is asked
+    between its parts, and between a model's steps.
 
     Raises Cancelled.
     """
@@ -276,6 +278,8 @@ def propose(
     sources, missing = _readable(beside, turn)
     asked = {name: handed.hand for name, handed in hands.items()}
     seen, choose = consents.shown(reading, consent.allowed), consents.chooser(consent, engines)
+    if without_a_model:
+        choose = asking.nobody_asked(without_a_model)
     plans = stack.plan_all(frame, seen, wanted, asked, sources, marks, choose, cancelled)
     plans = consents.kept_back(plans, edits, consent)
     plans = tuple(switched(plan, hands[plan.edit]) if plan.edit in hands else plan for plan in plans)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from studio_pipeline.engines.base import Cancelled
 from studio_pipeline.pipeline import consent, stages
 from studio_pipeline.pipeline.conductor import MODELS
 from studio_pipeline.pipeline.studio import Studio, at_work
-from studio_pipeline.pipeline.supervisor import Job
+from studio_pipeline.pipeline.supervisor import Job, Outcome
 from studio_pipeline.records.capture import State
 from studio_pipeline.records.consent import Allowed
 from studio_pipeline.records.hand import Wish
@@ -127,3 +128,23 @@ def test_what_is_said_meanwhile_withdraws_it(studio: Studio, slow: Slow) -> None
     (path,) = studio.session.capture.iterdir()
     path.rename(studio.session.root / "Trash" / path.name)
     assert len(withdrawn()) == 1 and not slow.asked
+
+
+def test_one_that_is_killed_at_a_model_is_made_without(tmp_path: Path) -> None:
+    """By its deadline, say: the frame has the classical proposal."""
+
+    class Killed(Slow):
+        def poll(self, timeout_s: float) -> list[Outcome]:
+            died = [Outcome(job, "died", text="took longer than 1800 s") for job in self.asked]
+            self.asked = []
+            return died + super().poll(timeout_s)
+
+    session, workers = shoots.new_session(tmp_path / "session", PRESET), Killed()
+    shoots.put(session, shoots.portrait())
+    with at_work(session, workers=workers) as studio:
+        studio.run()
+        (entry,) = studio.catalog.entries()
+    assert entry.state is State.PROPOSED, entry.reason
+    assert entry.proposal is not None
+    (plan,) = entry.proposal.plans
+    assert plan.changes and plan.engine == "classical"
