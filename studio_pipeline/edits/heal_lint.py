@@ -188,7 +188,7 @@ def _spots(
     room, out, left = _SPARE_SHARE * SHARE_MAX * cloth.size, list[Spot](), 0
     for blob in alone:
         spot, disc = written[blob], written[blob].disc(frame.scale)
-        window = Disc(blob.y, blob.x, blob.radius_px + RIM_PX).roi & frame.roi
+        window = Disc(disc.y, disc.x, disc.radius_px + RIM_PX).roi & frame.roi
         at = window.within(frame.roi)
         if (hand.area and not area[round(blob.y), round(blob.x)]) or spared[at].any():
             continue
@@ -199,7 +199,7 @@ def _spots(
             ground = Ground(linear, cloth, locked, discs, _is_within)
             offsets = near.offsets(np.array([[blob.y, blob.x]]), blob.radius_px)
             offset = ground.source(disc, offsets, hand.tries)
-        used = math.pi * blob.radius_px**2
+        used = math.pi * disc.radius_px**2
         if offset is None or used > room:
             left += 1
             continue

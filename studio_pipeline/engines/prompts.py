@@ -14,7 +14,7 @@ _SOMEBODY = (
     "model|models|bride|brides|bridesmaid|bridesmaids|groom|couple|crowd|family|sitter|figure|toddler|toddlers|"
     "teenager|teenagers|businessman|businesswoman|businesspeople|dancer|dancers|soldier|soldiers|she|he|"
     "mensch|menschen|mann|männer|frau|frauen|kind|kinder|junge|mädchen|gesicht|gesichter|hand|hände|haare|körper|"
-    "personne|personnes|homme|hommes|femme|femmes|enfant|enfants|fille|garçon|visage|visages|mains|cheveux|"
+    "personne|personnes|homme|hommes|femme|femmes|enfant|enfants|fille|garçon|visage|visages|main|mains|cheveux|"
     "persona|personas|gente|hombre|hombres|mujer|mujeres|niño|niña|niños|cara|caras|rostro|mano|manos|"
     "persone|uomo|uomini|donna|donne|bambino|bambina|bambini|viso|volto|mani|"
     "pessoa|pessoas|homem|homens|mulher|mulheres|criança|crianças|rosto|mãos"

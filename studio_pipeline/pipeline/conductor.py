@@ -390,7 +390,9 @@ class Conductor:
         if self._outdated(entry, asked):
             return {"reason": entry.reason}  # somebody said otherwise meanwhile: it is due again
         made = {"sources": _keys(asked["beside"]), "consent": asked["consent"].key}
-        return self._proposed(entry, outcome.value) | made
+        # What failed before it was made says nothing of the next one, which may be made beside others.
+        failures = {name: tries for name, tries in entry.failures.items() if name != stage.value}
+        return self._proposed(entry, outcome.value) | made | {"failures": failures}
 
     def _developed_anew(self, entry: Entry, base: BaseRecord, base_key: str) -> dict[str, Any]:
         """Other library versions made another base: what was proposed and approved on the old one is void."""

@@ -266,10 +266,11 @@ class TestRequests:
     def test_a_prompt_that_asks_for_somebody(self, engines: Engines) -> None:
         engine = engines("sd15")
         decomposed = unicodedata.normalize("NFD", "ein Mädchen")
-        for prompt in ("a Woman at a window", "Wand mit Kindern und Frauen", "bridesmaids", decomposed):
+        asked = ("a Woman at a window", "Wand mit Kindern und Frauen", "two hands", "bridesmaids", decomposed)
+        for prompt in asked:
             with pytest.raises(Refused, match="asks for somebody"):
                 engine.run(a_request(engine, prompt=prompt))
-        engine.run(a_request(engine, prompt="handmade paper on main street"))  # whole words only
+        engine.run(a_request(engine, prompt="handmade paper, mangrove, headland"))  # whole words only
 
     def test_too_few_steps_for_so_little_strength(self, engines: Engines) -> None:
         with pytest.raises(Refused, match="are none"):
