@@ -21,7 +21,7 @@ from studio_pipeline.edits.base import NOTHING_GIVEN
 from studio_pipeline.edits.extension import Extension
 from studio_pipeline.edits.generated import Asked, MadeDrawing, make
 from studio_pipeline.edits.generated.body import Candidate
-from studio_pipeline.engines.base import Capabilities, EngineRequest, EngineResult
+from studio_pipeline.engines.base import Capabilities, EngineRequest, EngineResult, Placement
 from studio_pipeline.geometry import Extent, Insets, Roi
 from studio_pipeline.pixels import light
 from studio_pipeline.pixels.frame import Frame, clipped_in_file, plan_scale
@@ -47,8 +47,8 @@ class Echo:
     commercial: bool = True
     weights_sha256: str = ""
 
-    def estimate_memory(self, extent: Extent) -> int:
-        return 0
+    def estimate_memory(self, extent: Extent) -> dict[Placement, int]:
+        return {Placement.RESIDENT: 0}
 
     def load(self) -> None: ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -109,6 +110,14 @@ class EngineResult:
     said: tuple[str, ...] = ()
 
 
+class Placement(StrEnum):
+    """Where weights lie while an engine works; ordered, each needs less of the device than the one before."""
+
+    RESIDENT = "all on the device"
+    OFFLOADED = "one part on the device at a time"
+    STREAMED = "layer by layer on the device"
+
+
 class Engine(Protocol):
     """One file in ``engines/``, one line in ``engines/registry.py``.
 
@@ -133,8 +142,8 @@ class Engine(Protocol):
     @property
     def weights_sha256(self) -> str: ...
 
-    def estimate_memory(self, extent: Extent) -> int:
-        """Bytes on the device at the peak of a request of this extent, weights included."""
+    def estimate_memory(self, extent: Extent) -> dict[Placement, int]:
+        """Bytes on the device at the peak of a request of this extent, for each way the weights can lie."""
         ...
 
     def load(self) -> None:

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from studio_pipeline.engines.base import EngineFailed
-
-
-class Placement(StrEnum):
-    """Where weights lie while an engine works; ordered, each needs less of the device than the one before."""
-
-    RESIDENT = "all on the device"
-    OFFLOADED = "one part on the device at a time"
-    STREAMED = "layer by layer on the device"
+from studio_pipeline.engines.base import EngineFailed, Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +47,26 @@ def _memory_bytes() -> int:
     return int(psutil.virtual_memory().available)
 
 
+def needs(device: Device, weights: dict[str, int], activation_bytes: int) -> dict[Placement, int]:
+    """Bytes on the device at the peak, for each way that it can hold parts of so many numbers each."""
+    sizes = [count * device.bytes_a_number for count in weights.values()]
+    out = {Placement.RESIDENT: sum(sizes) + activation_bytes}
+    if device.kind == "cuda":  # elsewhere diffusers has nowhere to bring them from
+        out[Placement.OFFLOADED] = max(sizes, default=0) + activation_bytes
+        out[Placement.STREAMED] = max(sizes, default=0) // 8 + activation_bytes
+    return out
+
+
 def placed(device: Device, weights: dict[str, int], activation_bytes: int, at_most: int | None) -> Placement:
     """How to place parts of so many numbers each. Raises EngineFailed where nothing fits."""
     free = min(device.free_bytes, at_most or device.free_bytes)
-    size = {name: count * device.bytes_a_number for name, count in weights.items()}
-    needed = {
-        Placement.RESIDENT: sum(size.values()) + activation_bytes,
-        Placement.OFFLOADED: max(size.values(), default=0) + activation_bytes,
-        Placement.STREAMED: max(size.values(), default=0) // 8 + activation_bytes,
-    }
+    needed = needs(device, weights, activation_bytes)
     for placement, wanted in needed.items():
-        if wanted <= free and (placement is Placement.RESIDENT or device.kind == "cuda"):
+        if wanted <= free:
             return placement
-    least = needed[Placement.STREAMED if device.kind == "cuda" else Placement.RESIDENT]
     raise EngineFailed(
-        f"this model needs {least / 1e9:.1f} GB of the {device.kind} device; {free / 1e9:.1f} are free: "
+        f"this model needs {min(needed.values()) / 1e9:.1f} GB of the {device.kind} device; "
+        f"{free / 1e9:.1f} are free: "
         "close other programs, or choose a smaller model"
     )
 

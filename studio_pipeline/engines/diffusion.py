@@ -23,10 +23,11 @@ from studio_pipeline.engines.base import (
     EngineFailed,
     EngineRequest,
     EngineResult,
+    Placement,
     Shown,
     heed,
 )
-from studio_pipeline.engines.device import Device, Placement
+from studio_pipeline.engines.device import Device
 from studio_pipeline.engines.weights import Weights
 from studio_pipeline.errors import Refused, StudioError
 from studio_pipeline.geometry import Extent
@@ -83,10 +84,9 @@ class DiffusersEngine(ABC):
         """The control images that ``run`` makes use of."""
         return tuple(kind for kind, _ in self._found.controlnets)
 
-    def estimate_memory(self, extent: Extent) -> int:
-        """Bytes at the peak with all weights on the device."""
-        numbers = sum(count for part in self._found.parts for count in weights.elements_of(part).values())
-        return numbers * self._on.bytes_a_number + self._activation_bytes(extent)
+    def estimate_memory(self, extent: Extent) -> dict[Placement, int]:
+        """Bytes at the peak, for each way its weights can lie on this device."""
+        return devices.needs(self._on, self._numbers(), self._activation_bytes(extent))
 
     def load(self) -> None:
         """Raises Refused for weights of another class, EngineFailed where they do not fit."""
@@ -201,11 +201,7 @@ class DiffusersEngine(ABC):
         return self._prompts[key]
 
     def _load(self, extent: Extent, at_most: int | None) -> None:
-        numbers: dict[str, int] = {}
-        for part in self._found.parts:
-            for name, count in weights.elements_of(part).items():
-                numbers[f"{part.name}/{name}"] = count
-        self._placement = devices.placed(self._on, numbers, self._activation_bytes(extent), at_most)
+        self._placement = devices.placed(self._on, self._numbers(), self._activation_bytes(extent), at_most)
         self._put(self._read())
         if self._compiled and self._on.kind == "cuda" and self._placement is Placement.RESIDENT:
             getattr(self._pipeline, self.network).compile_repeated_blocks(fullgraph=True)
@@ -300,6 +296,14 @@ class DiffusersEngine(ABC):
         self._placement = later[0]
         self._put(self._read())
         return "the device ran out of memory once"
+
+    def _numbers(self) -> dict[str, int]:
+        """How many each network has."""
+        return {
+            f"{part.name}/{name}": count
+            for part in self._found.parts
+            for name, count in weights.elements_of(part).items()
+        }
 
     def _activation_bytes(self, extent: Extent) -> int:
         return extent.area * self.bytes_a_pixel * self._on.bytes_a_number // 2

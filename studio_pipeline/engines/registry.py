@@ -9,7 +9,7 @@ from pathlib import Path
 
 from studio_pipeline.engines import device as devices
 from studio_pipeline.engines import store
-from studio_pipeline.engines.base import Engine, EngineFailed
+from studio_pipeline.engines.base import Engine, EngineFailed, Placement
 from studio_pipeline.engines.device import Device
 from studio_pipeline.engines.diffusion import DiffusersEngine
 from studio_pipeline.engines.flux_fill import FluxFill
@@ -49,33 +49,40 @@ def choose(
     """By what the backdrop is and what engines can do, never by name.
 
     Paper, cloth and paint are continued better without a model. Where straight structures run into the new
-    area, an engine that can be held to them goes first; then the one that sees most pixels at once, of those
-    that the device has memory for.
+    area, an engine that can be held to them goes first; then the one that sees most pixels at once. One whose
+    weights have to come and go layer by layer goes last.
     """
     sets = [kind for kind in kinds if kind in _SETS]
     if not sets:
         return Choice(None, "this backdrop is continued better without a model")
     if not engines:
         return Choice(None, "no engine's weights are installed")
-    fitting = [one for one in engines if free_bytes is None or _needs(one) <= free_bytes]
+    fitting = [(one, way) for one in engines if (way := _way(one, free_bytes)) is not None]
     if not fitting:
         return Choice(None, f"no installed engine fits the {(free_bytes or 0) / 1e9:.1f} GB that are free")
-    best = max(
+    best, way = max(
         fitting,
         key=lambda one: (
-            one.capabilities.supports_controlnet and lines,
-            one.capabilities.native_megapixels,
-            one.capabilities.deterministic,
+            one[0].capabilities.supports_controlnet and lines,
+            one[1] is not Placement.STREAMED,
+            one[0].capabilities.native_megapixels,
+            one[0].capabilities.deterministic,
         ),
     )
     able = best.capabilities
-    held = ", held to the lines of the set" if lines and able.supports_controlnet else ""
-    return Choice(best, f"{sets[0].value}: {best.name}, {able.native_megapixels:g} megapixels at once{held}")
+    said = f"{sets[0].value}: {best.name}, {able.native_megapixels:g} megapixels at once"
+    if lines and able.supports_controlnet:
+        said += ", held to the lines of the set"
+    if way is not Placement.RESIDENT:
+        said += f"; slower, for its weights do not fit the device: {way.value}"
+    return Choice(best, said)
 
 
-def _needs(engine: Engine) -> int:
+def _way(engine: Engine, free_bytes: int | None) -> Placement | None:
+    """How its weights would lie on the device for a request of its native size; None where they cannot."""
     side = round((engine.capabilities.native_megapixels * 1e6) ** 0.5)
-    return engine.estimate_memory(Extent(side, side))
+    needed = engine.estimate_memory(Extent(side, side))
+    return next((way for way, wanted in needed.items() if free_bytes is None or wanted <= free_bytes), None)
 
 
 def available(

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from studio_pipeline.edits.base import Chooser, Chosen
-from studio_pipeline.engines.base import Capabilities, Engine, EngineRequest, EngineResult
+from studio_pipeline.engines.base import Capabilities, Engine, EngineRequest, EngineResult, Placement
 from studio_pipeline.errors import StudioError
 from studio_pipeline.geometry import Extent
 from studio_pipeline.pixels.color import Codes
@@ -103,7 +103,7 @@ class Ready:
     def weights_sha256(self) -> str:
         return self._engine.weights_sha256
 
-    def estimate_memory(self, extent: Extent) -> int:
+    def estimate_memory(self, extent: Extent) -> dict[Placement, int]:
         return self._engine.estimate_memory(extent)
 
     def load(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from studio_pipeline.engines import device, registry, store
 from studio_pipeline.engines.device import Device
+from studio_pipeline.engines.diffusion import DiffusersEngine
 from studio_pipeline.errors import Refused
 from studio_pipeline.pipeline import asking
 from studio_pipeline.pixels.kinds import Kind
@@ -56,3 +57,34 @@ def test_what_the_own_model_holds_is_not_taken(models: Path, monkeypatch: pytest
     choose = asking.installed(EngineSettings(), models)
     asked = [choose([Kind.STRUCTURED], True).engine for _ in range(3)]
     assert [one.name for one in asked if one is not None] == ["sdxl"] * 3
+
+
+@pytest.mark.parametrize(
+    ("free_gb", "asked", "how"),
+    [
+        (12, "sdxl", None),
+        (9, "sdxl", "one part on the device at a time"),
+        (5, "sd15", None),
+        (2.7, "sd15", "one part on the device at a time"),
+        (1.2, "sd15", "layer by layer on the device"),
+        (1, None, None),
+    ],
+)
+def test_a_model_too_large_for_the_card_is_asked_part_by_part(
+    models: Path, monkeypatch: pytest.MonkeyPatch, free_gb: float, asked: str | None, how: str | None
+) -> None:
+    """With the sizes of the real models. Layer by layer takes minutes, so a smaller model goes first."""
+    sizes = {
+        "sdxl": {"unet": 2_570_000_000, "text": 820_000_000},
+        "sd15": {"unet": 860_000_000, "text": 123_000_000},
+    }
+    monkeypatch.setattr(DiffusersEngine, "_numbers", lambda engine: sizes[engine.name])
+    free_bytes = int(free_gb * 1e9)
+    card = Device("cuda", "float16", free_bytes)
+    engines = registry.available(models, card)
+    found = registry.choose(engines, [Kind.STRUCTURED], lines=False, free_bytes=free_bytes)
+    assert (found.engine.name if found.engine else None) == asked
+    if asked and how:
+        assert how in found.reason
+    elif asked:
+        assert "slower" not in found.reason

@@ -13,7 +13,7 @@ import pytest
 
 from studio_pipeline.edits.base import Chosen
 from studio_pipeline.edits.generated import windows
-from studio_pipeline.engines.base import Capabilities, EngineRequest, EngineResult, Shown
+from studio_pipeline.engines.base import Capabilities, EngineRequest, EngineResult, Placement, Shown
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.pixels import grids, shown
 from studio_pipeline.pixels.color import Linear
@@ -87,8 +87,8 @@ class Oracle:
     requests: list[EngineRequest] = field(default_factory=list)
     lattices: list[grids.Lattice] = field(default_factory=list)
 
-    def estimate_memory(self, extent: Extent) -> int:
-        return 0
+    def estimate_memory(self, extent: Extent) -> dict[Placement, int]:
+        return {Placement.RESIDENT: 0}
 
     def load(self) -> None: ...
 
