@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from studio_pipeline.cli import call
 from studio_pipeline.errors import Refused
 from studio_pipeline.pipeline import consent, purge, recovery
 from studio_pipeline.records.capture import State
@@ -139,39 +143,52 @@ def test_originals_go_and_the_vault_keeps_its_copies_and_is_named(session: Sessi
     assert restored.restored == []
 
 
-_KILLED = """
-import os, sys
-from pathlib import Path
-from studio_pipeline.cli import call
-left = int(sys.argv[2])
-def hook(event, args):
-    global left
-    if event in ("os.remove", "shutil.rmtree", "os.rename", "os.rmdir"):
-        left -= 1
-        if left < 0:
-            os._exit(9)
-code = 0
-sys.addaudithook(hook)
-sys.exit(call(["purge", sys.argv[1], "Ada Lovelace", "--originals", "--yes"]))
-"""
+_LOADED_ONCE = ["tests.pipeline.test_purge", "studio_pipeline.cli.privacy"]
+_FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+
+
+def kill_after(steps: int, root: Path, said: Path) -> None:
+    """In a process of its own: `studio purge`, ended hard before so many steps that take something away."""
+    left = steps
+
+    def hook(event: str, _: tuple[Any, ...]) -> None:
+        nonlocal left
+        if event in ("os.remove", "shutil.rmtree", "os.rename", "os.rmdir"):
+            left -= 1
+            if left < 0:
+                os._exit(9)
+
+    with said.open("w") as out, contextlib.redirect_stdout(out):
+        sys.addaudithook(hook)
+        code = call(["purge", str(root), ADA, "--originals", "--yes"])
+    sys.exit(code)
+
+
+def in_its_own_process(steps: int, root: Path, said: Path) -> int | None:
+    """Its exit code; where there is fork, with the modules loaded once for all."""
+    processes = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
+    if _FORKS:
+        processes.set_forkserver_preload(_LOADED_ONCE)
+    process = processes.Process(target=kill_after, args=(steps, root, said))
+    process.start()
+    process.join()
+    return process.exitcode
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 4, 8, 14, 22])
 def test_killed_in_the_middle_and_run_again_it_finishes(
-    finished: Finished, session: Session, steps: int
+    finished: Finished, session: Session, steps: int, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", _KILLED, str(session.root)]
-    killed = subprocess.run([*command, str(steps)], capture_output=True, text=True, check=False)
-    assert killed.returncode == 9, killed.stderr
+    said = tmp_path / "said.txt"
+    assert in_its_own_process(steps, session.root, said) == 9
     if (session.hidden / "purge.json").exists():
         with shoots.opened(session) as catalog, pytest.raises(Refused, match="was cut short"):
             purge.intend(
                 session, catalog, "Ben", originals=False, vault=False, keep_shared=False,
                 user="u", host="h", now=shoots.NOW,
             )  # fmt: skip
-    again = subprocess.run([*command, "100000"], capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
-    assert "the chain holds" in again.stdout
+    assert in_its_own_process(100_000, session.root, said) == 0
+    assert "the chain holds" in said.read_text()
     assert not list(session.root.rglob("STP_0003*"))
     assert containing(session.hidden, ADA.encode(), b"STP_0003") == []
     assert not (session.hidden / "purge.json").exists()
