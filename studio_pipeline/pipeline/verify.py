@@ -78,8 +78,8 @@ def verify(file: Path, session: Session, originals: dict[str, bytes], picture: P
         file_sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
         raise Refused(f"cannot read {file}: {error.strerror}") from error
-    path, exact = _find_record(session, file, file_sha256)
-    record, signed = proof.read_record(session.hidden, path)
+    record, signed = _find_record(session, file, file_sha256)
+    exact = record.file_sha256 == file_sha256
     proposal = record.proposal
     verdict = Verdict(
         capture_sha256=record.capture_id,
@@ -102,19 +102,29 @@ def verify(file: Path, session: Session, originals: dict[str, bytes], picture: P
     return verdict
 
 
-def _find_record(session: Session, file: Path, file_sha256: str) -> tuple[Path, bool]:
-    """The record of exactly these bytes, else the newest of a file of this name."""
-    exact = session.records / f"{file_sha256}.json"
-    if exact.exists():
-        return exact, True
-    named = []
-    for path in session.records.glob("*.json"):
-        record, _ = proof.read_record(session.hidden, path)
-        if record.file_name.rsplit(b"/", 1)[-1] == file.name.encode("utf-8", "surrogateescape"):
-            named.append((record.delivered_at, path))
-    if not named:
-        raise Refused(f"{file.name} is no deliverable of {session.root}: there is no record of it")
-    return max(named)[1], False
+def _find_record(session: Session, file: Path, file_sha256: str) -> tuple[DeliveryRecord, bool]:
+    """The record of exactly these bytes, else the newest of a file of this name; and whether it is signed.
+
+    By what it says of the file, not by its own name alone: it may be a copy of another's. One that cannot be
+    read is the reason only where no other will do.
+    """
+    name, unread = file.name.encode("utf-8", "surrogateescape"), list[str]()
+    found = list[tuple[DeliveryRecord, bool]]()
+    for path in sorted(session.records.glob("*.json"), key=lambda path: path.stem != file_sha256):
+        try:
+            record, signed = proof.read_record(session.hidden, path)
+        except Refused as error:
+            unread.append(str(error))
+            continue
+        if record.file_sha256 == file_sha256:
+            return record, signed
+        if record.file_name.rsplit(b"/", 1)[-1] == name:
+            found.append((record, signed))
+    if found:
+        return max(found, key=lambda one: (one[1], one[0].delivered_at))
+    if unread:
+        raise Refused(unread[0])
+    raise Refused(f"{file.name} is no deliverable of {session.root}: there is no record of it")
 
 
 def _check_pixels(

@@ -19,6 +19,7 @@ from PIL import Image
 
 from studio_pipeline import deliver
 from studio_pipeline.deliver.metadata import Metadata
+from studio_pipeline.errors import Refused
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pipeline import heat, proof, verify
 from studio_pipeline.pixels import color
@@ -159,6 +160,25 @@ class TestRecords:
         verdict = copy.check(TIFF)
         assert "the record was edited after it was signed" in verdict.reasons
         assert verdict.boxes == [[y, x, y + 1, x + 1]]
+
+    def test_one_that_was_copied_to_the_name_of_a_changed_file_is_not_its_record(self, copy: Copy) -> None:
+        """The same pixels in another profile, and with another turn: a change that no pixel shows."""
+        record, codes = copy.record_path(TIFF), tifffile.imread(copy.file(TIFF))
+        tifffile.imwrite(copy.file(TIFF), codes, photometric="rgb", extratags=[(274, "H", 1, 3, True)])
+        shutil.copy(record, copy.record_path(TIFF))
+        assert "changed outside: the file is not the one that was delivered" in copy.check(TIFF).reasons
+
+    def test_one_that_cannot_be_read_does_not_stand_in_the_way_of_the_others(self, copy: Copy) -> None:
+        y, x = place_in(Zone.LOCKED, copy)
+        flip(copy.file(TIFF), y, x)
+        (copy.session.records / "conflict copy.json").write_text("{")
+        assert copy.check(TIFF).boxes == [[y, x, y + 1, x + 1]]
+
+    def test_one_that_cannot_be_read_is_named_where_no_other_is_left(self, copy: Copy) -> None:
+        for path in copy.session.records.glob("*.json"):
+            path.write_text("{")
+        with pytest.raises(Refused, match="cannot be read"):
+            copy.check(TIFF)
 
     @pytest.mark.parametrize("key", ["capture_name", "delivered_at", "platform"])
     def test_any_edited_word_is_noticed(self, copy: Copy, key: str) -> None:
