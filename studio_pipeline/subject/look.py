@@ -13,6 +13,7 @@ from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.subject.detectors import Picture
 
 LOOK_LONG_EDGE_PX = 1024
+_SHORT_EDGE_PX = 256  # at least; or a long strip would be reduced until nobody can be seen in it
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +33,12 @@ class Look:
 
 
 def look_at(codes: Codes, encoding: RgbEncoding, long_edge_px: int = LOOK_LONG_EDGE_PX) -> Look:
-    """Codes ``(h, w, 3)`` of any profile as sRGB 8 bit, reduced to ``long_edge_px``, never enlarged."""
+    """Codes ``(h, w, 3)`` of any profile as sRGB 8 bit, reduced to ``long_edge_px``, never enlarged.
+
+    A long strip stays larger: what is 256 pixels high is not made less.
+    """
     extent = Extent(*codes.shape[:2])
-    scale = min(1.0, long_edge_px / extent.long_edge)
+    scale = min(1.0, max(long_edge_px / extent.long_edge, _SHORT_EDGE_PX / min(codes.shape[:2])))
     target = extent.scaled(scale)
     if target != extent:
         size = (target.width, target.height)

@@ -14,7 +14,7 @@ from studio_pipeline.pixels import register
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, grow
 from studio_pipeline.records.subject import Face, SubjectRecord
-from studio_pipeline.subject import backdrop, matte, scenes, trimap, zones
+from studio_pipeline.subject import backdrop, closer, matte, scenes, trimap, zones
 from studio_pipeline.subject.backdrop import Backdrop, Floats, resized
 from studio_pipeline.subject.bodies import without_a_face
 from studio_pipeline.subject.detectors import Detectors, Picture, shared
@@ -32,9 +32,12 @@ _COVERED = 0.5
 _WHOLE_FACE = 0.85  # of its box that lies in the picture: the forehead may be cut, features not
 _SEEN = 0.5  # a pixel is somebody's, by the person maps alone
 _STRONG_FACE = 0.75
+_PAPER = 0.9  # plain share: what stands there is seen, and the person maps can be asked of each thing
+_BESIDE = 0.25  # face heights: so near to a person it is a part of them
 # Where there is no face to measure by, distances are taken from a face of this share of the long edge.
 _UNIT_WITHOUT_FACE = 0.12
 
+_NARROWEST = 6  # long edge over short: the person maps see pictures squeezed to a square
 _FINER_LONG_EDGE_PX = 2048  # tiny faces are looked for at proxy size
 _MOST_BODIES = 4  # faces are looked for again in so many
 
@@ -74,8 +77,11 @@ def read_subject(
         A reading; where detection is unsure, one whose zones are all locked and whose record says why.
     """
     detectors = detectors or shared()
-    if min(frame.extent.height, frame.extent.width) < SMALLEST_PX:
-        return _too_small(frame, master)
+    short_edge = min(frame.extent.height, frame.extent.width)
+    if short_edge < SMALLEST_PX:
+        return _unseen(frame, master, "the picture is too small to see anybody in it")
+    if frame.extent.long_edge > _NARROWEST * short_edge:
+        return _unseen(frame, master, "the picture is too narrow to see who is in it: outline the person")
     seen = _see(frame, detectors)
     if seen.faces:
         doubt = _contradiction(seen)
@@ -85,6 +91,8 @@ def read_subject(
     scene = scenes.read_scene(seen.srgb, seen.evidence)
     if scene.kind == "unsure":
         return _all_locked(frame, master, seen, scene.reason, detectors)
+    if doubt := _somebody(seen, closer.somebody(detectors, seen.look.picture, scene.things)):
+        return _all_locked(frame, master, seen, doubt, detectors)
     return _set_only(frame, master, seen, scene)
 
 
@@ -148,6 +156,21 @@ def _contradiction(seen: _Seen) -> str:
     return ""
 
 
+def _apart(seen: _Seen, possible: Mask, model: Backdrop, detectors: Detectors) -> Mask:
+    """Somebody whom the maps of the whole picture do not see, or a part of somebody."""
+    things = backdrop.hard_edged(model.differs(seen.srgb) & ~possible, seen.srgb, ~possible)
+    return closer.somebody(detectors, seen.look.picture, things)
+
+
+def _somebody(seen: _Seen, where: Mask) -> str:
+    """Why somebody who is there has to be outlined, or nothing."""
+    if not where.any():
+        return ""
+    x, y, width, height = cv2.boundingRect(where.astype(np.uint8))
+    side = _side(Roi(y, x, y + height, x + width), seen.look.roi)
+    return f"somebody {side} is cut by the border, or small: outline the person"
+
+
 def _is_cut(face: Extent) -> bool:
     """Detectors draw squares around faces; what is left of one is narrower."""
     return min(face.height, face.width) < _WHOLE_FACE * face.long_edge
@@ -170,6 +193,12 @@ def _portrait(
     model = _backdrop_model(seen, possible)
     if empty is not None:
         model = _known_set(frame, seen, possible, empty, model)
+    if model.plain_share > _PAPER:
+        apart = _apart(seen, possible, model, detectors)
+        hers = trimap.touching(apart, grow(possible, round(_BESIDE * unit_px)))
+        if doubt := _somebody(seen, apart & ~hers):
+            return _all_locked(frame, master, seen, doubt, detectors)
+        possible |= hers
     grainy = seen.look.picture.astype(np.float32) / np.float32(255)
     parts = trimap.draw(seen.evidence, possible, model, seen.srgb, seen.faces, unit_px, grainy)
     solved = matte.solve(frame, seen.evidence, parts, model.spread + np.float32(seen.grain), unit_px)
@@ -209,9 +238,9 @@ def _all_locked(frame: Frame, master: Extent, seen: _Seen, reason: str, detector
     return _reading(record, _full(master, Zone.LOCKED), _enlarged(readable, frame.extent), likely)
 
 
-def _too_small(frame: Frame, master: Extent) -> Reading:
+def _unseen(frame: Frame, master: Extent, reason: str) -> Reading:
     nothing = np.zeros((frame.extent.height, frame.extent.width), np.bool_)
-    record = _record(master, (), "unsure", "the picture is too small to see anybody in it")
+    record = _record(master, (), "unsure", reason)
     return _reading(record, _full(master, Zone.LOCKED), nothing, nothing.astype(np.uint8))
 
 

@@ -27,11 +27,15 @@ _NEUTRAL_TINT, _FLAT_SLOPE = 0.08, 0.02
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """``card`` ``(h, w)``: where a grey card lies; nowhere unless the kind says so."""
+    """``card`` ``(h, w)``: where a grey card lies; nowhere unless the kind says so.
+
+    ``things`` ``(h, w)``: what else stands there as far as it is seen, such as stands and paper edges.
+    """
 
     kind: Literal["empty-set", "grey-card", "unsure"]
     reason: str
     card: Mask
+    things: Mask
 
 
 def read_scene(srgb: Floats, evidence: Evidence) -> Scene:
@@ -39,7 +43,7 @@ def read_scene(srgb: Floats, evidence: Evidence) -> Scene:
     nothing = np.zeros(srgb.shape[:2], np.bool_)
     if person_like(evidence):
         return Scene(
-            "unsure", "somebody seems to be here, but no face was found: outline the person", nothing
+            "unsure", "somebody seems to be here, but no face was found: outline the person", nothing, nothing
         )
     smooth = cv2.GaussianBlur(srgb, (0, 0), max(1.0, 0.002 * max(srgb.shape)))
     rest = largest(np.abs(smooth - light_surface(srgb, ~nothing, order=3)))
@@ -50,10 +54,10 @@ def read_scene(srgb: Floats, evidence: Evidence) -> Scene:
     left = strange & ~card
     plain = model(srgb, ~strange, nothing).plain_share > _PLAIN
     if left.mean() > 1 - _EXPLAINED or _stands_in_the_set(left) or not plain:
-        return Scene("unsure", "nobody was found: say 'nobody here', or outline the person", nothing)
+        return Scene("unsure", "nobody was found: say 'nobody here', or outline the person", nothing, left)
     if card.any():
-        return Scene("grey-card", "a grey card on an empty set", card)
-    return Scene("empty-set", "nobody in the picture, and a plain backdrop explains it", nothing)
+        return Scene("grey-card", "a grey card on an empty set", card, left)
+    return Scene("empty-set", "nobody in the picture, and a plain backdrop explains it", nothing, left)
 
 
 def person_like(evidence: Evidence) -> bool:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks import heads
 from benchmarks.heads import Head
-from studio_pipeline.demo import scene
+from studio_pipeline.demo import scene, sitter
 from studio_pipeline.demo.scene import Scene
 from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels import color
@@ -39,6 +39,18 @@ def turned_away(frame: Picture, face: Roi) -> Picture:
     centre = ((face.x0 + face.x1) // 2, (2 * face.y0 + face.y1) // 3)
     axes = (round(0.72 * face.extent.width), round(0.95 * face.extent.height))
     cv2.ellipse(out, centre, axes, 0, 0, 360, (42, 30, 22), -1, cv2.LINE_AA)
+    return out
+
+
+def reaching_in(frame: Picture, size: float, at: tuple[float, float]) -> Picture:
+    """The demo's sitter, so large, with that share of her height and width inside, at the right below."""
+    light, coverage = sitter.at_scale(size)
+    height, width = round(at[0] * light.shape[0]), round(at[1] * light.shape[1])
+    hers = color.named("sRGB").encode(light[:height, :width], 8)
+    share = coverage[:height, :width, None]
+    out = frame.copy()
+    there = out[-height:, -width:]
+    there[:] = np.rint(share * hers + (1 - share) * there)
     return out
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from benchmarks import heads
 from benchmarks.heads import Head
+from studio_pipeline.demo import scene
+from studio_pipeline.demo.scene import Scene
 from studio_pipeline.geometry import Extent, Point, Roi
+from studio_pipeline.pixels import color
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.subject import Face
 from studio_pipeline.subject import Reading, evidence
@@ -58,6 +62,32 @@ def test_somebody_turned_away_beside_a_sitter(sitter_frame: Picture, face: Roi) 
     assert len(reading.record.faces) == 1
     reason = closed(reading)
     assert "at the right" in reason and "turned away" in reason
+
+
+@pytest.mark.parametrize("kind", ["empty", "portrait"])
+@pytest.mark.parametrize(("size", "inside"), [(0.8, (1, 0.2)), (0.5, (1, 0.22)), (0.5, (0.16, 1))])
+def test_a_shoulder_or_hair_at_the_border(
+    kind: str, size: float, inside: tuple[float, float], sitter_frame: Picture
+) -> None:
+    """Far too small for the person maps of the whole picture."""
+    frame = sitter_frame if kind == "portrait" else oddities.on_set("empty")
+    reason = closed(read(oddities.reaching_in(frame, size, inside)))
+    assert "at the right" in reason and "cut by the border" in reason
+
+
+@pytest.mark.parametrize("kind", ["empty", "portrait"])
+def test_a_stand_at_the_border_is_nobody(kind: str) -> None:
+    light, _ = scene.render(Scene(kind, centre_x=0.45, size=1.6, stand_x=0.9), oddities.ACROSS, 7)  # type: ignore[arg-type]
+    picture = color.named("sRGB").encode(np.clip(light, 0, 1), 8)
+    assert read(np.asarray(picture, np.uint8)).record.sure
+
+
+@pytest.mark.parametrize("height", [30, 120])
+def test_a_strip_too_long_to_see_who_is_in_it(height: int, sitter_frame: Picture) -> None:
+    hers = cv2.resize(sitter_frame, (height * 3 // 2, height), interpolation=cv2.INTER_AREA)
+    strip = np.hstack([np.full((height, 7 * height, 3), hers[2, 2], np.uint8), hers])
+    reading = read(np.ascontiguousarray(strip))
+    assert not reading.record.sure and (reading.zones == Zone.LOCKED).all()
 
 
 def test_a_face_that_the_border_cuts(sitter_frame: Picture, face: Roi) -> None:
