@@ -22,7 +22,7 @@ from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.loose import deep
 from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
 from studio_pipeline.pixels.metrics import grain_ratio
-from studio_pipeline.pixels.retouch import energies, step
+from studio_pipeline.pixels.retouch import RING_PX, energies, step
 from studio_pipeline.pixels.spots import Blob, find, standing_alone
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import drawn
@@ -38,7 +38,7 @@ from studio_pipeline.records.lint import (
     is_below,
 )
 from studio_pipeline.records.plan import Item, Plan, Refusal, Tier
-from studio_pipeline.records.spots import Disc, Spot
+from studio_pipeline.records.spots import Disc, Round, Spot, beside, healings
 from studio_pipeline.subject.reading import Reading
 
 _LEAST_FACE_PX = 110  # at plan scale: of a lower face a speck is less than two pixels
@@ -84,12 +84,13 @@ class HealLint:
         """
         heads = tuple(face.roi for face in reading.record.faces)
         reason, spots, notes = _refused(frame, reading), list[Spot](), list[str]()
+        left: tuple[Round, ...] = ()
         if not reason:
             cloth = cloth_of(frame, reading)
             reason = (
                 "" if cloth.any() else "no cloth is in sight that is surely neither skin, hair nor pattern"
             )
-            spots, notes = _spots(frame, reading, cloth, params, given)
+            spots, left, notes = _spots(frame, reading, cloth, params, given)
         items = tuple(_item(spot) for spot in spots)
         return plan_of(
             self,
@@ -101,14 +102,13 @@ class HealLint:
             notes=tuple(notes),
             items=items,
             off=tuple(item.id for item in items),
-            body=LintPlan(heads=heads, spots=tuple(spots)).model_dump(mode="json"),
+            body=LintPlan(heads=heads, spots=tuple(spots), left=left).model_dump(mode="json"),
         )
 
     def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         """Healed discs in ``roi``, in linear Rec.2020; tiles agree, as in ``heal_spots``."""
-        spots = LintPlan.model_validate(plan.body).spots
-        flaws = [(spot.disc(base.scale), spot.offset, spot.id not in plan.off) for spot in spots]
-        return healing.healed(flaws, base, roi)
+        body = LintPlan.model_validate(plan.body)
+        return healing.healed(healings(body.spots, body.left, plan.off, base.scale), base, roi)
 
 
 HEAL_LINT = HealLint()
@@ -162,8 +162,8 @@ def below_faces(frame: Frame, reading: Reading) -> Mask:
 
 def _spots(
     frame: Frame, reading: Reading, cloth: Mask, params: HealLintParams, given: Given
-) -> tuple[list[Spot], list[str]]:
-    """What can be healed within the limits, the strongest first; and what was left, in words."""
+) -> tuple[list[Spot], tuple[Round, ...], list[str]]:
+    """What can be healed within the limits, the strongest first; what else lies beside it; what was left."""
     hand, linear = given.hand, frame.linear()
     heads = [face.roi for face in reading.record.faces]
     lab, keen = to_lab(linear), max(params.sensitivity, _KEENEST) if given.hand.area else params.sensitivity
@@ -210,7 +210,9 @@ def _spots(
         notes.append(f"specks left, for no cloth beside them fits, or they shine or are too large: {left}")
     if hand.area and not out:
         notes.append("no lint was found in the area that was drawn")
-    return out, notes
+    listed = {spot.id for spot in out}
+    rest = (Round(centre=s.centre, radius_px=s.radius_px) for s in written.values() if s.id not in listed)
+    return out, beside(rest, out, RING_PX / frame.scale), notes
 
 
 def _is_lint(lab: NDArray[np.float32], clipped: Mask, blob: Blob, largest_px: float) -> bool:

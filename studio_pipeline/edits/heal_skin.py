@@ -22,7 +22,7 @@ from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone
 from studio_pipeline.pixels.metrics import grain_ratio, tone
-from studio_pipeline.pixels.retouch import energies, shift
+from studio_pipeline.pixels.retouch import RING_PX, energies, shift
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import Hand, drawn
 from studio_pipeline.records.plan import Item, Plan, Refusal, Tier
@@ -33,10 +33,11 @@ from studio_pipeline.records.retouch import (
     SHARE_MAX,
     SHIFT_MAX,
     TEXTURE,
+    Left,
     SkinPlan,
     SkinSpot,
 )
-from studio_pipeline.records.spots import Disc
+from studio_pipeline.records.spots import Disc, beside, healings
 from studio_pipeline.records.subject import Mark
 from studio_pipeline.subject.marks import is_known, place_on
 from studio_pipeline.subject.reading import Reading
@@ -63,7 +64,7 @@ class HealSkin:
 
     name = SkinPlan.EDIT
     title = "Heal blemishes on skin"
-    version = 1
+    version = 2
     tier = Tier.BOUNDED_RETOUCH
     engine = "classical"
     writes: tuple[Zone, ...] = (Zone.HEALABLE,)
@@ -78,16 +79,17 @@ class HealSkin:
         The hand's ``area``: only spots whose centre lies there, looked for as keenly as can be. ``spare``:
         none that reaches into it. Another try heals from the next likeliest place. ``seed`` has no effect.
         """
-        spots, notes = list[SkinSpot](), list[str]()
+        spots, others, notes = list[SkinSpot](), list[Left](), list[str]()
         faces = skins(frame, reading)
         for skin in faces:
             if skin.face_px < LEAST_FACE_PX:
                 high = f"{round(skin.face_px)} px high at plan scale"
                 notes.append(f"a face {high} is too small to be judged: at least {LEAST_FACE_PX}")
                 continue
-            found, left = _spots(frame, skin, params, given)
+            found, rest, said = _spots(frame, skin, params, given)
             spots += found
-            notes += left
+            others += rest
+            notes += said
         if given.hand.area and not spots:
             notes.append("no spot was found in the area that was drawn")
         reason = reading.record.reason or "no open skin of a face is in sight"
@@ -103,14 +105,14 @@ class HealSkin:
             notes=tuple(notes),
             items=items,
             off=tuple(item.id for item in items),
-            body=SkinPlan(spots=tuple(spots)).model_dump(mode="json"),
+            body=SkinPlan(spots=tuple(spots), left=tuple(others)).model_dump(mode="json"),
         )
 
     def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         """Healed discs in ``roi``, in linear Rec.2020; tiles agree, as in ``heal_spots``."""
-        spots = SkinPlan.model_validate(plan.body).spots
-        flaws = [(spot.disc(base.scale), spot.offset, spot.id not in plan.off) for spot in spots]
-        return healing.healed(flaws, base, roi)
+        body = SkinPlan.model_validate(plan.body)
+        patch = healing.healed(healings(body.spots, body.left, plan.off, base.scale), base, roi)
+        return Patch(patch.linear, patch.mask & body.healed(plan.off, roi, base.scale))
 
 
 HEAL_SKIN = HealSkin()
@@ -124,31 +126,35 @@ def _near(skin: Skin, spots: list[Blemish]) -> sources.Near:
 
 def _spots(
     frame: Frame, skin: Skin, params: HealSkinParams, given: Given
-) -> tuple[list[SkinSpot], list[str]]:
-    """What can be healed within the limits, then the lasting marks; and what was left, in words."""
+) -> tuple[list[SkinSpot], tuple[Left, ...], list[str]]:
+    """What can be healed within the limits, then the lasting marks; what else was found beside them; and what
+    was left, in words.
+    """
     keen = max(params.sensitivity, _KEENEST) if given.hand.area else params.sensitivity
     found = [_as_stored(skin, spot, frame.scale) for spot in _found(skin, keen)]
-    wanted = _asked_for(found, given.hand, frame, skin)
+    wanted = set(_asked_for(found, given.hand, frame, skin))
     room = _SPARE_SHARE * SHARE_MAX * np.count_nonzero(skin.open_skin)
-    blemishes, marks, left, over = list[SkinSpot](), list[SkinSpot](), 0, 0
-    for spot in wanted:
+    blemishes, marks, rest, left, over = list[SkinSpot](), list[SkinSpot](), list[SkinSpot](), 0, 0
+    for spot in found:
         place = _place(skin, spot, frame.scale)
         lasting = not spot.passes or (place is not None and is_known(place, given.marks))
-        if len(marks if lasting else blemishes) >= (params.max_marks if lasting else params.max_count):
-            continue
-        made = _healable(skin, spot, found, given.hand.tries)
-        area = math.pi * spot.radius_px**2
-        if made is None or room < area:
-            left, over = left + (made is None), over + (made is not None)
-            continue
-        room -= area
-        (marks if lasting else blemishes).append(_to_master(skin, spot, made, frame.scale, lasting, place))
+        listed, most = (marks, params.max_marks) if lasting else (blemishes, params.max_count)
+        made, area = None, math.pi * spot.radius_px**2
+        if spot in wanted and len(listed) < most:
+            made = _healable(skin, spot, found, given.hand.tries)
+            left, over = left + (made is None), over + (made is not None and room < area)
+        is_listed = made is not None and area <= room
+        room -= area * is_listed
+        (listed if is_listed else rest).append(
+            _to_master(skin, spot, made or (0, 0), frame.scale, lasting, place)
+        )
     notes = []
     if left:
         notes.append(f"spots left, for no skin beside them fits within the limits: {left}")
     if over:
         notes.append(f"spots left, for all together may cover {SHARE_MAX:.0%} of the skin: {over}")
-    return [*blemishes, *marks], notes
+    others = [Left(centre=spot.centre, radius_px=spot.radius_px, mark=spot.mark) for spot in rest]
+    return [*blemishes, *marks], beside(others, [*blemishes, *marks], RING_PX / frame.scale), notes
 
 
 def _found(skin: Skin, keen: float) -> list[Blemish]:

@@ -18,7 +18,7 @@ from studio_pipeline.pixels.spots import Blob, find
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import Hand, drawn
 from studio_pipeline.records.plan import Item, Plan, Refusal, Tier
-from studio_pipeline.records.spots import Disc, Spot, SpotsPlan
+from studio_pipeline.records.spots import Disc, Round, Spot, SpotsPlan, beside, healings
 from studio_pipeline.subject.reading import Reading
 
 _MIN_OUTLIER = 3.5  # at 2 the strongest grain of a whole frame begins to count
@@ -71,7 +71,7 @@ class HealSpots:
         if not plain.any():
             reason = reading.record.reason or "no backdrop far enough from the person"
             refusals = (Refusal(where="whole edit", reason=reason),)
-        spots, left_out = _find_spots(frame, plain, params, hand)
+        spots, left, left_out = _find_spots(frame, plain, params, hand)
         notes = [f"spots left, too near the border or with no clean backdrop beside: {left_out}"] * bool(
             left_out
         )
@@ -86,7 +86,7 @@ class HealSpots:
             refusals=refusals,
             notes=tuple(notes),
             items=tuple(_item(spot) for spot in spots),
-            body=SpotsPlan(spots=spots).model_dump(mode="json"),
+            body=SpotsPlan(spots=spots, left=left).model_dump(mode="json"),
         )
 
     def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
@@ -95,9 +95,8 @@ class HealSpots:
         Each spot is solved over its own small window whatever ``roi`` is, so tiles agree to the last bit.
         The source is copied pixel for pixel at the base's own scale: its texture is not resampled.
         """
-        spots = SpotsPlan.model_validate(plan.body).spots
-        flaws = [(spot.disc(base.scale), spot.offset, spot.id not in plan.off) for spot in spots]
-        return healing.healed(flaws, base, roi)
+        body = SpotsPlan.model_validate(plan.body)
+        return healing.healed(healings(body.spots, body.left, plan.off, base.scale), base, roi)
 
 
 HEAL_SPOTS = HealSpots()
@@ -105,10 +104,10 @@ HEAL_SPOTS = HealSpots()
 
 def _find_spots(
     frame: Frame, plain: Mask, params: HealSpotsParams, hand: Hand
-) -> tuple[tuple[Spot, ...], int]:
-    """The spots that can be healed, strongest first, and how many have no source."""
+) -> tuple[tuple[Spot, ...], tuple[Round, ...], int]:
+    """Spots that can be healed, strongest first, what else lies beside them, and how many have no source."""
     if not plain.any():
-        return (), 0
+        return (), (), 0
     sensitivity = max(params.sensitivity, _KEENEST) if hand.area else params.sensitivity
     lab = to_lab(frame.linear())
     blobs = find(
@@ -119,13 +118,16 @@ def _find_spots(
         min_contrast=_MIN_CONTRAST / sensitivity,
     )
     near = sources.Near.of(lab[..., 0], plain, [(b.y, b.x, b.radius_px) for b in blobs])
-    spots = []
-    kept = _asked_for(blobs, hand, frame)[: params.max_count]
-    for blob in kept:
-        offset = near.offset(np.array([[blob.y, blob.x]]), blob.radius_px, hand.tries)
-        if offset is not None:
-            spots.append(_to_master(blob, offset, frame.scale))
-    return tuple(spots), len(kept) - len(spots)
+    spots, rest = list[Spot](), list[Round]()
+    kept = set(_asked_for(blobs, hand, frame)[: params.max_count])
+    for blob in blobs:
+        offset = None
+        if blob in kept:
+            offset = near.offset(np.array([[blob.y, blob.x]]), blob.radius_px, hand.tries)
+        spot = _to_master(blob, offset or (0, 0), frame.scale)
+        (rest if offset is None else spots).append(spot)
+    left = beside((Round(centre=one.centre, radius_px=one.radius_px) for one in rest), spots, 1 / frame.scale)
+    return tuple(spots), left, len(kept) - len(spots)
 
 
 def _asked_for(blobs: list[Blob], hand: Hand, frame: Frame) -> list[Blob]:

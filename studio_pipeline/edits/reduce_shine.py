@@ -20,15 +20,13 @@ from studio_pipeline.pixels.shine import chroma_shift
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import Hand, drawn
 from studio_pipeline.records.plan import Item, Plan, Refusal, StoredLight, Tier
-from studio_pipeline.records.shine import CHROMA_MAX, Shine, ShinePlan
+from studio_pipeline.records.shine import CHROMA_MAX, LOWERED_MAX, NOTHING, Shine, ShinePlan
 from studio_pipeline.subject.reading import Reading
 
 Floats = NDArray[np.float32]
 
 _SMOOTH, _FADE, _CELL = 0.012, 0.035, 0.02  # of the face's height
-_LEAST_GAIN = 0.76  # a lower one would make texture (L*) weaker than a tenth
 _CHROMA = 0.85 * CHROMA_MAX
-_NOTHING = 0.004  # of light: less is not drawn
 _LEAST_DROP = 1.0  # L*: a place that is lowered by less is not worth a person's look
 _LEAST_AREA = 0.001  # of the face's height, squared
 _BURNED_OUT = 0.1  # of a place: there is no texture under it
@@ -98,13 +96,8 @@ class ReduceShine:
 
     def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
         """Factors in ``roi``; the gate cuts them to open skin."""
-        gain = np.ones((roi.extent.height, roi.extent.width, 3), np.float32)
-        for place in ShinePlan.model_validate(plan.body).on(plan.off):
-            part = place.roi.scaled(base.scale) & roi
-            if not part.empty:
-                lowered = np.clip(place.lowered.grid().at(part, base.scale), 0, 1 - _LEAST_GAIN)
-                gain[part.within(roi)] *= 1 - lowered
-        return Patch(gain, gain[..., 0] < 1 - _NOTHING, gain=True)
+        gain = ShinePlan.model_validate(plan.body).gain(plan.off, roi, base.scale)
+        return Patch(np.repeat(gain, 3, axis=2), gain[..., 0] < 1 - NOTHING, gain=True)
 
 
 REDUCE_SHINE = ReduceShine()
@@ -118,7 +111,7 @@ def _places(
     lowered[drawn(hand.spare, skin.window, frame.scale)] = 0
     area = drawn(hand.area, skin.window, frame.scale)
     clipped = frame.clipped[skin.window.within(frame.roi)]
-    count, labels, stats, middles = cv2.connectedComponentsWithStats((lowered > _NOTHING).astype(np.uint8))
+    count, labels, stats, middles = cv2.connectedComponentsWithStats((lowered > NOTHING).astype(np.uint8))
     for k in range(1, count):
         x, y, width, height, pixels = stats[k]
         here = labels == k
@@ -144,7 +137,7 @@ def _lowered(skin: Skin, params: ReduceShineParams) -> tuple[Floats, Floats]:
     excess = np.maximum(light - (float(np.median(light[skin.open_skin])) + params.above), 0)
     drop = params.strength * excess * _inwards(skin.open_skin, _FADE * skin.face_px)
     drop = np.asarray(cv2.GaussianBlur(drop, (0, 0), sigma) * _inwards(skin.open_skin, sigma), np.float32)
-    gain = np.maximum(_luminance(light - drop) / np.maximum(_luminance(light), 1e-5), _LEAST_GAIN)
+    gain = np.maximum(_luminance(light - drop) / np.maximum(_luminance(light), 1e-5), 1 - LOWERED_MAX)
     moved = chroma_shift(low, low * gain[..., None])
     gain = gain ** np.minimum(1, _CHROMA / np.maximum(moved, 1e-3))
     drop = light - tone(low * gain[..., None])

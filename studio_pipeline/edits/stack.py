@@ -36,8 +36,11 @@ from studio_pipeline.pixels.turn import Turn
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import NOTHING, Hand
 from studio_pipeline.records.lint import LintPlan, discs_on
+from studio_pipeline.records.open_skin import may_change
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import EditSpec
+from studio_pipeline.records.retouch import SkinPlan
+from studio_pipeline.records.shine import ShinePlan
 from studio_pipeline.records.strands import StrandPlan, strokes_on
 from studio_pipeline.records.subject import Mark
 from studio_pipeline.subject.reading import Reading
@@ -171,6 +174,8 @@ def _paint(painters: Sequence[tuple[Edit, Plan, Painter]], base: Frame, reading:
     freed = loose_of(plans, base, reading, roi, zones)
     for edit, plan, patch in patches:
         writable = inside(zones, *writable_zones(edit, plan))
+        if plan.edit in (SkinPlan.EDIT, ShinePlan.EDIT):
+            writable &= may_change([plan], roi, base.scale)
         if plan.edit in (StrandPlan.EDIT, LintPlan.EDIT):
             writable |= loose_of([plan], base, reading, roi, zones)
         mask, linear = patch.mask, patch.linear

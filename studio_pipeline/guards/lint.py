@@ -53,7 +53,7 @@ class Lint:
 
 def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
     body = LintPlan.model_validate(plan.body)
-    every = [spot.disc(rendered.scale) for spot in body.spots]
+    every = [spot.disc(rendered.scale) for spot in (*body.spots, *body.left)]
     on = [d for spot in body.on(plan.off) if _is_changed(rendered, d := spot.disc(rendered.scale))]
     wider = [Disc(d.y, d.x, d.radius_px + 1) for d in every]
     skins = [found for face in rendered.faces if (found := _skin(rendered, face)) is not None]

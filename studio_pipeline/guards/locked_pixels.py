@@ -1,7 +1,8 @@
 """The promise itself: no pixel of the base differs outside the zones that the plans may write.
 
 And on the edge zone, where a pixel is part person, none but by the one law (``pixels.exchange``), or in the
-stroke of a stray hair that is on; of the lock none but in the disc of lint that is on (``pixels.loose``).
+stroke of a stray hair that is on; of the lock none but in the disc of lint that is on (``pixels.loose``); of
+open skin none but where a spot or shine that is on lies (``records.open_skin``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from studio_pipeline.geometry import Roi
 from studio_pipeline.guards.base import FaceCounter, Rendered
 from studio_pipeline.pixels.exchange import unlawful
 from studio_pipeline.pixels.masks import Mask, Zone, inside
+from studio_pipeline.records.open_skin import may_change
 from studio_pipeline.records.plan import Tier
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
@@ -46,6 +48,9 @@ class LockedPixels:
             beyond = differs & ~inside(zones, *allowed)
             if beyond.any() and rendered.loose is not None:  # lint's own disc: guards.lint looks at it
                 beyond &= ~rendered.loose(strip)
+            skin = differs & inside(zones, Zone.HEALABLE) & ~beyond
+            if skin.any():
+                beyond |= skin & ~may_change(rendered.plans, strip, rendered.scale)
             changed += int(np.count_nonzero(beyond))
             if Zone.EDGE in allowed:
                 changed += _outside_the_law(rendered, strip)

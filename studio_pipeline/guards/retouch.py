@@ -10,15 +10,16 @@ import numpy as np
 from studio_pipeline.geometry import Roi
 from studio_pipeline.guards.base import FaceCounter, Rendered, results
 from studio_pipeline.guards.locked_pixels import changed_pixels
+from studio_pipeline.pixels.faces import nearest_face, own_part
 from studio_pipeline.pixels.masks import Mask, Zone, inside
 from studio_pipeline.pixels.metrics import farness, grain_ratio
 from studio_pipeline.pixels.retouch import REACH, RING_PX, energies, shift
 from studio_pipeline.records.flaws import covered
+from studio_pipeline.records.open_skin import gain_on, may_change
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
 from studio_pipeline.records.retouch import RADIUS_MAX, SHARE_MAX, SHIFT_MAX, TEXTURE, SkinPlan
-from studio_pipeline.records.shine import ShinePlan
 from studio_pipeline.records.spots import Disc
 
 _PIXEL = 0.75  # how far a pixel's own corners reach from where its centre counts
@@ -27,7 +28,7 @@ _FEW_PIXELS = 60  # of one face: texture is then said of fewer than can be told
 
 @dataclass(frozen=True, eq=False)
 class _Skin:
-    """Where one face's open skin is, and what of it differs from the null render."""
+    """Where one face's own open skin is, and what of it differs from the null render."""
 
     face: Roi
     window: Roi
@@ -54,17 +55,20 @@ class Retouch:
 def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
     body = SkinPlan.model_validate(plan.body)
     on = [spot.disc(rendered.scale) for spot in body.on(plan.off)]
-    all_discs = [Disc(d.y, d.x, d.radius_px + 1) for d in (s.disc(rendered.scale) for s in body.spots)]
+    every = [spot.disc(rendered.scale) for spot in (*body.spots, *body.left)]
+    all_discs = [Disc(d.y, d.x, d.radius_px + 1) for d in every]
     radius = share = moved = 0.0
     outside = 0
     texture = 1.0
-    for face in rendered.faces:
-        skin = _skin(rendered, face)
+    for number in range(len(rendered.faces)):
+        skin = _skin(rendered, number)
         if skin is None:
             continue
-        discs = [disc for disc in on if not (disc.roi & skin.window).empty]
+        discs = [disc for disc in on if nearest_face(disc.y, disc.x, rendered.faces) == number]
         spots = covered(discs, skin.window)
-        outside += int(np.count_nonzero(skin.changed & ~spots & ~_shine(rendered, skin.window)))
+        outside += int(
+            np.count_nonzero(skin.changed & ~may_change(rendered.plans, skin.window, rendered.scale))
+        )
         share = max(share, np.count_nonzero(skin.changed & spots) / max(1, np.count_nonzero(skin.open_skin)))
         radius = max([radius, *(_radius(skin, disc) for disc in discs)])
         moved = max([moved, *(_shift(rendered, disc) for disc in discs)])
@@ -80,22 +84,13 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
     return results(plan, figures)
 
 
-def _shine(rendered: Rendered, window: Roi) -> Mask:
-    """Where another edit that was approved may have lowered shine; it has a guard of its own."""
-    out = np.zeros((window.extent.height, window.extent.width), np.bool_)
-    for plan in rendered.plans:
-        if plan.edit == ShinePlan.EDIT:
-            for place in ShinePlan.model_validate(plan.body).on(plan.off):
-                part = place.roi.scaled(rendered.scale) & window
-                out[part.within(window)] = True
-    return out
-
-
-def _skin(rendered: Rendered, face: Roi) -> _Skin | None:
+def _skin(rendered: Rendered, number: int) -> _Skin | None:
+    face = rendered.faces[number]
     window = face.grown(face.extent.height // 4) & rendered.kept
     if window.empty:
         return None
     open_skin = inside(rendered.zones[window.within(rendered.canvas)], Zone.HEALABLE)
+    open_skin &= own_part(window, rendered.faces, number)
     return _Skin(face, window, open_skin, changed_pixels(rendered, window) & open_skin)
 
 
@@ -111,9 +106,12 @@ def _radius(skin: _Skin, disc: Disc) -> float:
 
 
 def _shift(rendered: Rendered, disc: Disc) -> float:
+    """Against the base with its shine lowered, where another edit does that: it has a guard of its own."""
     window = disc.roi.grown(math.ceil(REACH * disc.radius_px)) & rendered.kept
     where = window.within(rendered.canvas)
     before, after = (rendered.encoding.decode(codes[where]) for codes in (rendered.before, rendered.after))
+    lowered = gain_on(rendered.plans, window, rendered.scale)
+    before = np.where(inside(rendered.zones[where], Zone.HEALABLE)[..., None], before * lowered, before)
     return shift(before, after, disc.mask(window), disc.radius_px)
 
 

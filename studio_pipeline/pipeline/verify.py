@@ -26,6 +26,7 @@ from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, inside
 from studio_pipeline.records.capture import Role
 from studio_pipeline.records.deliverable import DeliveryRecord
 from studio_pipeline.records.lint import discs_on
+from studio_pipeline.records.open_skin import may_change
 from studio_pipeline.records.strands import strokes_on
 from studio_pipeline.session.folder import Session
 from studio_pipeline.versions import deciding_versions
@@ -237,9 +238,19 @@ def _other_versions(recorded: dict[str, str]) -> str:
 
 
 def _strayed(record: DeliveryRecord, zones: ZoneMap, canvas: Roi, before: Codes, after: Codes) -> Mask:
-    """Where the recorded changes lie outside the zones that the recorded edits may write."""
-    allowed = {zone for plan in record.proposal.active for zone in writable_zones(EDITS[plan.edit], plan)}
-    return np.asarray((before != after).any(axis=2) & ~inside(_on_canvas(zones, canvas), *allowed), np.bool_)
+    """Where the recorded changes lie outside the zones that the recorded edits may write, or on open skin
+    outside the spots and the shine that are on.
+    """
+    plans = record.proposal.active
+    allowed = {zone for plan in plans for zone in writable_zones(EDITS[plan.edit], plan)}
+    changed, there = (before != after).any(axis=2), _on_canvas(zones, canvas)
+    out = np.asarray(changed & ~inside(there, *allowed), np.bool_)
+    skin = changed & inside(there, Zone.HEALABLE)
+    for tile in canvas.tiles(_TILE_PX) if skin.any() else ():
+        at = tile.within(canvas)
+        if skin[at].any():
+            out[at] |= skin[at] & ~may_change(plans, tile, 1.0)
+    return out
 
 
 def _on_canvas(zones: ZoneMap, canvas: Roi) -> ZoneMap:

@@ -12,7 +12,7 @@ from typing import ClassVar
 from studio_pipeline.geometry import Roi
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.plan import Plan
-from studio_pipeline.records.spots import Disc, Spot
+from studio_pipeline.records.spots import Disc, Round, Spot
 
 RADIUS_MAX = 0.02
 """Of the height of the face nearest to it, a disc's radius. No preset can raise this, nor what follows."""
@@ -31,12 +31,16 @@ LINT = "lint"
 
 
 class LintPlan(Record):
-    """The body of the plan, the strongest first. ``heads``: the regions of all faces in the picture."""
+    """The body of the plan, the strongest first. ``heads``: the regions of all faces in the picture.
+
+    ``left``: specks that were found and are no items. They are not healed, and hold up no membrane.
+    """
 
     EDIT: ClassVar[str] = "heal_lint"
 
     heads: tuple[Roi, ...] = ()
     spots: tuple[Spot, ...] = ()
+    left: tuple[Round, ...] = ()
 
     def on(self, off: Collection[str]) -> tuple[Spot, ...]:
         return tuple(spot for spot in self.spots if spot.id not in off)

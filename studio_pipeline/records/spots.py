@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,18 +40,11 @@ class Disc:
         return np.asarray(y * y + x * x <= (self.radius_px + grown_px) ** 2, np.bool_)
 
 
-class Spot(Record):
-    """One flaw, in master pixels. Its pixels are healed from those at ``offset`` from them.
+class Round(Record):
+    """Where a flaw is, in master pixels."""
 
-    ``id`` names it for as long as it is found in the same place. ``contrast`` is its greatest difference
-    from what surrounds it, in CIELAB (Euclidean).
-    """
-
-    id: str
     centre: Point
     radius_px: float
-    offset: Point
-    contrast: float
 
     def disc(self, scale: float) -> Disc:
         """The spot at a scale; pixel ``i`` of the master covers ``[i, i + 1)``."""
@@ -59,12 +52,52 @@ class Spot(Record):
         return Disc(y, x, self.radius_px * scale)
 
 
+Rounded = TypeVar("Rounded", bound=Round)
+
+
+class Spot(Round):
+    """One flaw. Its pixels are healed from those at ``offset`` from them, in master pixels.
+
+    ``id`` names it for as long as it is found in the same place. ``contrast`` is its greatest difference
+    from what surrounds it, in CIELAB (Euclidean).
+    """
+
+    id: str
+    offset: Point
+    contrast: float
+
+
+def beside(flaws: Iterable[Rounded], spots: Sequence[Spot], more_px: float) -> tuple[Rounded, ...]:
+    """Those of ``flaws`` that lie where a spot is healed or looked at: in three radii and ``more_px``."""
+    if not spots:
+        return ()
+    at = np.array([(s.centre.y, s.centre.x) for s in spots])
+    reach = np.array([3 * s.radius_px for s in spots]) + more_px
+    return tuple(
+        one
+        for one in flaws
+        if (np.hypot(*(at - (one.centre.y, one.centre.x)).T) < reach + one.radius_px).any()
+    )
+
+
+def healings(
+    spots: Iterable[Spot], left: Iterable[Round], off: Collection[str], scale: float
+) -> list[tuple[Disc, Point, bool]]:
+    """Every flaw at a scale, with the offset of its source in master pixels, and whether it is healed."""
+    listed = [(spot.disc(scale), spot.offset, spot.id not in off) for spot in spots]
+    return listed + [(flaw.disc(scale), Point(0, 0), False) for flaw in left]
+
+
 class SpotsPlan(Record):
-    """The body of a healing plan, strongest spot first."""
+    """The body of a healing plan, strongest spot first.
+
+    ``left``: flaws that were found and are no items. They are not healed, and hold up no membrane.
+    """
 
     EDIT: ClassVar[str] = "heal_spots"
 
     spots: tuple[Spot, ...] = ()
+    left: tuple[Round, ...] = ()
 
     def on(self, off: Collection[str]) -> tuple[Spot, ...]:
         """The spots that are healed while these are switched off."""

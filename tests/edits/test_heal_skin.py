@@ -11,14 +11,30 @@ from studio_pipeline.edits import stack
 from studio_pipeline.edits.base import Given
 from studio_pipeline.edits.heal_skin import HEAL_SKIN, HealSkinParams
 from studio_pipeline.geometry import Point, Roi
+from studio_pipeline.guards.retouch import Retouch
+from studio_pipeline.pipeline.stages import rendered
 from studio_pipeline.pixels import metrics
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.hand import Hand
 from studio_pipeline.records.plan import Plan, Tier
+from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.retouch import BLEMISH, LASTING, RADIUS_MAX, SHARE_MAX, SkinPlan, SkinSpot
 from studio_pipeline.subject.marks import place_on
-from tests.support.skin import BROWN, EXTENT, FACE, Spot, frame, open_skin, reading, skin, with_spots
+from tests.support.canvases import no_faces
+from tests.support.skin import (
+    BROWN,
+    EXTENT,
+    FACE,
+    FAIR,
+    Spot,
+    frame,
+    open_skin,
+    pair,
+    reading,
+    skin,
+    with_spots,
+)
 
 BLEMISHES = [Spot(140, 150), Spot(250, 230, 3.0, 0.6), Spot(300, 170, 3.8, 0.4)]
 MOLE = Spot(200, 190, 3.5, 0.8, BROWN)
@@ -155,3 +171,58 @@ def test_what_is_locked_at_the_master_is_never_written(base: Frame, plan: Plan) 
     zones = np.where(who.zones == Zone.HEALABLE, np.uint8(Zone.LOCKED), who.zones)
     with pytest.raises(Exception, match="heal_skin"):
         stack.render([all_blemishes_on(plan)], base, replace(who, zones=zones), WHOLE)
+
+
+@pytest.fixture(scope="module")
+def crowded() -> Frame:
+    places = ((120, 160), (140, 220), (200, 150), (220, 230), (270, 190), (170, 190))
+    pairs = []
+    for k, (y, x) in enumerate(places):
+        turn = 0.4 + 1.1 * k
+        beside = Spot(y + 5.6 * np.sin(turn), x + 5.6 * np.cos(turn), 3.0, 0.9, BROWN)
+        pairs += [Spot(y, x, 3.5, 0.5), beside]
+    return frame(with_spots(skin(), pairs))
+
+
+class TestNeighbours:
+    """Blemishes that touch brown marks: whether those are items or not, the heals are the same."""
+
+    def test_marks_that_are_too_many_to_be_listed_change_no_heal(self, crowded: Frame) -> None:
+        listed, unlisted = planned(crowded), planned(crowded, max_marks=0)
+        assert not any(spot.mark for spot in spots(unlisted)) and any(spot.mark for spot in spots(listed))
+        assert [s for s in spots(listed) if not s.mark] == list(spots(unlisted))
+        codes = [
+            stack.render([all_blemishes_on(one)], crowded, reading(), WHOLE) for one in (listed, unlisted)
+        ]
+        assert (codes[0] == codes[1]).all() and (codes[0] != crowded.codes).any()
+
+    def test_no_pixel_of_a_mark_that_is_off_is_healed(self, crowded: Frame) -> None:
+        plan = planned(crowded)
+        codes = stack.render([all_blemishes_on(plan)], crowded, reading(), WHOLE)
+        marks = np.any([s.disc(1).mask(WHOLE) for s in spots(plan) if s.mark], axis=0)
+        discs = np.any([s.disc(1).mask(WHOLE) for s in spots(plan) if not s.mark], axis=0)
+        assert (marks & discs).any()
+        assert (codes[marks] == crowded.codes[marks]).all()
+
+    def test_an_area_by_hand_beside_a_mark(self, crowded: Frame) -> None:
+        """The mark lies outside the area: it is no item, and still known."""
+        area = ((Point(112, 152), Point(112, 164), Point(128, 164), Point(128, 152)),)
+        plan = planned(crowded, Given(Hand(area=area)))
+        body = SkinPlan.model_validate(plan.body)
+        assert len(body.spots) == 1 and body.left
+
+
+class TestCheekToCheek:
+    LARGE, SMALL = Roi(60, 20, 500, 360), Roi(300, 340, 480, 480)
+
+    def test_each_spot_is_listed_once_and_judged_by_its_own_face(self) -> None:
+        """Legal on the adult's face, it would be half again too large on the child's."""
+        base, who = pair(
+            [(self.LARGE, FAIR), (self.SMALL, FAIR)],
+            [Spot(280, 200, 6.0), Spot(300, 320, 6.0), Spot(390, 410, 2.4, 0.6)],
+        )
+        plan = HEAL_SKIN.plan(base, who, HealSkinParams(), seed=0)
+        ids = [item.id for item in plan.items]
+        assert len(ids) == len(set(ids)) == 3
+        _, finished = rendered((plan.without(()),), base, who)
+        assert [g for g in Retouch().check(finished, GuardLimits(), no_faces) if not g.passed] == []

@@ -9,10 +9,13 @@ import pytest
 
 from studio_pipeline.edits import stack
 from studio_pipeline.edits.base import Given
+from studio_pipeline.edits.heal_skin import HEAL_SKIN, HealSkinParams
 from studio_pipeline.edits.reduce_shine import REDUCE_SHINE, ReduceShineParams
 from studio_pipeline.geometry import Point, Roi
+from studio_pipeline.guards import check_all
 from studio_pipeline.guards.base import Rendered
 from studio_pipeline.guards.shine import ShineLimits
+from studio_pipeline.pipeline.stages import rendered
 from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.metrics import delta_e2000, tone
@@ -20,7 +23,7 @@ from studio_pipeline.records.hand import Hand
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.records.preset import GuardLimits
 from tests.support.canvases import no_faces
-from tests.support.skin import EXTENT, FACE, frame, open_skin, reading, skin
+from tests.support.skin import EXTENT, FACE, FAIR, Spot, frame, open_skin, pair, reading, skin, with_spots
 
 WHOLE = Roi.of(EXTENT)
 DARK = (0.08, 0.045, 0.03)
@@ -151,3 +154,25 @@ def test_the_guard_holds_each_limit(
     )
     found = {g.name: g for g in ShineLimits().check(canvas, GuardLimits(), no_faces)}
     assert not found[name].passed and found[name].edit == on.edit
+
+
+@pytest.mark.parametrize("skin_tone", [FAIR, (0.2, 0.12, 0.08), (0.07, 0.04, 0.03)])
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+def test_a_blemish_in_a_shining_place_passes_with_both_edits_on(
+    skin_tone: tuple[float, float, float], strength: float
+) -> None:
+    """Each guard answers for its own edit: what the other one does there is no fault of it."""
+    spots = [Spot(142, 193, amount=0.6), Spot(155, 180, amount=0.6), Spot(260, 190)]
+    base, who = frame(with_spots(shining(skin(skin_tone), 0.6), spots)), reading()
+    heal = HEAL_SKIN.plan(base, who, HealSkinParams(), 0)
+    lower = planned(base, strength=strength)
+    place = Roi(120, 160, 180, 220)
+    assert any(not (item.roi & place).empty for item in heal.items) and lower.items
+    _, finished = rendered((heal.without(()), lower.without(())), base, who)
+    assert [g for g in check_all(finished, GuardLimits(), no_faces) if not g.passed] == []
+
+
+def test_a_pale_cheek_beside_a_dark_face_does_not_shine() -> None:
+    """The ceiling is of the face that the skin belongs to."""
+    base, who = pair([(Roi(60, 20, 460, 360), DARK), (Roi(80, 340, 460, 680), FAIR)], [])
+    assert REDUCE_SHINE.plan(base, who, ReduceShineParams(), 0).items == ()

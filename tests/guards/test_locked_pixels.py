@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio_pipeline.edits import stack
-from studio_pipeline.geometry import Insets, Roi
+from studio_pipeline.geometry import Insets, Point, Roi
 from studio_pipeline.guards.base import Rendered
 from studio_pipeline.guards.locked_pixels import LockedPixels
 from studio_pipeline.pipeline import stages
@@ -14,6 +14,7 @@ from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.plan import Tier
 from studio_pipeline.records.preset import EditSpec, GuardLimits
 from studio_pipeline.records.proposal import GuardResult
+from studio_pipeline.records.retouch import SkinPlan, SkinSpot
 from tests.support import backdrops, hair
 from tests.support.canvases import BASE, EVERY_SIDE, PERSON, no_faces, plan, rendered
 
@@ -49,7 +50,7 @@ def test_one_low_bit_of_a_locked_pixel_is_found(added: Insets) -> None:
         (Tier.BACKDROP_ONLY, Zone.EDGE, False),
         (Tier.EDGE, Zone.EDGE, False),  # none without an exchange; see below
         (Tier.EDGE, Zone.HEALABLE, False),
-        (Tier.BOUNDED_RETOUCH, Zone.HEALABLE, True),
+        (Tier.BOUNDED_RETOUCH, Zone.HEALABLE, False),  # none but in a spot or shine that is on; see below
         (Tier.BOUNDED_RETOUCH, Zone.LOCKED, False),
         (Tier.BOUNDED_RETOUCH, Zone.NEW, False),  # a map that calls the base new opens nothing
     ],
@@ -59,6 +60,17 @@ def test_each_tier_may_write_its_own_zones(tier: Tier, zone: Zone, passed: bool)
     zones = np.full_like(canvas.zones, zone)
     canvas = replace(canvas, zones=zones, plans=[plan("any", tier=tier)])
     assert check(flipped(canvas, 10, 10)).passed is passed
+
+
+@pytest.mark.parametrize("off", [(), ("spot",)])
+def test_open_skin_may_change_where_a_spot_is_on_only(off: tuple[str, ...]) -> None:
+    spot = SkinSpot(id="spot", centre=Point(10, 10), radius_px=3, offset=Point(0, 20), contrast=5)
+    body = SkinPlan(spots=(spot,)).model_dump(mode="json")
+    healing = plan(SkinPlan.EDIT, tier=Tier.BOUNDED_RETOUCH, body=body, off=off)
+    canvas = rendered()
+    canvas = replace(canvas, zones=np.full_like(canvas.zones, Zone.HEALABLE), plans=[healing])
+    assert check(flipped(canvas, 10, 12)).passed is (off == ())
+    assert not check(flipped(canvas, 10, 14)).passed
 
 
 def test_without_a_plan_nothing_may_differ() -> None:

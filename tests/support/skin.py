@@ -34,11 +34,11 @@ class Spot:
     pigment: tuple[float, float, float] = BLOOD
 
 
-def skin(tone: tuple[float, float, float] = FAIR, seed: int = 1) -> Linear:
+def skin(tone: tuple[float, float, float] = FAIR, seed: int = 1, extent: Extent = EXTENT) -> Linear:
     """Modelling light, mottle of both pigments, pores and grain; linear ``(h, w, 3)``."""
     rng = np.random.default_rng(seed)
-    shape = (EXTENT.height, EXTENT.width)
-    y, x = np.mgrid[: EXTENT.height, : EXTENT.width] / EXTENT.long_edge
+    shape = (extent.height, extent.width)
+    y, x = np.mgrid[: extent.height, : extent.width] / extent.long_edge
     light = 1 - 0.6 * (x - 0.35) ** 2 - 0.4 * (y - 0.45) ** 2
 
     def noise(sigma: float, spread: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -52,7 +52,7 @@ def skin(tone: tuple[float, float, float] = FAIR, seed: int = 1) -> Linear:
 
 def with_spots(linear: Linear, spots: list[Spot]) -> Linear:
     out = linear.copy()
-    y, x = np.ogrid[: EXTENT.height, : EXTENT.width]
+    y, x = np.ogrid[: linear.shape[0], : linear.shape[1]]
     for spot in spots:
         share = np.clip(1 - np.hypot(y - spot.y, x - spot.x) / spot.radius_px, 0, 1) ** 1.2
         out *= np.exp(-spot.amount * share[..., None] * np.array(spot.pigment)).astype(np.float32)
@@ -93,3 +93,26 @@ def reading(face: Roi = FACE, scale: int = 1, healable: bool = True) -> Reading:
     )  # fmt: skip
     small = np.zeros((EXTENT.height, EXTENT.width), np.uint8)
     return Reading(record, zones, small > 0, small)
+
+
+PAIR = Extent(560, 760)
+
+
+def pair(faces: list[tuple[Roi, tuple[float, float, float]]], spots: list[Spot]) -> tuple[Frame, Reading]:
+    """People of several tones cheek to cheek, each an oval of open skin in its face's region; of ``PAIR``."""
+    shape = (PAIR.height, PAIR.width)
+    linear, zones = skin(extent=PAIR), np.full(shape, Zone.LOCKED, np.uint8)
+    y, x = np.mgrid[: PAIR.height, : PAIR.width] + 0.5
+    found = []
+    for roi, tone in faces:
+        middle = ((roi.y0 + roi.y1) / 2, (roi.x0 + roi.x1) / 2)
+        high, wide = 0.43 * roi.extent.height, 0.44 * roi.extent.width
+        linear[roi.y0 : roi.y1, roi.x0 : roi.x1] = skin(tone, extent=PAIR)[roi.y0 : roi.y1, roi.x0 : roi.x1]
+        zones[((y - middle[0]) / high) ** 2 + ((x - middle[1]) / wide) ** 2 <= 1] = Zone.HEALABLE
+        found.append(Face(roi=roi, score=0.9, sources=("drawn",)))
+    record = SubjectRecord(
+        extent=PAIR, kind="portrait", sure=True, reason="", faces=tuple(found), fractions={},
+        zones_sha256="", versions={},
+    )  # fmt: skip
+    who = Reading(record, zones, np.zeros(shape, np.bool_), np.full(shape, 255, np.uint8))
+    return frame(with_spots(linear, spots)), who
