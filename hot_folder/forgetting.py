@@ -13,13 +13,13 @@ from typing import Final
 
 from hot_folder import durable
 from hot_folder.copying import hashes_at
+from hot_folder.errors import JournalBusy
 from hot_folder.events import FileRow, FileState, file_of
 from hot_folder.host import HOST
-from hot_folder.intake import SESSION_FOLDERS
 from hot_folder.journal import Journal
 from hot_folder.names import split
 from hot_folder.records import Place
-from hot_folder.vault import Vault
+from hot_folder.vault import Vault, only_newest_counts
 
 FORGOTTEN: Final = b".purged"
 """The folder of blanked paths. There is none of that name."""
@@ -39,7 +39,7 @@ def is_forgotten(path: bytes) -> bool:
 
 
 def files_of(journal: Journal, groups: Iterable[int]) -> list[FileRow]:
-    """Every file that is or was part of these captures, and their copies; those forgotten already too."""
+    """Every row of these captures, by their numbers: present, gone, replaced and forgotten, and copies."""
     found: dict[int, FileRow] = {}
     for group in groups:
         sql = (
@@ -50,19 +50,39 @@ def files_of(journal: Journal, groups: Iterable[int]) -> list[FileRow]:
     return list(found.values())
 
 
-def settings_beside(session: bytes, rows: Iterable[FileRow]) -> list[bytes]:
-    """What the tethering program keeps of these files in its own folders: settings, thumbnails, proxies."""
-    names = {split(row.path)[1] for row in rows if not is_forgotten(row.path)}
-    return [path for path in _kept_by_host(session) if any(_belongs(path, name) for name in names)]
+def changed_since(session: bytes, rows: Iterable[FileRow]) -> list[bytes]:
+    """Files that were written since intake looked: whether they are of the same exposure, it has to say."""
+    changed = []
+    for row in rows:
+        if row.state in (FileState.PRESENT, FileState.DUPLICATE):
+            try:
+                status = os.lstat(os.path.join(session, row.path))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if (status.st_size, status.st_mtime_ns) != (row.key.size, row.key.mtime_ns):
+                changed.append(row.path)
+    return changed
+
+
+def settings_beside(session: bytes, journal: Journal, rows: Iterable[FileRow]) -> list[bytes]:
+    """What the tethering program keeps of these files beside them: settings, thumbnails, proxies.
+
+    Matched by name, and only in its folders that stand where the file lies, or first lay: another folder's
+    file of that name is another picture.
+    """
+    places = _places(journal, rows)
+    folders = {split(place)[0] for place in places}
+    return [path for folder in folders for path in _kept_by_host(session, folder) if _is_of(path, places)]
 
 
 def forget(session: bytes, journal: Journal, rows: Iterable[FileRow]) -> Forgotten:
-    """Remove the files that still have the bytes they came in with, then what the journal says of all.
+    """Remove the files that have the row's bytes under the row's path, then what the journal says of all.
 
-    Raises OSError where one cannot be removed; the next call goes on.
+    Settings beside them go by their names, as in ``settings_beside``. Raises OSError where one cannot be
+    removed, JournalBusy while another program reads the journal; the next call goes on.
     """
     done, rows = Forgotten(), list(rows)
-    for path in settings_beside(session, rows):
+    for path in settings_beside(session, journal, rows):
         _remove(session, path, done)
     for row in rows:
         if is_forgotten(row.path):
@@ -74,42 +94,67 @@ def forget(session: bytes, journal: Journal, rows: Iterable[FileRow]) -> Forgott
             else:
                 _remove(session, row.path, done)
         done.events_blanked += _blank(journal, row)
+    _compact(journal)
     return done
 
 
-def forget_copies(vault: Vault, rows: Iterable[FileRow]) -> Forgotten:
-    """Remove what a vault holds of these files for its session. Its lists, being chained, go on naming them.
+def forget_copies(vault: Vault, journal: Journal, rows: Iterable[FileRow]) -> Forgotten:
+    """Remove what ``copies_of`` names, but what another session or another file here has its only copy in.
 
-    Raises OSError when the vault's drive is not there, or refuses.
+    The vault's lists, being chained, go on naming them. Raises OSError when its drive is not there, or
+    refuses.
     """
-    vault.check()
-    done, index = Forgotten(), vault.index()
-    rows = list(rows)
-    hashes, origins = (
-        {row.sha256 for row in rows},
-        {row.first_path for row in rows} | {row.path for row in rows},
-    )
-    for (path, origin), entry in index.own.items():
-        if entry.sha256 in hashes or origin in origins:
+    done = Forgotten()
+    for path, shared in _copies(vault, journal, rows).items():
+        if shared:
+            done.left.append((path, shared))
+        else:
             _remove(vault.root, path, done)
     return done
 
 
-def copies_of(vault: Vault, rows: Iterable[FileRow]) -> list[bytes]:
-    """The same, only named. Raises OSError."""
-    vault.check()
-    hashes = {row.sha256 for row in rows}
-    return [
-        path
-        for (path, _), entry in vault.index().own.items()
-        if entry.sha256 in hashes and os.path.lexists(os.path.join(vault.root, path))
-    ]
+def copies_of(vault: Vault, journal: Journal, rows: Iterable[FileRow]) -> list[bytes]:
+    """What lies in a vault of these files: copies that this session listed, by origin and bytes.
+
+    That is: of a row's bytes and from the row's path; of a row's bytes from anywhere, where no other file
+    of the session has them; of settings, whatever version, as ``settings_beside``. Raises OSError.
+    """
+    return list(_copies(vault, journal, rows))
 
 
 def forgotten_hashes(journal: Journal) -> set[bytes]:
     """Of the files that were forgotten: what a vault or a card may not bring back by itself."""
     rows = journal.rows("SELECT sha256, path FROM files WHERE sha256 IS NOT NULL")
     return {row["sha256"] for row in rows if is_forgotten(row["path"])}
+
+
+def _copies(vault: Vault, journal: Journal, rows: Iterable[FileRow]) -> dict[bytes, str]:
+    """Paths in the vault, each with the reason why it may not go, "" for none."""
+    vault.check()
+    rows, index = list(rows), vault.index()
+    going = {row.id for row in rows}
+    own = {(path, row.sha256) for row in rows for path in (row.first_path, row.path)}
+    places, hashes = _places(journal, rows), {sha256 for _, sha256 in own}
+    found: dict[bytes, str] = {}
+    for (path, origin), entry in index.own.items():
+        is_setting = _is_of(origin, places)
+        if not is_setting and entry.sha256 not in hashes:
+            continue
+        has_others = not is_setting and _others_have(journal, entry.sha256, going)
+        if has_others and (origin, entry.sha256) not in own:
+            continue
+        if not os.path.lexists(os.path.join(vault.root, path)):
+            continue
+        if has_others and not only_newest_counts(origin):  # a picture's bytes are kept once, for all names
+            found[path] = "another file of this session has the same bytes"
+        else:
+            found[path] = "another session lists it, too" if path in index.others else ""
+    return found
+
+
+def _others_have(journal: Journal, sha256: bytes | None, going: set[int]) -> bool:
+    rows = journal.with_bytes(sha256) if sha256 is not None else []
+    return any(row.id not in going and not is_forgotten(row.path) for row in rows)
 
 
 def _has(path: bytes, sha256: bytes) -> bool:
@@ -148,12 +193,39 @@ def _blank(journal: Journal, row: FileRow) -> int:
         )
 
 
-def _belongs(path: bytes, name: bytes) -> bool:
-    return split(path)[1].startswith(name + b".")
+def _compact(journal: Journal) -> None:
+    """Leave nothing of what was blanked in the database's free pages and its write-ahead log."""
+    journal.rows("VACUUM")
+    if journal.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
+        raise JournalBusy("another program has the journal open: close it, and try again")
 
 
-def _kept_by_host(session: bytes) -> Iterator[bytes]:
-    for top in SESSION_FOLDERS:
-        for folder, _, names in os.walk(os.path.join(session, top)):
-            if HOST in os.path.relpath(folder, session).lower().split(os.sep.encode()):
-                yield from (os.path.relpath(os.path.join(folder, name), session) for name in names)
+def _places(journal: Journal, rows: Iterable[FileRow]) -> set[bytes]:
+    """Where these files lie or first lay, unless another file has that name by now."""
+    rows = list(rows)
+    going = {row.id for row in rows}
+    paths = {path for row in rows for path in (row.path, row.first_path) if not is_forgotten(path)}
+    return {path for path in paths if (at := journal.at(path)) is None or at.id in going}
+
+
+def _is_of(path: bytes, places: set[bytes]) -> bool:
+    """Whether it is the tethering program's, in its folder beside one of these files, and named after it."""
+    *folders, name = path.split(b"/")
+    hosts = [index for index, folder in enumerate(folders) if folder.lower() == HOST]
+    if not hosts:
+        return False
+    beside = b"".join(folder + b"/" for folder in folders[: hosts[0]])
+    dots = [index for index, byte in enumerate(name) if byte == ord(".")]
+    return any(beside + name[:dot] in places for dot in dots)
+
+
+def _kept_by_host(session: bytes, folder: bytes) -> Iterator[bytes]:
+    """The files in its own folders that stand in ``folder``."""
+    try:
+        names = os.listdir(os.path.join(session, folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for host in (name for name in names if name.lower() == HOST):
+        for below, _, files in os.walk(os.path.join(session, folder, host)):
+            inside = os.path.relpath(below, session).replace(os.sep.encode(), b"/")
+            yield from (inside + b"/" + name for name in files)

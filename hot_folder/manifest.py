@@ -54,6 +54,8 @@ class Index:
     own_bytes: set[bytes] = field(default_factory=set)
     own_latest: dict[bytes, Entry] = field(default_factory=dict)
     """By the path in the session."""
+    others: set[bytes] = field(default_factory=set)
+    """The paths of copies that another session lists; it may list one of ours, too."""
 
     def add(self, entry: Entry, *, is_own: bool) -> None:
         if entry.sha256 is None:  # another program's: it says nothing that ours do not
@@ -63,7 +65,9 @@ class Index:
         same = self.paths.setdefault(entry.sha256, [])
         if entry.path not in same:
             same.append(entry.path)
-        if is_own:
+        if not is_own:
+            self.others.add(entry.path)
+        else:
             self.own_latest[entry.origin] = entry
             self.own.pop((entry.path, entry.origin), None)
             self.own[entry.path, entry.origin] = entry

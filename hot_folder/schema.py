@@ -61,6 +61,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     if mode != "wal":
         raise JournalUnusable("SQLite cannot keep a write-ahead log here: put the journal on a local disk")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = 1")  # what is forgotten is overwritten, too
     connection.execute("PRAGMA fullfsync = 1")  # macOS: F_FULLFSYNC, a real barrier; nothing elsewhere
     connection.execute("PRAGMA checkpoint_fullfsync = 1")
     connection.execute("PRAGMA foreign_keys = 1")

@@ -24,7 +24,8 @@ def consent(
         list[str] | None,
         typer.Argument(
             metavar="WHAT...",
-            help="nothing, backdrop-only or bounded-retouch; and no-generative-pixels, with any of them.",
+            help="nothing, backdrop-only or bounded-retouch; with any of them no-generative-pixels, or "
+            "generative-pixels, which alone lifts that.",
         ),
     ] = None,
     subject: Subject = "",
@@ -88,7 +89,11 @@ def _show(catalog: Catalog, log: bool, as_json: bool) -> None:
 def purge(
     folder: Folder,
     subject: Annotated[
-        str, typer.Argument(metavar="SUBJECT", help="Whose traces, as named by `studio mark`.")
+        str,
+        typer.Argument(
+            metavar="SUBJECT",
+            help="Whose traces, as named by `studio mark`; or a capture that was purged before, or A..B.",
+        ),
     ],
     originals: Annotated[
         bool, typer.Option("--originals", help="Also the originals, and what Capture One keeps of them.")
@@ -105,10 +110,11 @@ def purge(
 
     from studio_pipeline.errors import Refused
     from studio_pipeline.pipeline import purge as purging
+    from studio_pipeline.pipeline.intent import intend
     from studio_pipeline.pipeline.studio import utc_now
 
     with open_catalog(open_session(folder)) as (session, catalog), session.locked():
-        intent = purging.intend(
+        intent = intend(
             session, catalog, subject, originals=originals, vault=vault, keep_shared=keep_shared,
             user=user(), host=socket.gethostname(), now=utc_now(),
         )  # fmt: skip
@@ -142,21 +148,23 @@ def _intended(intent: Any) -> list[str]:
 
 def due(folder: Folder, as_json: AsJson = False) -> None:
     """Whose purge is due, by `retention_days` of the preset. Nothing is removed."""
-    from studio_pipeline.pipeline import purge as purging
+    from studio_pipeline.pipeline import retention
     from studio_pipeline.pipeline.studio import utc_now
 
     with open_catalog(open_session(folder)) as (session, catalog):
-        found = purging.due(session, catalog.entries(), utc_now())
+        found = retention.due(session, catalog.entries(), utc_now())
         days = session.preset.retention_days
     if as_json:
         rows = [
             {"subject": one.subject, "captures": one.captures, "last_frame_at": one.last_frame_at.isoformat(),
-             "due_at": one.due_at.isoformat()} for one in found
+             "due_at": one.due_at.isoformat(), "purged": list(one.purged)} for one in found
         ]  # fmt: skip
         terminal.print_json({"retention_days": days, "due": rows})
         return
     for one in found:
         whose = one.subject or "nobody who was named"
+        if one.purged:
+            whose = f"purged, and their originals left ({', '.join(one.purged)})"
         terminal.show(f"{whose}: {one.captures} captures, due since {one.due_at:%Y-%m-%d}")
     if not found:
         terminal.show(

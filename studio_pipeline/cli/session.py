@@ -91,14 +91,15 @@ def run(folder: Folder, watch: Watch = "auto", quiet_s: QuietPeriod = None) -> N
 
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """What is in the session, and in which state."""
-    from studio_pipeline.pipeline import health, report, safekeeping
+    from studio_pipeline.pipeline import health, report, retention, safekeeping
     from studio_pipeline.pipeline.studio import utc_now
 
     now = utc_now()
     with open_catalog(open_session(folder)) as (session, catalog):
         vault = safekeeping.examined(session)
         told = health.of_session(session, now.timestamp(), vault.lines)
-        answer = report.status(session, catalog.entries(), now, told)
+        entries = catalog.entries()
+        answer, due = report.status(session, entries, now, told), retention.due(session, entries, now)
     if as_json:
         terminal.print_json(answer | {"vault": vault.as_json()})
         return
@@ -108,6 +109,10 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         terminal.show(f"last frame {answer['last_frame_age_s']:.0f} s ago")
     for line in (*health.spoken(told["tether"]), *told["notices"], *told["alarms"]):
         terminal.show(line)
+    if due:
+        terminal.show(
+            "by its `retention_days` some of this session is due to be purged: `studio due` lists it"
+        )
 
 
 def retry(folder: Folder, captures: Captures = None) -> None:

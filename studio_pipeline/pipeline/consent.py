@@ -16,7 +16,16 @@ from studio_pipeline.errors import Refused
 from studio_pipeline.pipeline import asking
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.capture import State
-from studio_pipeline.records.consent import NO_GENERATIVE, WORDS, Allowed, Consent, Held, Level, held
+from studio_pipeline.records.consent import (
+    GENERATIVE,
+    NO_GENERATIVE,
+    WORDS,
+    Allowed,
+    Consent,
+    Held,
+    Level,
+    held,
+)
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.plan import Plan, Refusal, Tier
 from studio_pipeline.records.preset import EditSpec, EngineSettings
@@ -45,14 +54,22 @@ class Change:
 
 
 def parse(words: Sequence[str], before: Allowed) -> Allowed:
-    """A person's words; a level that is not named stays as ``before`` has it. Raises Refused."""
+    """A person's words; what they do not name, level or restriction, stays as ``before`` has it.
+
+    Raises Refused.
+    """
     said = {word.strip().lower().replace("-", " ") for word in words}
     if unknown := sorted(said - set(WORDS)):
         raise Refused(f"no such consent: {unknown[0]!r}; there are: {', '.join(WORDS)}")
-    levels = [Level(word) for word in sorted(said - {NO_GENERATIVE})]
-    if len(levels) > 1:
-        raise Refused(f"{levels[0].value} and {levels[1].value}: give one of them")
-    return Allowed(level=levels[0] if levels else before.level, no_generative=NO_GENERATIVE in said)
+    pixels = said & {NO_GENERATIVE, GENERATIVE}
+    levels = sorted(said - pixels)
+    for one_of in (levels, sorted(pixels)):
+        if len(one_of) > 1:
+            raise Refused(f"{one_of[0]} and {one_of[1]}: give one of them")
+    return Allowed(
+        level=Level(levels[0]) if levels else before.level,
+        no_generative=NO_GENERATIVE in pixels if pixels else before.no_generative,
+    )
 
 
 def of(catalog: Catalog, entry: Entry) -> Held:

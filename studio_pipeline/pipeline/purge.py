@@ -1,7 +1,4 @@
-"""A person is forgotten: every trace of the captures that show them is removed, and what is left is named.
-
-What is to go is written down before anything goes, so that the next purge finishes one that was cut short.
-"""
+"""A person is forgotten: every trace of the captures that show them is removed, and what is left is named."""
 
 from __future__ import annotations
 
@@ -11,50 +8,27 @@ import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from hot_folder import Journal, durable
+from hot_folder import Journal
 from hot_folder.errors import HotFolderError
-from hot_folder.events import FileRow
+from hot_folder.events import FileRow, FileState
 from hot_folder.forgetting import copies_of, files_of, forget, forget_copies, is_forgotten, settings_beside
 from hot_folder.keeper import explained
 from studio_pipeline.errors import Refused, TryAgain
 from studio_pipeline.pipeline import traces
+from studio_pipeline.pipeline.intent import Doomed, Intent, cross_out, write_down
 from studio_pipeline.pipeline.safekeeping import open_vault
-from studio_pipeline.records.base import Record
-from studio_pipeline.records.capture import Member, State, shown
+from studio_pipeline.records.capture import State, shown
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.session.cache import CaptureCache
 from studio_pipeline.session.catalog import Catalog
 from studio_pipeline.session.folder import Session
 
-_INTENT = "purge.json"
+_OTHER_BYTES = (
+    "session, other bytes than came in: as a new frame, if it is one; remove it or say who is in it"
+)
 _LATER = "files that were copied elsewhere (clients, backups, cards): this program knows nothing of them"
-
-
-class Doomed(Record):
-    """One capture as it was: its ids, present and former, and its number in the journal."""
-
-    ids: tuple[str, ...]
-    group: int
-    name: str
-    members: tuple[Member, ...]
-    arrived_at: datetime
-    shared_with: tuple[str, ...] = ()
-
-
-class Intent(Record):
-    """All that a purge needs to be finished by whoever comes next."""
-
-    subject: str
-    captures: tuple[Doomed, ...]
-    originals: bool
-    vault: bool
-    user: str
-    host: str
-    begun_at: datetime
 
 
 @dataclass
@@ -79,62 +53,6 @@ class Report:
                 "log": self.log}  # fmt: skip
 
 
-def unfinished(session: Session) -> Intent | None:
-    """A purge that was cut short. Raises Refused where what it left cannot be read."""
-    try:
-        return Intent.model_validate_json((session.hidden / _INTENT).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise Refused(f"{session.hidden / _INTENT} is damaged; remove it, and purge again") from error
-
-
-def intend(
-    session: Session,
-    catalog: Catalog,
-    subject: str,
-    *,
-    originals: bool,
-    vault: bool,
-    keep_shared: bool,
-    user: str,
-    host: str,
-    now: datetime,
-) -> Intent:
-    """What a purge would do; nothing is done. An unfinished one of the same subject comes first.
-
-    Raises Refused where nobody is named so, another purge is unfinished, or the flags contradict each other.
-    """
-    if (before := unfinished(session)) is not None:
-        if before.subject != subject:
-            raise Refused(f"a purge of {before.subject!r} was cut short: finish that first")
-        return before
-    if vault and not originals:
-        raise Refused("--vault without --originals: the vault would get them again from the session")
-    if vault and session.vault is None:
-        raise Refused("this session has no vault: leave out --vault")
-    found = [entry for entry in catalog.entries() if subject in entry.people]
-    if not found:
-        raise Refused(
-            f"nobody is named {subject!r} here; `studio mark DIR CAPTURE --subject NAME` names people"
-        )
-    doomed = tuple(
-        Doomed(
-            ids=(entry.id, *entry.lineage),
-            group=entry.group,
-            name=entry.name,
-            members=entry.members,
-            arrived_at=entry.arrived_at,
-            shared_with=tuple(name for name in entry.people if name != subject),
-        )
-        for entry in found
-        if not (keep_shared and len(entry.people) > 1)
-    )
-    return Intent(
-        subject=subject, captures=doomed, originals=originals, vault=vault, user=user, host=host, begun_at=now
-    )
-
-
 def purge(session: Session, catalog: Catalog, intent: Intent) -> Report:
     """Carry it out, or on. Whoever calls it holds the session.
 
@@ -143,7 +61,9 @@ def purge(session: Session, catalog: Catalog, intent: Intent) -> Report:
     """
     report = Report(intent.subject, len(intent.captures))
     try:
-        _write_down(session.hidden, intent)
+        write_down(session.hidden, intent)
+        # Blanked before any file goes: what is to go is found by what was written down, not by the catalog;
+        # and of a purged capture nothing is made, should this be cut short and somebody work meanwhile.
         blanked = catalog.blank([_bare(one, intent) for one in intent.captures], intent.subject)
         report.went("log entries, blanked", blanked)
         _remove_made(session, intent, report)
@@ -158,29 +78,20 @@ def purge(session: Session, catalog: Catalog, intent: Intent) -> Report:
     _note(catalog, intent)
     catalog.compact()
     report.log = catalog.check_log().said
-    (session.hidden / _INTENT).unlink(missing_ok=True)
-    durable.sync_folder(os.fsencode(session.hidden))
+    cross_out(session.hidden)
     return report
-
-
-def _write_down(hidden: Path, intent: Intent) -> None:
-    temp = hidden / f".{_INTENT}.tmp"
-    with temp.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(intent.model_dump_json())
-        file.flush()
-        durable.sync(file.fileno())
-    temp.replace(hidden / _INTENT)
-    durable.sync_folder(os.fsencode(hidden))
 
 
 def _bare(one: Doomed, intent: Intent) -> Entry:
     """Of a capture what says that there was one; with its originals, where they lie."""
-    left = "with its originals" if intent.originals else "its originals are left"
+    stays = () if intent.originals else tuple(m for m in one.members if not is_forgotten(m.path))
+    left = "its originals are left" if stays else "with its originals"
     return Entry(
         id=one.ids[0],
         group=one.group,
-        name=f"purged {one.ids[0][:6]}" if intent.originals else one.name,
-        members=() if intent.originals else one.members,
+        name=one.name if stays else f"purged {one.ids[0][:6]}",
+        members=stays,
+        lineage=one.ids[1:],
         state=State.PURGED,
         reason=f"purged on {intent.begun_at:%Y-%m-%d} by {intent.user}, {left}",
         arrived_at=one.arrived_at,
@@ -197,51 +108,66 @@ def _remove_made(session: Session, intent: Intent, report: Report) -> None:
             shutil.rmtree(folder)
         with contextlib.suppress(OSError):  # another capture's is in it
             folder.parent.rmdir()
-    gone = traces.remove_deliveries(session, ids)
+    gone = traces.remove_deliveries(session, ids, [d for one in intent.captures for d in one.delivered])
     report.went("deliverables", gone.deliverables)
     report.went("records, zones and changes", gone.proofs)
+    report.went("files that killed runs left", gone.temporary)
     report.stays("Output, changed outside", gone.changed_outside)
+    report.stays("not found in Output, where it was delivered", gone.not_found)
+    report.stays("unreadable: whose it is, it does not say", gone.unreadable)
 
 
 def _remove_originals(session: Session, intent: Intent, report: Report) -> None:
     path = session.databases / "journal.sqlite"
     if not path.exists():
         return
-    folder = os.fsencode(session.root)
     with Journal.open(os.fsencode(path)) as journal:
         rows = files_of(journal, [one.group for one in intent.captures])
         if intent.vault:
-            _remove_copies(session, rows, report)
+            _remove_copies(session, journal, rows, report)
         if intent.originals:
-            forgotten = forget(folder, journal, rows)
+            forgotten = forget(os.fsencode(session.root), journal, rows)
             report.went("originals, sidecars and settings", len(forgotten.removed))
             report.went("journal entries, blanked", forgotten.events_blanked)
-            report.stays("session, other bytes", (shown(path) for path, _ in forgotten.left))
-            journal.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            report.stays(_OTHER_BYTES, (shown(path) for path, _ in forgotten.left))
             report.stays("journal", ["their hashes and sizes, so that they are known if they come again"])
         else:
-            there = [row.path for row in rows if not is_forgotten(row.path) and row.path]
-            report.stays("session", (shown(path) for path in there if _lies(folder, path)))
-            report.stays("session, settings beside", map(shown, settings_beside(folder, rows)))
-            report.stays("journal", ["their names and hashes, as long as they are here"])
+            _say_of_session(session, journal, rows, report)
+            report.stays("session, to go with `studio purge DIR CAPTURE --originals`, too", _names(intent))
         if session.vault is not None:
-            _say_of_vault(session, rows, report)
+            _say_of_vault(session, journal, rows, report)
 
 
-def _remove_copies(session: Session, rows: list[FileRow], report: Report) -> None:
+def _say_of_session(session: Session, journal: Journal, rows: list[FileRow], report: Report) -> None:
+    folder = os.fsencode(session.root)
+    here = [row.path for row in rows if row.state is not FileState.REPLACED and not is_forgotten(row.path)]
+    report.stays("session", (shown(path) for path in here if _lies(folder, path)))
+    report.stays("session, settings beside", map(shown, settings_beside(folder, journal, rows)))
+    report.stays("journal", ["their names and hashes, as long as they are here"])
+
+
+def _names(intent: Intent) -> list[str]:
+    """By which a capture can be found when nobody is named in it any more."""
+    return [entry.name for entry in (_bare(one, intent) for one in intent.captures) if entry.members]
+
+
+def _remove_copies(session: Session, journal: Journal, rows: list[FileRow], report: Report) -> None:
     vault = open_vault(session)
     assert vault is not None
     try:
-        report.went("copies in the vault", len(forget_copies(vault, rows).removed))
+        forgotten = forget_copies(vault, journal, rows)
     except OSError as error:
         raise Refused(f"{explained(vault, error)}; purge again then") from error
+    report.went("copies in the vault", len(forgotten.removed))
+    for path, why in forgotten.left:
+        report.stays(f"vault: {why}", [shown(path)])
 
 
-def _say_of_vault(session: Session, rows: list[FileRow], report: Report) -> None:
+def _say_of_vault(session: Session, journal: Journal, rows: list[FileRow], report: Report) -> None:
     vault = open_vault(session)
     assert vault is not None
     try:
-        report.stays("vault", map(shown, copies_of(vault, rows)))
+        report.stays("vault", map(shown, copies_of(vault, journal, rows)))
         report.stays(
             "vault's lists", ["their names, sizes and hashes: the lists are chained, and never edited"]
         )
@@ -252,6 +178,8 @@ def _say_of_vault(session: Session, rows: list[FileRow], report: Report) -> None
 def _still_named(catalog: Catalog, intent: Intent, report: Report) -> None:
     named = [entry.name for entry in catalog.entries() if intent.subject in entry.people]
     report.stays("captures kept, that show others too", named)
+    if named and intent.subject in catalog.consent_by_subject():
+        report.stays("words on consent", ["they count for the captures that are kept"])
 
 
 def _note(catalog: Catalog, intent: Intent) -> None:
@@ -266,31 +194,3 @@ def _note(catalog: Catalog, intent: Intent) -> None:
 
 def _lies(folder: bytes, path: bytes) -> bool:
     return os.path.lexists(os.path.join(folder, path))  # noqa: PTH118 - pathlib does not carry bytes
-
-
-@dataclass(frozen=True)
-class Due:
-    """A subject whose time is over, or "" for captures of whom nobody is named."""
-
-    subject: str
-    captures: int
-    last_frame_at: datetime
-    due_at: datetime
-
-
-def due(session: Session, entries: Iterable[Entry], now: datetime) -> list[Due]:
-    """Whose purge is due by the preset's ``retention_days``, the longest overdue first. Removes nothing."""
-    days = session.preset.retention_days
-    if days is None:
-        return []
-    by_subject: dict[str, list[Entry]] = {}
-    for entry in entries:
-        if entry.state is not State.PURGED:
-            for name in entry.people or ("",):
-                by_subject.setdefault(name, []).append(entry)
-    found = []
-    for name, shot in by_subject.items():
-        last = max(entry.arrived_at for entry in shot)
-        if (until := last + timedelta(days=days)) <= now:
-            found.append(Due(name, len(shot), last, until))
-    return sorted(found, key=lambda one: (one.due_at, one.subject))

@@ -23,7 +23,9 @@ class Level(StrEnum):
 
 
 NO_GENERATIVE = "no generative pixels"
-WORDS = (*(level.value for level in Level), NO_GENERATIVE)
+GENERATIVE = "generative pixels"
+"""Lifts the restriction. Nothing else does."""
+WORDS = (*(level.value for level in Level), NO_GENERATIVE, GENERATIVE)
 
 
 class Allowed(Record):
@@ -67,10 +69,10 @@ class Held(Record):
 
     @property
     def why(self) -> str:
-        """In a line, for people."""
+        """In a line, for people. It stays in proposals and their records, hence without the person's name."""
         if self.said is None:
             return f"consent is {self.allowed.said}, as long as nobody says more"
-        of = f" for {self.said.subject}" if self.said.subject else ""
+        of = " of a person in it" if self.said.subject else ""
         return f"consent{of} is {self.allowed.said} ({self.said.user}, {self.said.said_at:%Y-%m-%d %H:%M})"
 
     @property

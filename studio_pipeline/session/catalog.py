@@ -82,6 +82,7 @@ class Catalog:
             connection.isolation_level = None  # SQLAlchemy's "begin" below takes the write lock at once
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA secure_delete=ON")  # what is forgotten is overwritten, too
             connection.execute("PRAGMA fullfsync=1")  # macOS: F_FULLFSYNC, a real barrier; nothing elsewhere
             connection.execute("PRAGMA checkpoint_fullfsync=1")
 
@@ -196,7 +197,7 @@ class Catalog:
             return self._store(connection, entry.model_copy(update=changes))
 
     def keep_proposal(self, proposal: Proposal) -> str:
-        """Store a proposal in full, once; returns its hash. Old ones stay: approvals point at them."""
+        """Store a proposal in full, once; returns its hash. Old ones stay until somebody is forgotten."""
         key = proposal.shown_hash()
         with self._write() as connection:
             row = {"hash": key, "doc": proposal.model_dump_json()}
@@ -238,20 +239,31 @@ class Catalog:
             return ledger.check(connection, _log)
 
     def blank(self, captures: list[Entry], subject: str) -> int:
-        """Blank all that was said of captures and of a subject, and drop the proposals of them.
+        """Blank all that was said of captures, under all their ids, and of a subject; drop old proposals.
 
-        ``captures`` are stored as they are given. Returns how many entries of the log were blanked; once more
-        does nothing more.
+        ``captures`` are stored as they are given. What was said of a subject whom another one shows stays,
+        for it counts there. Returns how many entries of the log were blanked; once more does nothing more.
         """
-        ids = [entry.id for entry in captures]
+        ids = {one for entry in captures for one in (entry.id, *entry.lineage)}
         with self._write() as connection:
-            for row in connection.execute(sa.select(_proposals.c.hash, _proposals.c.doc)).all():
-                if json.loads(row.doc)["capture_id"] in ids:
-                    connection.execute(_proposals.delete().where(_proposals.c.hash == row.hash))
-            connection.execute(_decisions.delete().where(_decisions.c.capture_id.in_(ids)))
             for entry in captures:
                 self._store(connection, entry)
-            return ledger.blank(connection, _log, [*ids, _SUBJECT + subject])
+            kept = self._entries(connection)
+            self._drop_old_proposals(connection, kept)
+            connection.execute(_decisions.delete().where(_decisions.c.capture_id.in_(ids)))
+            is_shown = any(subject in entry.people for entry in kept)
+            return ledger.blank(connection, _log, [*ids, *([] if is_shown else [_SUBJECT + subject])])
+
+    def _entries(self, connection: sa.Connection) -> list[Entry]:
+        return [Entry.model_validate_json(row.doc) for row in connection.execute(sa.select(_entries.c.doc))]
+
+    def _drop_old_proposals(self, connection: sa.Connection, entries: list[Entry]) -> None:
+        """All that no entry stands by: an earlier one may be of somebody, or name them."""
+        held = {key for one in entries for key in (one.proposal_hash, one.approved_hash)}
+        held |= {delivered.shown_hash for one in entries for delivered in one.delivered}
+        for key in connection.scalars(sa.select(_proposals.c.hash)).all():
+            if key not in held:
+                connection.execute(_proposals.delete().where(_proposals.c.hash == key))
 
     def note(self, kind: str, doc: str) -> None:
         """Add an entry to the log that is about nobody."""
@@ -259,10 +271,15 @@ class Catalog:
             ledger.append(connection, _log, kind, "", doc)
 
     def compact(self) -> None:
-        """Leave nothing of what was removed in the database's free pages and its write-ahead log."""
+        """Leave nothing of what was removed in the database's free pages and its write-ahead log.
+
+        Raises TryAgain while another program reads: the log keeps what it may still look at.
+        """
         with self._read() as connection:
             connection.exec_driver_sql("VACUUM")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        if busy:
+            raise TryAgain("another program has the catalog open: close it, and try again")
 
     def fact(self, name: str) -> int:
         with self._read() as connection:

@@ -17,6 +17,8 @@ import pytest
 from studio_pipeline.cli import call
 from studio_pipeline.errors import Refused
 from studio_pipeline.pipeline import consent, purge, recovery
+from studio_pipeline.pipeline.intent import intend
+from studio_pipeline.pipeline.retention import due
 from studio_pipeline.records.capture import State
 from studio_pipeline.records.consent import DEFAULT
 from studio_pipeline.records.entry import Entry
@@ -42,7 +44,7 @@ def session(finished: Finished, tmp_path: Path) -> Session:
 def purged(session: Session, **options: bool) -> purge.Report:
     given = {"originals": False, "vault": False, "keep_shared": False, **options}
     with shoots.opened(session) as catalog, session.locked():
-        intent = purge.intend(session, catalog, ADA, **given, user="anna", host="here", now=shoots.NOW)
+        intent = intend(session, catalog, ADA, **given, user="anna", host="here", now=shoots.NOW)
         return purge.purge(session, catalog, intent)
 
 
@@ -183,7 +185,7 @@ def test_killed_in_the_middle_and_run_again_it_finishes(
     assert in_its_own_process(steps, session.root, said) == 9
     if (session.hidden / "purge.json").exists():
         with shoots.opened(session) as catalog, pytest.raises(Refused, match="was cut short"):
-            purge.intend(
+            intend(
                 session, catalog, "Ben", originals=False, vault=False, keep_shared=False,
                 user="u", host="h", now=shoots.NOW,
             )  # fmt: skip
@@ -207,14 +209,14 @@ def test_captures_with_others_in_them_may_be_kept(finished: Finished, session: S
 def test_what_is_due_is_listed_and_never_removed(finished: Finished, session: Session) -> None:
     with shoots.opened(session) as catalog:
         entries = catalog.entries()
-    assert purge.due(session, entries, shoots.NOW) == []
+    assert due(session, entries, shoots.NOW) == []
     import dataclasses
 
     preset = session.preset.model_copy(update={"retention_days": 30})
     kept = dataclasses.replace(session, preset=preset)
     last = max(e.arrived_at for e in entries)
-    assert purge.due(kept, entries, last + timedelta(days=29)) == []
-    found = purge.due(kept, entries, last + timedelta(days=31))
+    assert due(kept, entries, last + timedelta(days=29)) == []
+    found = due(kept, entries, last + timedelta(days=31))
     assert {(one.subject, one.captures) for one in found} == {(ADA, 1), ("", 3)}
     assert (session.output / "STP_0003.tif").exists()
 
@@ -235,7 +237,7 @@ def test_without_yes_nothing_is_removed(session: Session) -> None:
     assert done.returncode == 1 and "nothing was removed" in done.stderr
     assert hashes(session.root / "Output") == before
     with shoots.opened(session) as catalog, pytest.raises(Refused, match="nobody is named"):
-        purge.intend(
+        intend(
             session, catalog, "Ben", originals=False, vault=False, keep_shared=False, user="u", host="h",
             now=shoots.NOW,
         )  # fmt: skip
