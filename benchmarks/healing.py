@@ -27,6 +27,7 @@ from studio_pipeline.pixels.metrics import delta_e2000
 from studio_pipeline.records.plan import Plan
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.retouch import LASTING, SkinPlan, SkinSpot
+from studio_pipeline.records.spots import Round
 
 Floats = NDArray[np.float32]
 Groups = tuple[str, ...]
@@ -42,12 +43,14 @@ _RADII = (0.6, 0.9, 1.25)  # per cent of the face's height
 class Put:
     """One flaw that was put in. ``offered``: the plan has it as a blemish; ``listed``: as a lasting mark.
 
+    ``seen``: as a blemish, offered or left because no heal of it is within the limits.
     ``apart``: mean CIEDE2000 between what was healed and the truth over the flaw; NaN where it was not.
     """
 
     groups: Groups
     kind: str
     offered: bool
+    seen: bool
     listed: bool
     apart: float
 
@@ -96,25 +99,25 @@ def judged(made: Blemished, named: Groups, clean_too: bool = True) -> tuple[list
     seconds = time.perf_counter() - started
     after, finished = rendered((plan,), made.frame, made.face.reading)
     figures = Retouch().check(finished, GuardLimits(), lambda *_: 0)
-    spots = SkinPlan.model_validate(plan.body).spots
-    healed = SkinPlan.model_validate(plan.body).on(plan.off)
+    body = SkinPlan.model_validate(plan.body)
     apart = distance(after, made)
-    put = [_put(flaw, spots, made.face, named, apart) for flaw in made.flaws]
+    put = [_put(flaw, body, made.face, named, apart) for flaw in made.flaws]
     false = float("nan")
     if clean_too:
         false = float(len(planned(made.clean, made.face).on))
     texture = next((g.value for g in figures if g.name == "spot_texture"), 1.0)
     failed = sum(not figure.passed for figure in figures)
-    return put, Looked(named, false, texture, _stray(made, after, healed), failed, seconds)
+    return put, Looked(named, false, texture, _stray(made, after, body.on(plan.off)), failed, seconds)
 
 
 def distance(after: Codes, made: Blemished) -> Floats:
     return delta_e2000(made.frame.encoding.decode(after), made.clean.linear())
 
 
-def _put(flaw: Flaw, spots: Sequence[SkinSpot], face: Face, named: Groups, apart: Floats) -> Put:
-    here = [spot for spot in spots if _is_at(spot, flaw)]
+def _put(flaw: Flaw, body: SkinPlan, face: Face, named: Groups, apart: Floats) -> Put:
+    here = [spot for spot in body.spots if _is_at(spot, flaw)]
     offered = any(not spot.mark for spot in here)
+    seen = offered or any(not one.mark for one in body.left if _is_at(one, flaw))
     if flaw.kind in BLEMISHES:
         size = 100 * flaw.radius_px / face.height_px
         more = (
@@ -125,10 +128,10 @@ def _put(flaw: Flaw, spots: Sequence[SkinSpot], face: Face, named: Groups, apart
     else:
         more = (f"mark: {flaw.kind}",)
     distance = float(apart[flaw.disc(apart.shape)].mean()) if offered else float("nan")
-    return Put((*named, *more), flaw.kind, offered, any(spot.mark for spot in here), distance)
+    return Put((*named, *more), flaw.kind, offered, seen, any(spot.mark for spot in here), distance)
 
 
-def _is_at(spot: SkinSpot, flaw: Flaw) -> bool:
+def _is_at(spot: Round, flaw: Flaw) -> bool:
     return float(np.hypot(spot.centre.y - flaw.y, spot.centre.x - flaw.x)) < max(2, 0.6 * flaw.radius_px)
 
 
@@ -173,6 +176,7 @@ def _row(name: str, put: Sequence[Put], looked: Sequence[Looked], best: float) -
     false = [one.false for one in pictures if not np.isnan(one.false)]
     values: dict[str, Value] = {
         "found %": _found(put, name),
+        "seen %": 100 * float(np.mean([one.seen for one in blemishes])) if blemishes else float("nan"),
         "false": float(np.mean(false)) if false else float("nan"),
         "ΔE": float(np.median(apart)) if len(apart) else float("nan"),
         "ΔE 95%": float(np.quantile(apart, 0.95)) if len(apart) else float("nan"),

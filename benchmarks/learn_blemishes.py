@@ -14,14 +14,15 @@ from benchmarks import blemished
 from benchmarks.blemished import BLEMISHES, LEARNED, Face, Flaw
 from studio_pipeline.pixels.blemishes import Searched, Traits
 
-_DRAWS = 2
+_DRAWS = 4
 
 
 def candidates(face: Face, picture: blemished.Frame) -> list[Traits]:
-    """Of a face, in pixels of its window; colour is not looked at."""
+    """Of a face, in pixels of its window; only what is blood's by its colour, as in the edit."""
     window = blemished.window(face)
     skin = face.healable[window.within(picture.roi)]
-    return list(Searched(picture.linear(window), skin, blemished.LARGEST * face.height_px).traits())
+    found = Searched(picture.linear(window), skin, blemished.LARGEST * face.height_px).traits()
+    return [one for one in found if one.passes]
 
 
 def match(flaw: Flaw, found: list[Traits], face: Face) -> Traits | None:

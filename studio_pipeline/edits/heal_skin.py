@@ -22,7 +22,7 @@ from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone
 from studio_pipeline.pixels.metrics import grain_ratio, tone
-from studio_pipeline.pixels.retouch import RING_PX, energies, shift
+from studio_pipeline.pixels.retouch import energies, shift
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import Hand, drawn
 from studio_pipeline.records.plan import Item, Plan, Refusal, Tier
@@ -37,7 +37,7 @@ from studio_pipeline.records.retouch import (
     SkinPlan,
     SkinSpot,
 )
-from studio_pipeline.records.spots import Disc, beside, healings
+from studio_pipeline.records.spots import Disc, healings
 from studio_pipeline.records.subject import Mark
 from studio_pipeline.subject.marks import is_known, place_on
 from studio_pipeline.subject.reading import Reading
@@ -126,10 +126,8 @@ def _near(skin: Skin, spots: list[Blemish]) -> sources.Near:
 
 def _spots(
     frame: Frame, skin: Skin, params: HealSkinParams, given: Given
-) -> tuple[list[SkinSpot], tuple[Left, ...], list[str]]:
-    """What can be healed within the limits, then the lasting marks; what else was found beside them; and what
-    was left, in words.
-    """
+) -> tuple[list[SkinSpot], list[Left], list[str]]:
+    """What can be healed within the limits, then the lasting marks; what else was found; and why, in words."""
     keen = max(params.sensitivity, _KEENEST) if given.hand.area else params.sensitivity
     found = [_as_stored(skin, spot, frame.scale) for spot in _found(skin, keen)]
     wanted = set(_asked_for(found, given.hand, frame, skin))
@@ -154,7 +152,7 @@ def _spots(
     if over:
         notes.append(f"spots left, for all together may cover {SHARE_MAX:.0%} of the skin: {over}")
     others = [Left(centre=spot.centre, radius_px=spot.radius_px, mark=spot.mark) for spot in rest]
-    return [*blemishes, *marks], beside(others, [*blemishes, *marks], RING_PX / frame.scale), notes
+    return [*blemishes, *marks], others, notes
 
 
 def _found(skin: Skin, keen: float) -> list[Blemish]:

@@ -80,7 +80,7 @@ def verify(file: Path, session: Session, originals: dict[str, bytes], picture: P
     except OSError as error:
         raise Refused(f"cannot read {file}: {error.strerror}") from error
     record, signed = _find_record(session, file, file_sha256)
-    exact = record.file_sha256 == file_sha256
+    is_recorded = record.file_sha256 == file_sha256
     proposal = record.proposal
     verdict = Verdict(
         capture_sha256=record.capture_id,
@@ -91,12 +91,12 @@ def verify(file: Path, session: Session, originals: dict[str, bytes], picture: P
     )
     if not signed:
         verdict.reasons.append("the record was edited after it was signed")
-    if not exact:
+    if not is_recorded:
         verdict.reasons.append("changed outside: the file is not the one that was delivered")
     if record.decision.shown_hash != proposal.shown_hash():
         verdict.reasons.append("the approval belongs to another proposal")
     try:
-        _check_pixels(file, session, record, originals, verdict, exact, picture)
+        _check_pixels(file, session, record, originals, verdict, is_recorded, picture)
     except (StudioError, ValueError) as error:
         verdict.reasons.append(str(error))
     verdict.valid = not verdict.reasons

@@ -33,7 +33,7 @@ _CALM = 3.0  # medians: stronger responses do not raise what they are measured b
 _WINDOW, _LEAST_SPREAD = 14, 0.7  # sigmas around; of the face's median
 _BLOOD = np.array([0.53, 0.56, -0.2], np.float32)
 """Haemoglobin in mean density, green less red, blue less green."""
-_CANDIDATE = 3.5  # spreads of the skin
+_CANDIDATE = 2.5  # spreads of the skin
 _DIRECTIONS = 8  # each with its opposite
 _RINGS = (2.6, 3.6)  # sigmas
 
@@ -42,24 +42,24 @@ MIN_CONTRAST = 2.0
 _REDNESS, _BROWNNESS = 0.27, 0.6
 """Green less red over the mean, at least; blue less green over that, at most. Blood takes green from light
 and leaves red; what is brown or grey takes all three."""
-_LEAST_ODDS = -1.5  # logarithm
+_LEAST_ODDS = -0.7  # logarithm
 _STRONG, _DARK, _LINE = 6.0, 6.0, 0.75  # CIEDE2000, spreads: weaker lines drown in grain; of the peak
 _ALIKE, _MOST_ALIKE = 0.6, 30  # of a spot's contrast; so many such on a face are no spots
 _RIM, _SUNK = 0.1, 0.6  # of the peak: where a rim ends, and what is still there beyond a spot that is larger
 _MARK, _MARK_CONTRAST, _MARK_REACHES_ON = 6.0, 3.0, 0.5
 
 WEIGHTS = {
-    "strength": 2.426,
-    "reaches_on": -2.581,
-    "surrounded": -6.863,
-    "blood_like": 9.205,
-    "contrast": 2.915,
-    "light_spread": -1.585,
-    "red_spread": -0.251,
-    "dark": 0.320,
-    "dark_line": -0.751,
+    "strength": 2.922,
+    "reaches_on": -1.437,
+    "surrounded": -6.618,
+    "blood_like": 3.561,
+    "contrast": 4.089,
+    "light_spread": -0.502,
+    "red_spread": -1.584,
+    "dark": 0.213,
+    "dark_line": -1.091,
 }
-BIAS = -15.285
+BIAS = -11.854
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,7 @@ class Traits:
     @property
     def likelihood(self) -> float:
         """The logarithm of the odds that it is a blemish."""
-        vector = self.vector
-        return BIAS + sum(weight * vector[name] for name, weight in WEIGHTS.items())
+        return BIAS + sum(WEIGHTS[name] * value for name, value in self.vector.items())
 
     @property
     def passes(self) -> bool:
