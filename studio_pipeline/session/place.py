@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from hot_folder import durable
 from hot_folder.mounts import Mount, mount_of
 from studio_pipeline.errors import Refused
 
@@ -22,7 +23,9 @@ def database_folder(hidden: Path, session_id: str) -> Path:
     """
     locator = hidden / "databases.json"
     if locator.exists():
-        return _located(locator)
+        folder = _located(locator)
+        _remove_copied(hidden, folder)
+        return folder
     if safe_for_sqlite(filesystem_of(hidden)):
         return hidden
     import platformdirs
@@ -31,10 +34,30 @@ def database_folder(hidden: Path, session_id: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for database in hidden.glob("*.sqlite*"):  # a session that was copied here from a safe place
         shutil.copy2(database, folder)
+        _sync(folder / database.name)
+    durable.sync_folder(os.fsencode(folder))
     temp = locator.with_name(f".{locator.name}.tmp")
     temp.write_text(json.dumps({"folder": str(folder)}), encoding="utf-8")
+    _sync(temp)
     temp.replace(locator)
+    durable.sync_folder(os.fsencode(hidden))
+    _remove_copied(hidden, folder)
     return folder
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        durable.sync(file.fileno())
+
+
+def _remove_copied(hidden: Path, folder: Path) -> None:
+    """What the located databases were made from: nobody reads it again, and a purge would not reach it.
+
+    Only called once the locator stands, which is after the copies are whole.
+    """
+    for database in sorted(hidden.glob("*.sqlite*"), reverse=True):  # its log before the database itself
+        if (folder / f"{database.name.partition('.sqlite')[0]}.sqlite").exists():
+            database.unlink()
 
 
 def folder_as_found(hidden: Path) -> Path:

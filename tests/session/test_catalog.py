@@ -13,6 +13,7 @@ import pytest
 from studio_pipeline.errors import Refused, TryAgain
 from studio_pipeline.geometry import Extent, Roi
 from studio_pipeline.records.capture import Member, Role, State
+from studio_pipeline.records.consent import DEFAULT, Consent
 from studio_pipeline.records.entry import Delivered, Entry, Handed
 from studio_pipeline.records.hand import Hand
 from studio_pipeline.records.plan import Item
@@ -219,3 +220,43 @@ def test_a_catalog_that_another_process_holds_is_tried_again(
         holder.close()
     hurried.put(entry("a", 1))
     hurried.close()
+
+
+def test_while_another_program_reads_nothing_is_said_to_be_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BUSY_TIMEOUT_S", 0.05)
+    catalog = Catalog(tmp_path / "c.sqlite")
+    catalog.put(entry("a", 1).model_copy(update={"people": ("Ada Lovelace",)}))
+    reader = sqlite3.connect(tmp_path / "c.sqlite", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM entries").fetchone()
+    catalog.blank([entry("a", 1)], "Ada Lovelace")
+    with pytest.raises(TryAgain, match="close it, and try again"):
+        catalog.compact()
+    reader.close()
+    catalog.compact()
+    assert all(b"Ada Lovelace" not in path.read_bytes() for path in tmp_path.iterdir())
+    catalog.close()
+
+
+def test_blanking_reaches_former_ids_and_spares_what_still_counts(catalog: Catalog) -> None:
+    ada, ben = entry("raw", 1), entry("b", 2).model_copy(update={"people": ("Ada", "Ben")})
+    old, earlier, current = (
+        proposal("jpeg"),
+        proposal("b"),
+        proposal("b").model_copy(update={"base_key": "2"}),
+    )
+    word = Consent(subject="Ada", allowed=DEFAULT, user="u", host="h", via="test", said_at=shoots.NOW)
+    keys = [catalog.keep_proposal(one) for one in (old, earlier, current)]
+    catalog.put(ada.model_copy(update={"people": ("Ada",)}))
+    catalog.put(ben.model_copy(update={"proposal_hash": keys[2]}))
+    catalog.say_consent(word)
+    bare = ada.model_copy(update={"lineage": ("jpeg",), "state": State.PURGED})
+    assert catalog.blank([bare], "Ada") == 0, "Ben's frame shows Ada, too: the word counts there"
+    for key in keys[:2]:
+        with pytest.raises(Refused, match="not in this session"):
+            catalog.proposal(key)
+    assert catalog.proposal(keys[2]) == current
+    catalog.update("b", people=("Ben",))
+    assert catalog.blank([bare], "Ada") == 1

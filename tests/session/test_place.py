@@ -105,6 +105,32 @@ def test_a_session_copied_to_such_a_drive_keeps_its_decisions(tmp_path: Path) ->
     }
 
 
+@pytest.mark.usefixtures("on_exfat", "state")
+@pytest.mark.parametrize("is_cut_short", [False, True])
+def test_what_was_copied_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_cut_short: bool
+) -> None:
+    for name in ("catalog.sqlite", "catalog.sqlite-wal", "journal.sqlite"):
+        (tmp_path / name).write_text(name)
+    if is_cut_short:  # between the locator and the removal, or a release that left them
+        with monkeypatch.context() as patch:
+            patch.setattr(place, "_remove_copied", lambda *_: None)
+            place.database_folder(tmp_path, "id")
+        assert (tmp_path / "catalog.sqlite").exists()
+    folder = place.database_folder(tmp_path, "id")
+    assert [path.name for path in tmp_path.glob("*.sqlite*")] == []
+    assert (folder / "catalog.sqlite-wal").read_text() == "catalog.sqlite-wal"
+
+
+@pytest.mark.usefixtures("on_exfat", "state")
+def test_databases_stay_while_no_locator_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "catalog.sqlite").write_text("catalog")
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("pulled")))
+    with pytest.raises(OSError, match="pulled"):
+        place.database_folder(tmp_path, "id")
+    assert (tmp_path / "catalog.sqlite").read_text() == "catalog"
+
+
 def test_databases_that_are_not_here_are_not_replaced_by_empty_ones(tmp_path: Path) -> None:
     locator = tmp_path / "databases.json"
     locator.write_text(json.dumps({"folder": str(tmp_path / "gone")}))
