@@ -127,7 +127,7 @@ def _near(skin: Skin, spots: list[Blemish]) -> sources.Near:
 def _spots(
     frame: Frame, skin: Skin, params: HealSkinParams, given: Given
 ) -> tuple[list[SkinSpot], list[Left], list[str]]:
-    """What can be healed within the limits, then the lasting marks; what else was found; and why, in words."""
+    """What can be healed within the limits, then the lasting marks; what else was found; why, in words."""
     keen = max(params.sensitivity, _KEENEST) if given.hand.area else params.sensitivity
     found = [_as_stored(skin, spot, frame.scale) for spot in _found(skin, keen)]
     wanted = set(_asked_for(found, given.hand, frame, skin))

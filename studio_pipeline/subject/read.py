@@ -195,7 +195,7 @@ def _portrait(
         model = _known_set(frame, seen, possible, empty, model)
     if model.plain_share > _PAPER:
         apart = _apart(seen, possible, model, detectors)
-        hers = trimap.touching(apart, grow(possible, round(_BESIDE * unit_px)))
+        hers = apart & trimap.touching(apart, grow(possible, round(_BESIDE * unit_px)))
         if doubt := _somebody(seen, apart & ~hers):
             return _all_locked(frame, master, seen, doubt, detectors)
         possible |= hers
