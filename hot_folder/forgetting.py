@@ -15,10 +15,10 @@ from hot_folder import durable
 from hot_folder.copying import hashes_at
 from hot_folder.errors import JournalBusy
 from hot_folder.events import FileRow, FileState, file_of
-from hot_folder.host import HOST
+from hot_folder.host import HOST, is_settings
 from hot_folder.journal import Journal
 from hot_folder.names import split
-from hot_folder.records import Place
+from hot_folder.records import FileKey, Place
 from hot_folder.vault import Vault, only_newest_counts
 
 FORGOTTEN: Final = b".purged"
@@ -83,6 +83,7 @@ def forget(session: bytes, journal: Journal, rows: Iterable[FileRow]) -> Forgott
     """
     done, rows = Forgotten(), list(rows)
     for path in settings_beside(session, journal, rows):
+        _remember(journal, session, path)
         _remove(session, path, done)
     for row in rows:
         if is_forgotten(row.path):
@@ -109,6 +110,8 @@ def forget_copies(vault: Vault, journal: Journal, rows: Iterable[FileRow]) -> Fo
         if shared:
             done.left.append((path, shared))
         else:
+            if is_settings(path):
+                _remember(journal, vault.root, path)
             _remove(vault.root, path, done)
     return done
 
@@ -160,6 +163,18 @@ def _others_have(journal: Journal, sha256: bytes | None, going: set[int]) -> boo
 def _has(path: bytes, sha256: bytes) -> bool:
     there = hashes_at(path, os.lstat(path).st_size)
     return there is not None and there.sha256 == sha256
+
+
+def _remember(journal: Journal, root: bytes, path: bytes) -> None:
+    """Settings have no row of their own; by one without a name a vault knows not to bring them back."""
+    path = os.path.join(root, path)
+    key = FileKey.of(os.lstat(path))
+    there = hashes_at(path, key.size)
+    if there is not None:
+        name = FORGOTTEN + b"/" + there.sha256.hex().encode() + os.path.splitext(path)[1]
+        with journal.transaction():
+            if journal.at(name) is None:
+                journal.add_file(FileState.VANISHED, Place.CAPTURE, name, key, sha256=there.sha256)
 
 
 def _remove(root: bytes, relative: bytes, done: Forgotten) -> None:

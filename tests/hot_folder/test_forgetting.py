@@ -66,15 +66,28 @@ def test_copies_of_another_frame_with_the_same_sidecar_stay(shoot: Shoot, drive:
     for n in (1, 2):
         shoot.put(f"Capture/{n}.NEF", samples.raw(n))
         shoot.put(f"Capture/{n}.xmp", samples.xmp(3))
-        shoot.put(f"Capture/CaptureOne/Settings153/{n}.NEF.cos", b"settings")
+        shoot.put(f"Capture/CaptureOne/Settings153/{n}.NEF.cos", b"settings %d" % n)
     keep_all(shoot, drive.vault)
     rows = rows_at(shoot, b"Capture/1.NEF")
     hers = [b"Capture/1.NEF", b"Capture/1.xmp", b"Capture/CaptureOne/Settings153/1.NEF.cos"]
     assert sorted(copies_of(drive.vault, shoot.journal, rows)) == hers
     assert sorted(forget_copies(drive.vault, shoot.journal, rows).removed) == hers
+    forget(os.fsencode(shoot.session), shoot.journal, rows)
+    restored = restore_journalled(drive.vault, os.fsencode(shoot.session), shoot.journal)
+    assert (restored.restored, restored.failed) == ([], [])
     assert sorted(drive.files()) == [
         b"Capture/2.NEF", b"Capture/2.xmp", b"Capture/CaptureOne/Settings153/2.NEF.cos"
     ]  # fmt: skip
+
+
+def test_settings_that_the_vault_keeps_do_not_come_back_by_themselves(shoot: Shoot, drive: Drive) -> None:
+    shoot.put("Capture/1.NEF", samples.raw(1))
+    shoot.put("Capture/CaptureOne/Settings153/1.NEF.cos", b"settings")
+    keep_all(shoot, drive.vault)
+    forget_at(shoot, b"Capture/1.NEF")
+    restored = restore_journalled(drive.vault, os.fsencode(shoot.session), shoot.journal)
+    assert (restored.restored, restored.failed) == ([], [])
+    assert len(drive.files()) == 2
 
 
 def test_copies_are_found_by_their_bytes_once_their_names_are_forgotten(shoot: Shoot, drive: Drive) -> None:

@@ -129,9 +129,10 @@ def test_originals_and_vault_go_on_request_and_are_not_brought_back(
     settings = session.capture / "CaptureOne" / "Settings" / "STP_0003.DNG.cos"
     settings.parent.mkdir(parents=True)
     settings.write_bytes(b"settings")
+    os.utime(settings, (1e9, 1e9))  # long enough ago for the vault to have it
     shoots.work(session)
     before = sorted(p.name for p in (tmp_path / "vault" / "Capture").iterdir())
-    assert "STP_0003.DNG" in before
+    assert "STP_0003.DNG" in before and list((tmp_path / "vault").rglob(settings.name))
     with pytest.raises(Refused, match="without --originals"):
         purged(session, vault=True)
     report = purged(session, originals=True, vault=True)
