@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -426,6 +426,29 @@ def test_what_is_due_is_listed_and_never_removed(session: Session) -> None:
     assert due_by(session, 29) == []
     assert {(one.subject, one.captures) for one in due_by(session, 31)} == {(ADA, 1), ("", 3)}
     assert (session.output / "STP_0003.tif").exists()
+
+
+def test_status_and_due_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    preset = shoots.cleanup_preset().model_copy(update={"retention_days": 30})
+    session = shoots.new_session(tmp_path / "s", preset)
+    path = shoots.put(session, shoots.portrait())
+    os.utime(path, (1e9, 1e9))
+    shoots.work(session)
+    assert call(["status", str(session.root)]) == 0
+    assert "is due to be purged" not in capsys.readouterr().out
+    later = datetime.now(UTC) + timedelta(days=31)
+    monkeypatch.setattr("studio_pipeline.pipeline.studio.utc_now", lambda: later)
+    assert call(["status", str(session.root)]) == 0
+    assert "is due to be purged: `studio due` lists it" in capsys.readouterr().out
+    assert call(["due", str(session.root)]) == 0
+    assert "nobody who was named: 1 captures, due since" in capsys.readouterr().out
+    with shoots.opened(session) as catalog:
+        consent.name_people(catalog, catalog.entries()[0], [ADA])
+    purged(session)
+    assert call(["due", str(session.root)]) == 0
+    assert "their originals left (STP_0003): 1 captures, due since" in capsys.readouterr().out
 
 
 def test_without_yes_nothing_is_removed(session: Session) -> None:
