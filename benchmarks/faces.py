@@ -24,7 +24,7 @@ from studio_pipeline.pixels.frame import Frame, clipped_in_file
 from studio_pipeline.records.subject import Face
 from studio_pipeline.subject import detectors, look
 from studio_pipeline.subject.faces import find_faces
-from studio_pipeline.subject.read import people_in
+from studio_pipeline.subject.seen import people_in
 
 PROXY = Extent(1365, 2048)
 FACE_PX = (24, 36, 54, 80, 120, 180, 270, 400, 600, 900, 1200)

@@ -15,7 +15,7 @@ from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels import color
 from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.subject import Face
-from studio_pipeline.subject import Reading, evidence
+from studio_pipeline.subject import Reading, doubts, evidence
 from studio_pipeline.subject.detectors import Detectors
 from studio_pipeline.subject.faces import find_faces
 from studio_pipeline.subject.frames import framed
@@ -124,9 +124,7 @@ def test_thirty_people_are_all_found(models: Detectors, head: Head) -> None:
 def test_more_people_than_can_be_outlined(
     head: Head, monkeypatch: pytest.MonkeyPatch, sitter_frame: Picture
 ) -> None:
-    from studio_pipeline.subject import read as reading
-
-    monkeypatch.setattr(reading, "MOST_FACES", 1)
+    monkeypatch.setattr(doubts, "MOST_FACES", 1)
     assert "too many" in closed(read(oddities.with_mirror(sitter_frame)))
     assert evidence.MOST_FACES >= 30
 
