@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from studio_pipeline.geometry import Point, Roi
+from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.records.base import Record
 
 Polygon = tuple[Point, ...]
@@ -50,13 +51,28 @@ class Wish(Record):
         )
 
 
-def drawn(polygons: tuple[Polygon, ...], roi: Roi, scale: float) -> NDArray[np.bool_]:
-    """``(h, w)`` of ``roi`` (canvas coordinates at ``scale``), True inside any of the polygons."""
+def drawn(polygons: tuple[Polygon, ...], roi: Roi, scale: float) -> Mask:
+    """``(h, w)`` of ``roi`` (canvas coordinates at ``scale``), inside any of the polygons; tiles agree."""
+    out = np.zeros((roi.extent.height, roi.extent.width), np.bool_)
+    for polygon in polygons:
+        corners = np.array([[p.x, p.y] for p in polygon], np.float64)
+        places = np.rint((corners + 0.5) * scale - 0.5).astype(np.int32)
+        (x0, y0), (x1, y1) = places.min(axis=0).tolist(), places.max(axis=0).tolist()
+        own = Roi(y0, x0, y1 + 1, x1 + 1)
+        part = own & roi
+        if not part.empty:
+            rows, columns = part.within(own)
+            packed = _filled((places - (x0, y0)).astype(np.int32).tobytes())[rows]
+            out[part.within(roi)] |= np.unpackbits(packed, axis=1)[:, columns].view(np.bool_)
+    return out
+
+
+@lru_cache(maxsize=32)
+def _filled(corners: bytes) -> NDArray[np.uint8]:
+    """The whole polygon, eight pixels a byte: OpenCV fills otherwise what the border of an array cuts."""
     import cv2
 
-    out = np.zeros((roi.extent.height, roi.extent.width), np.uint8)
-    for polygon in polygons:
-        corners: NDArray[Any] = np.array([[p.x, p.y] for p in polygon], np.float64)
-        places = np.rint((corners + 0.5) * scale - 0.5).astype(np.int32) - (roi.x0, roi.y0)
-        cv2.fillPoly(out, [places.astype(np.int32)], (1.0,))
-    return out.view(np.bool_)
+    places = np.frombuffer(corners, np.int32).reshape(-1, 2)
+    out = np.zeros((places[:, 1].max() + 1, places[:, 0].max() + 1), np.uint8)
+    cv2.fillPoly(out, [places], (1.0,))
+    return np.packbits(out, axis=1)
