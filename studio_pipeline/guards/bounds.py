@@ -21,6 +21,7 @@ from studio_pipeline.records.spots import SpotsPlan
 class Bounds:
     """``new_area`` from the geometry; ``healed_area`` and ``filled_area`` from the pixels that differ.
 
+    Each edit answers for its own places only: what differs elsewhere is another's doing.
     A gain (even light, a scuff taken out) leaves every pixel its own texture, and is no heal.
     """
 
@@ -34,7 +35,9 @@ class Bounds:
             figures.append(("new_area", plan.edit, new_px / base_px, limits.new_area_max))
         for plan in rendered.plans:
             if plan.edit == SpotsPlan.EDIT:
-                healed_px = _changed_px(rendered, _spots(rendered))
+                on = SpotsPlan.model_validate(plan.body).on(plan.off)
+                discs = [spot.disc(rendered.scale) for spot in on]
+                healed_px = _changed_px(rendered, partial(covered, discs))
                 figures.append(("healed_area", plan.edit, healed_px / base_px, limits.healed_area_max))
             if plan.edit == CleanPlan.EDIT:
                 body = CleanPlan.model_validate(plan.body).without(plan.off)
@@ -48,25 +51,11 @@ class Bounds:
         ]
 
 
-def _changed_px(rendered: Rendered, among: Callable[[Roi], Mask] | None) -> int:
-    """How many pixels of the base differ, all of them or those that ``among`` marks in a region."""
+def _changed_px(rendered: Rendered, among: Callable[[Roi], Mask]) -> int:
+    """How many pixels of the base differ, of those that ``among`` marks in a region."""
     count = 0
     for strip in strips(rendered.kept):
         changed = changed_pixels(rendered, strip)
-        count += int(
-            np.count_nonzero(changed if among is None or not changed.any() else changed & among(strip))
-        )
+        if changed.any():
+            count += int(np.count_nonzero(changed & among(strip)))
     return count
-
-
-def _spots(rendered: Rendered) -> Callable[[Roi], Mask] | None:
-    """Where spots may count: anywhere, but for the pixels that another edit has a part in."""
-    if not any(plan.edit == CleanPlan.EDIT for plan in rendered.plans):
-        return None
-    spots = [
-        spot.disc(rendered.scale)
-        for plan in rendered.plans
-        if plan.edit == SpotsPlan.EDIT
-        for spot in SpotsPlan.model_validate(plan.body).on(plan.off)
-    ]
-    return lambda strip: covered(spots, strip)

@@ -1,15 +1,18 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from studio_pipeline.guards.base import Rendered
 from studio_pipeline.guards.bounds import Bounds
+from studio_pipeline.records.flaws import covered
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
 from tests.support.canvases import (
     BASE,
     EVERY_SIDE,
     FILLED,
+    SPOTS,
     edited,
     no_faces,
     rendered,
@@ -36,13 +39,20 @@ def test_new_area_is_measured_against_the_base() -> None:
 def test_healed_area_is_counted_in_pixels() -> None:
     canvas = with_spots(rendered())
     assert check(canvas)["healed_area"].value == 0
-    allowed_px = int(LIMITS.healed_area_max * BASE.extent.area)
+    limits, allowed_px = GuardLimits(healed_area_max=0.005), int(0.005 * BASE.extent.area)
+    ys, xs = np.nonzero(covered([spot.disc(1.0) for spot in SPOTS], BASE))
     after = canvas.after.copy()
-    after.reshape(-1, 3)[:allowed_px, 0] ^= 1
-    result = check(replace(canvas, after=after))["healed_area"]
+    after[ys[:allowed_px], xs[:allowed_px], 0] ^= 1
+    result = check(replace(canvas, after=after), limits)["healed_area"]
     assert result.value == pytest.approx(allowed_px / BASE.extent.area) and result.passed
-    after.reshape(-1, 3)[allowed_px, 2] ^= 1
-    assert not check(replace(canvas, after=after))["healed_area"].passed
+    after[ys[allowed_px], xs[allowed_px], 2] ^= 1
+    assert not check(replace(canvas, after=after), limits)["healed_area"].passed
+
+
+def test_what_another_edit_changed_is_no_heal() -> None:
+    everywhere = edited(with_spots(rendered()), BASE, lambda light: light * 0.8)
+    discs = np.count_nonzero(covered([spot.disc(1.0) for spot in SPOTS], BASE))
+    assert check(everywhere)["healed_area"].value == pytest.approx(discs / BASE.extent.area, rel=0.02)
 
 
 def test_even_light_is_no_heal_and_what_was_filled_has_a_limit_of_its_own() -> None:
