@@ -45,14 +45,17 @@ def window(stroke: Stroke, whole: Roi) -> Roi:
 def plainness(
     linear: Linear, stroke: Stroke, others: Sequence[Stroke], over: Mask, roi: Roi
 ) -> Plainness | None:
-    """Of one healed stroke; None where hardly any backdrop lies beside it.
+    """Of one healed stroke; None where a crop left too little of it to tell, or of the backdrop beside it.
 
     Args:
         linear: Rec.2020 ``(h, w, 3)`` of ``roi``, which is what ``window`` says.
         others: every stroke, healed or not, this one too: none counts as backdrop beside.
         over: ``(h, w)``, True where the zones are neither locked nor healable.
     """
-    own, light = stroke.mask(roi), tone(linear)
+    own = stroke.mask(roi)
+    if np.count_nonzero(own) < _FEW_SIDE:
+        return None
+    light = tone(linear)
     hairy = np.zeros_like(own)
     for other in others:
         wide = Stroke(other.points, other.radius_px + 1)

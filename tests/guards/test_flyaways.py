@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from studio_pipeline.edits.tame_flyaways import TAME_FLYAWAYS, TameFlyawaysParams
+from studio_pipeline.geometry import Roi
 from studio_pipeline.guards.base import Rendered
 from studio_pipeline.guards.flyaways import Flyaways
 from studio_pipeline.guards.locked_pixels import LockedPixels
@@ -112,6 +113,27 @@ def test_texture_that_is_not_the_backdrops_is_found(canvas: Rendered) -> None:
     soft = canvas.after.copy()
     soft[strokes(canvas)] = np.median(soft[strokes(canvas)], axis=0).astype(soft.dtype)
     assert not figures(replace(canvas, after=soft))["strand_texture"].passed
+
+
+def cropped(canvas: Rendered, crop: Roi) -> Rendered:
+    part = crop.within(canvas.canvas)
+    codes = {name: getattr(canvas, name)[part] for name in ("before", "after", "zones")}
+    return replace(canvas, canvas=crop, **codes)
+
+
+@pytest.mark.parametrize("x1", range(396, 420, 2))
+def test_a_stroke_is_judged_by_what_a_crop_leaves_of_it(canvas: Rendered, x1: int) -> None:
+    """From one that lies wholly outside, over those with but their ring inside, to a good part of it."""
+    found = figures(cropped(canvas, Roi(300, 140, 720, x1)))
+    assert all(np.isfinite(one.value) and one.passed for one in found.values())
+    assert found["strand_step"].value < 0.6
+
+
+def test_a_crop_without_any_stroke_has_nothing_to_measure(canvas: Rendered) -> None:
+    found = figures(cropped(canvas, Roi(500, 140, 720, 390)))
+    assert [one.value for one in found.values()] == [0, 0, 0, 0, 1] and all(
+        one.passed for one in found.values()
+    )
 
 
 def test_no_skin_is_excused_for_a_strand_that_runs_beside_it(canvas: Rendered) -> None:
