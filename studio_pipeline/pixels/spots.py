@@ -83,24 +83,30 @@ def standing_alone(blobs: Sequence[Blob]) -> list[Blob]:
 
     Where there are more than thirty alike, all of them are the cloth's own.
     """
-    rows: set[int] = set()
-    for i, one in enumerate(blobs):
-        alike = [k for k, other in enumerate(blobs) if k != i and _is_alike(one, other)]
-        if len(alike) >= _MOST_ALIKE:
-            rows.add(i)
-        for j in alike:
-            middle = blobs[j]
-            y, x = 2 * middle.y - one.y, 2 * middle.x - one.x
-            reach = max(1.0, _EVENLY * np.hypot(middle.y - one.y, middle.x - one.x))
-            third = [k for k in alike if k != j and np.hypot(blobs[k].y - y, blobs[k].x - x) < reach]
-            if third:
-                rows |= {i, j, *third}
-    return [blob for k, blob in enumerate(blobs) if k not in rows]
+    at = np.array([b.y + 1j * b.x for b in blobs], np.complex128)
+    size = np.array([(b.radius_px, b.contrast) for b in blobs], np.float64).reshape(-1, 2)
+    ratios = size[:, None] / size
+    alike = ((ratios > 1 / _ALIKE) & (ratios < _ALIKE)).all(axis=2) & ~np.eye(len(blobs), dtype=np.bool_)
+    repeats = np.count_nonzero(alike, axis=1) >= _MOST_ALIKE
+    for k, own in enumerate(alike):
+        around = np.flatnonzero(own)
+        # Where it is known of this one, only lines that say it of yet another matter: few are left then.
+        asked = around[~repeats[around]] if repeats[k] else around
+        for middles, thirds in ((around, asked), (asked, around)):
+            lines = _in_line(at[k], at[middles], at[thirds]) & (middles[:, None] != thirds)
+            repeats[k] |= lines.any()
+            repeats[middles[lines.any(axis=1)]] = True
+            repeats[thirds[lines.any(axis=0)]] = True
+    return [blob for blob, is_repeated in zip(blobs, repeats, strict=True) if not is_repeated]
 
 
-def _is_alike(one: Blob, other: Blob) -> bool:
-    ratios = (one.radius_px / other.radius_px, one.contrast / other.contrast)
-    return all(1 / _ALIKE < ratio < _ALIKE for ratio in ratios)
+def _in_line(
+    one: np.complex128, middles: NDArray[np.complex128], thirds: NDArray[np.complex128]
+) -> NDArray[np.bool_]:
+    """``(middles, thirds)``: whether a third lies as far beyond a middle as that lies from ``one``."""
+    reach = np.maximum(1.0, _EVENLY * np.abs(middles - one))
+    beyond = 2 * middles - one
+    return np.asarray(np.abs(beyond[:, None] - thirds) < reach[:, None], np.bool_)
 
 
 def responses(lab: NDArray[np.float32], plain: Mask, max_radius_px: float) -> list[Scale]:

@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable
 
 import cv2
@@ -6,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from studio_pipeline.pixels import spots
 from studio_pipeline.pixels.spots import Blob, find, standing_alone
 
 HEIGHT, WIDTH = 300, 420
@@ -168,3 +170,48 @@ def test_what_repeats_does_not_stand_alone() -> None:
     assert standing_alone([at(10, 10), at(12, 50), at(25, 90)]) == [at(10, 10), at(12, 50), at(25, 90)]
     rng = np.random.default_rng(2)
     assert standing_alone([at(*place) for place in rng.uniform(0, 2000, (35, 2))]) == []
+
+
+def alone_by_definition(blobs: list[Blob]) -> list[Blob]:
+    """Every line of three, one by one."""
+
+    def are_alike(i: int, k: int) -> bool:
+        one, other = blobs[i], blobs[k]
+        ratios = (one.radius_px / other.radius_px, one.contrast / other.contrast)
+        return i != k and all(1 / 1.25 < ratio < 1.25 for ratio in ratios)
+
+    rows = set[int]()
+    for i, one in enumerate(blobs):
+        alike = [k for k in range(len(blobs)) if are_alike(i, k)]
+        rows |= {i} if len(alike) >= 30 else set()
+        for j, k in itertools.permutations(alike, 2):
+            y, x = 2 * blobs[j].y - one.y, 2 * blobs[j].x - one.x
+            reach = max(1.0, 0.04 * np.hypot(blobs[j].y - one.y, blobs[j].x - one.x))
+            if np.hypot(blobs[k].y - y, blobs[k].x - x) < reach:
+                rows |= {i, j, k}
+    return [blob for k, blob in enumerate(blobs) if k not in rows]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_repeats_is_told_as_defined(seed: int) -> None:
+    """Few blobs and many, alike by halves, so that some repeat by number, some by place, some not at all."""
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(0, 75))
+    size = np.array([1.5, 3.0]) + np.cumsum(rng.uniform(0, 0.05, (count, 2)), axis=0)
+    blobs = [
+        Blob(*place, *both, 5.0) for place, both in zip(rng.uniform(0, 900, (count, 2)), size, strict=True)
+    ]
+    assert standing_alone(blobs) == alone_by_definition(blobs)
+
+
+def test_a_cloth_full_of_dots_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once all of them are known to repeat, no line is looked for."""
+    in_line, looked = spots._in_line, list[int]()
+
+    def counted(one: np.complex128, middles: np.ndarray, thirds: np.ndarray) -> np.ndarray:
+        looked.append(middles.size * thirds.size)
+        return in_line(one, middles, thirds)
+
+    monkeypatch.setattr(spots, "_in_line", counted)
+    assert standing_alone([Blob(9.0 * (k // 30), 9.0 * (k % 30), 2.0, 10.0, 5.0) for k in range(900)]) == []
+    assert sum(looked) == 0
