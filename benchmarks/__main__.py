@@ -63,6 +63,9 @@ def main(
     ] = 240,
     demo_frames: Annotated[int, typer.Option(help="Ordinary frames that should not be refused.")] = 300,
     heal_draws: Annotated[int, typer.Option(help="Draws of flaws for each face and skin tone.")] = 4,
+    same_pigment: Annotated[
+        bool, typer.Option(help="Blemishes of the same pigment in every tone, not of the same contrast.")
+    ] = False,
     darktable: Annotated[bool, typer.Option(help="Time darktable-cli where it is installed.")] = True,
     scratch: Annotated[Path | None, typer.Option(help="A folder on the drive to measure on.")] = None,
     markdown: Annotated[bool, typer.Option(help="Print the tables as Markdown.")] = False,
@@ -85,6 +88,7 @@ def main(
             "composites": composites,
             "demo_frames": demo_frames,
             "heal_draws": heal_draws,
+            "same_pigment": same_pigment,
         }
         bench = _prepare(folder, chosen, megapixels, frames, runs, interval, darktable, asked)
         size = f"{bench.extent.width} × {bench.extent.height}"

@@ -21,7 +21,8 @@ class Bench:
     ``only``: the sets and portraits that are scored, all when empty; ``gmic``: whether G'MIC is a peer;
     ``sizes_mp``: of the pictures whose extension is timed; ``full_peers``: time inpainting at full size;
     ``composites``, ``demo_frames``: how many pictures protection is measured on; ``composite_scale``: their
-    size; ``heal_draws``: how often flaws are put on each face in each tone.
+    size; ``heal_draws``: how often flaws are put on each face in each tone; ``same_pigment``: with the same
+    pigment in every tone, not the same contrast.
     """
 
     scratch: Path
@@ -44,6 +45,7 @@ class Bench:
     demo_frames: int = 300
     composite_scale: float = 1.0
     heal_draws: int = 4
+    same_pigment: bool = False
 
     def folder(self) -> Path:
         """A fresh folder on the drive that is measured on."""

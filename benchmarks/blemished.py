@@ -7,7 +7,7 @@ number gives the same picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -50,13 +50,18 @@ _CONTRAST = (4.0, 12.0)  # CIEDE2000 over the middle
 
 @dataclass(frozen=True)
 class Flaw:
-    """One that was put in. ``contrast``: mean CIEDE2000 over its middle, out to half its radius."""
+    """One that was put in, the ``number``-th of its picture.
+
+    ``contrast``: mean CIEDE2000 over its middle, out to half its radius; ``amount``: of pigment.
+    """
 
     kind: str
     y: float
     x: float
     radius_px: float
     contrast: float
+    number: int = 0
+    amount: float = 0.0
 
     def disc(self, shape: tuple[int, ...], share: float = 1.0) -> Mask:
         y, x = np.ogrid[: shape[0], : shape[1]]
@@ -150,8 +155,13 @@ def window(face: Face) -> Roi:
     return roi.grown(roi.extent.height // 8) & Roi.of(face.reading.record.extent)
 
 
-def blemished(face: Face, number: int, blemishes: int = 8, marks: int = 3) -> Blemished:
-    """Flaws on healable skin, apart from each other; in every tone of a face the same, where they fit."""
+def blemished(
+    face: Face, number: int, blemishes: int = 8, marks: int = 3, amounts: Mapping[int, float] | None = None
+) -> Blemished:
+    """Flaws on healable skin, apart from each other; in every tone of a face the same, where they fit.
+
+    ``amounts``: of pigment, by a flaw's number; what is missing there is put in by its contrast.
+    """
     light, flaws = face.light.copy(), list[Flaw]()
     kinds = [*(BLEMISHES[k % 4] for k in range(blemishes)), *(MARKS[k % 3] for k in range(marks))]
     free = face.healable
@@ -162,8 +172,8 @@ def blemished(face: Face, number: int, blemishes: int = 8, marks: int = 3) -> Bl
         place = _free_place(grow(free, -int(np.ceil(radius_px + 2))), window(face), rng)
         if place is None:
             continue
-        flaw = Flaw(kind, *place, radius_px, contrast)
-        light = _put(light, flaw, rng)
+        flaw = Flaw(kind, *place, radius_px, contrast, k)
+        light, flaw = _put(light, flaw, rng, (amounts or {}).get(k))
         free &= ~replace(flaw, radius_px=2.5 * radius_px + 3).disc(free.shape)
         flaws.append(flaw)
     return Blemished(face, tuple(flaws), framed(light), framed(face.light))
@@ -178,8 +188,8 @@ def _free_place(room: Mask, around: Roi, rng: np.random.Generator) -> tuple[floa
     return None
 
 
-def _put(light: Floats, flaw: Flaw, rng: np.random.Generator) -> Floats:
-    """Scaled until its middle differs by the wanted contrast."""
+def _put(light: Floats, flaw: Flaw, rng: np.random.Generator, amount: float | None) -> tuple[Floats, Flaw]:
+    """Of so much pigment, or scaled until its middle differs by the wanted contrast."""
     reach = int(np.ceil(flaw.radius_px)) + 3
     y0, x0 = int(flaw.y) - reach, int(flaw.x) - reach
     window = (slice(y0, y0 + 2 * reach + 1), slice(x0, x0 + 2 * reach + 1))
@@ -187,8 +197,8 @@ def _put(light: Floats, flaw: Flaw, rng: np.random.Generator) -> Floats:
     part = light[window]
     middle = replace(flaw, y=flaw.y - y0, x=flaw.x - x0).disc(part.shape, 0.5)
     before = to_linear(part)
-    low, high = 0.0, 8.0
-    for _ in range(18):
+    low, high = (0.0, 8.0) if amount is None else (amount, amount)
+    for _ in range(18 if amount is None else 0):
         amount = (low + high) / 2
         made = part * np.exp(-amount * shape)
         if float(delta_e2000(before, to_linear(made))[middle].mean()) < flaw.contrast:
@@ -196,8 +206,9 @@ def _put(light: Floats, flaw: Flaw, rng: np.random.Generator) -> Floats:
         else:
             high = amount
     out = light.copy()
-    out[window] = np.clip(part * np.exp(-low * shape), 0, 1)
-    return out
+    out[window] = made = np.clip(part * np.exp(-low * shape), 0, 1)
+    contrast = float(delta_e2000(before, to_linear(made))[middle].mean())
+    return out, replace(flaw, contrast=contrast if amount is not None else flaw.contrast, amount=low)
 
 
 def _shape(flaw: Flaw, y0: int, x0: int, size: int, rng: np.random.Generator) -> Floats:

@@ -72,11 +72,13 @@ class Looked:
 
 def measure(bench: Bench) -> Iterator[Score]:
     """A row for all, for the tones, the people, and the flaws by kind, contrast and size."""
-    put, looked = list[Put](), list[Looked]()
+    put, looked, pigment = list[Put](), list[Looked](), dict[tuple[str, int], dict[int, float]]()
     for face in blemished.faces(tuple(bench.chosen(blemished.SCORED))):
         named = (ALL, _tone(face.tone), face.name)
         for draw in range(bench.heal_draws):
-            made = blemished.blemished(face, draw)
+            made = blemished.blemished(face, draw, amounts=pigment.get((face.name, draw)))
+            if bench.same_pigment and not face.tone:  # it comes first, and the other tones get what it got
+                pigment[face.name, draw] = {flaw.number: flaw.amount for flaw in made.flaws}
             results, picture = judged(made, named, clean_too=draw == 0)
             put += results
             looked.append(picture)

@@ -74,6 +74,9 @@ def purge(session: Session, catalog: Catalog, intent: Intent) -> Report:
         where = os.fsdecode(error.filename) if error.filename else session.root
         raise Refused(f"{where} cannot be removed ({error.strerror}); mend that, and purge again") from error
     _still_named(catalog, intent, report)
+    if session.databases != session.hidden:  # it came from a drive that keeps them; they are not in use
+        earlier = sorted(path.name for path in session.hidden.glob("*.sqlite"))
+        report.stays(".studio, not read any more: remove them where nobody needs them", earlier)
     report.stays("elsewhere", [_LATER])
     _note(catalog, intent)
     catalog.compact()

@@ -23,16 +23,15 @@ def database_folder(hidden: Path, session_id: str) -> Path:
     """
     locator = hidden / "databases.json"
     if locator.exists():
-        folder = _located(locator)
-        _remove_copied(hidden, folder)
-        return folder
+        return _located(locator)
     if safe_for_sqlite(filesystem_of(hidden)):
         return hidden
     import platformdirs
 
     folder = Path(platformdirs.user_state_dir("studio-pipeline", appauthor=False)) / session_id
     folder.mkdir(parents=True, exist_ok=True)
-    for database in hidden.glob("*.sqlite*"):  # a session that was copied here from a safe place
+    brought = sorted(hidden.glob("*.sqlite*"))  # of a session that was copied here from a safe place
+    for database in brought:
         shutil.copy2(database, folder)
         _sync(folder / database.name)
     durable.sync_folder(os.fsencode(folder))
@@ -41,23 +40,14 @@ def database_folder(hidden: Path, session_id: str) -> Path:
     _sync(temp)
     temp.replace(locator)
     durable.sync_folder(os.fsencode(hidden))
-    _remove_copied(hidden, folder)
+    for database in reversed(brought):  # its log before the database itself; nobody would read them again
+        database.unlink()
     return folder
 
 
 def _sync(path: Path) -> None:
     with path.open("rb+") as file:
         durable.sync(file.fileno())
-
-
-def _remove_copied(hidden: Path, folder: Path) -> None:
-    """What the located databases were made from: nobody reads it again, and a purge would not reach it.
-
-    Only called once the locator stands, which is after the copies are whole.
-    """
-    for database in sorted(hidden.glob("*.sqlite*"), reverse=True):  # its log before the database itself
-        if (folder / f"{database.name.partition('.sqlite')[0]}.sqlite").exists():
-            database.unlink()
 
 
 def folder_as_found(hidden: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import multiprocessing
 import os
 import shutil
@@ -468,3 +469,15 @@ def test_without_yes_nothing_is_removed(session: Session) -> None:
     assert hashes(session.root / "Output") == before
     with shoots.opened(session) as catalog, pytest.raises(Refused, match="nobody is named"):
         intended(session, catalog, "Ben")
+
+
+def test_databases_that_a_moved_session_does_not_read_are_named(session: Session, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    for database in session.hidden.glob("*.sqlite*"):
+        shutil.copy2(database, state)
+    (session.hidden / "databases.json").write_text(json.dumps({"folder": str(state)}))
+    report = purged(open_session(session.root))
+    (named,) = [what for where, what in report.left.items() if "not read any more" in where]
+    assert named == ["catalog.sqlite", "journal.sqlite"]
+    assert containing(state, ADA.encode()) == []

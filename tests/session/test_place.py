@@ -106,20 +106,20 @@ def test_a_session_copied_to_such_a_drive_keeps_its_decisions(tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("on_exfat", "state")
-@pytest.mark.parametrize("is_cut_short", [False, True])
-def test_what_was_copied_is_not_left_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_cut_short: bool
-) -> None:
+def test_what_was_copied_is_not_left_behind(tmp_path: Path) -> None:
     for name in ("catalog.sqlite", "catalog.sqlite-wal", "journal.sqlite"):
         (tmp_path / name).write_text(name)
-    if is_cut_short:  # between the locator and the removal, or a release that left them
-        with monkeypatch.context() as patch:
-            patch.setattr(place, "_remove_copied", lambda *_: None)
-            place.database_folder(tmp_path, "id")
-        assert (tmp_path / "catalog.sqlite").exists()
-    folder = place.database_folder(tmp_path, "id")
+    place.database_folder(tmp_path, "id")
     assert [path.name for path in tmp_path.glob("*.sqlite*")] == []
-    assert (folder / "catalog.sqlite-wal").read_text() == "catalog.sqlite-wal"
+
+
+@pytest.mark.usefixtures("on_exfat", "state")
+def test_what_is_put_beside_a_locator_later_is_not_touched(tmp_path: Path) -> None:
+    """It may be the newer one: of two catalogs a person has to choose."""
+    folder = place.database_folder(tmp_path, "id")
+    (tmp_path / "catalog.sqlite").write_text("another")
+    assert place.database_folder(tmp_path, "id") == folder
+    assert (tmp_path / "catalog.sqlite").read_text() == "another"
 
 
 @pytest.mark.usefixtures("on_exfat", "state")
