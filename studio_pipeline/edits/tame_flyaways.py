@@ -20,7 +20,7 @@ from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.loose import FAR, body, room
 from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
 from studio_pipeline.pixels.metrics import farness, grain_ratio
-from studio_pipeline.pixels.plainness import Plainness, plainness, window
+from studio_pipeline.pixels.plainness import Plainness, plainness, reaching, window
 from studio_pipeline.pixels.strokes import Points, Stroke
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.hand import drawn
@@ -185,13 +185,13 @@ class _Scene:
         healed = healing.heal_into(linear, body.healings(scale, ()), frame, frame.roi, _RIM_PX)
         made = np.where(healed[..., None], linear, self.linear)
         strokes = [row.stroke(scale) for row in rows]
+        near = reaching(strokes)
         out = []
         for row, stroke in zip(rows, strokes, strict=True):
             if row.offset is not None:
                 roi = window(stroke, frame.roi)
                 at = roi.within(frame.roi)
-                near = [one for one in strokes if not (one.roi.grown(1) & roi).empty]
-                found = plainness(made[at], stroke, near, self.over[at], roi)
+                found = plainness(made[at], stroke, near(roi), self.over[at], roi)
                 if found is None or not _is_plain(found):
                     row = row.model_copy(update={"offset": None})
             out.append(row)

@@ -7,7 +7,7 @@ import numpy as np
 from studio_pipeline.guards.base import FaceCounter, Rendered, results
 from studio_pipeline.guards.locked_pixels import changed_pixels, strips
 from studio_pipeline.pixels.masks import Zone, inside
-from studio_pipeline.pixels.plainness import Plainness, plainness, texture, window
+from studio_pipeline.pixels.plainness import Plainness, plainness, reaching, texture, window
 from studio_pipeline.pixels.strokes import Stroke
 from studio_pipeline.records.flaws import covered
 from studio_pipeline.records.plan import Plan
@@ -89,13 +89,12 @@ def _changed(rendered: Rendered, on: list[Stroke]) -> int:
 
 
 def _plainness(rendered: Rendered, on: list[Stroke], strands: list[Stroke]) -> list[Plainness]:
-    out = []
+    out, near = [], reaching(strands)
     for stroke in on:
         roi = window(stroke, rendered.kept)
         at = roi.within(rendered.canvas)
         over = inside(rendered.zones[at], Zone.BACKDROP, Zone.EDGE)
         linear = rendered.encoding.decode(rendered.after[at])
-        near = [one for one in strands if not (one.roi.grown(1) & roi).empty]
-        if (one := plainness(linear, stroke, near, over, roi)) is not None:
+        if (one := plainness(linear, stroke, near(roi), over, roi)) is not None:
             out.append(one)
     return out

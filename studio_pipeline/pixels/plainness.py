@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -40,6 +40,18 @@ class Plainness:
 def window(stroke: Stroke, whole: Roi) -> Roi:
     """The region that ``plainness`` needs, as far as there is a picture."""
     return stroke.roi.grown(RING_PX + 1) & whole
+
+
+def reaching(strokes: Sequence[Stroke]) -> Callable[[Roi], list[Stroke]]:
+    """Tells which of them reach a region: there may be hundreds, and few are near."""
+    areas = [one.roi.grown(1) for one in strokes]
+    bounds = np.array([(area.y0, area.x0, area.y1, area.x1) for area in areas]).reshape(-1, 4)
+
+    def of(roi: Roi) -> list[Stroke]:
+        starts, ends = bounds[:, :2] < (roi.y1, roi.x1), bounds[:, 2:] > (roi.y0, roi.x0)
+        return [strokes[k] for k in np.flatnonzero((starts & ends).all(axis=1))]
+
+    return of
 
 
 def plainness(

@@ -6,11 +6,12 @@ All places are master pixels. The gate, the guards and ``verify`` read from here
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from studio_pipeline.geometry import Point
+from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pixels.strokes import Stroke, at_scale
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.plan import Plan
@@ -28,6 +29,14 @@ STRAND = "stray hair"
 """Kind of the items."""
 
 
+class Run(Stroke):
+    """A stroke that remembers its bounds: every run asks for those of all others, which may be hundreds."""
+
+    @cached_property
+    def roi(self) -> Roi:
+        return super().roi
+
+
 class Strand(Record):
     """A run of a stray hair: healed from the pixels at ``offset`` from its own; None: left as it is.
 
@@ -39,8 +48,8 @@ class Strand(Record):
     radius_px: float
     offset: Point | None = None
 
-    def stroke(self, scale: float) -> Stroke:
-        return Stroke(at_scale(np.array(self.points, np.float64), scale), self.radius_px * scale)
+    def stroke(self, scale: float) -> Run:
+        return Run(at_scale(np.array(self.points, np.float64), scale), self.radius_px * scale)
 
 
 class StrandPlan(Record):

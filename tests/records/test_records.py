@@ -13,12 +13,14 @@ from pydantic import ValidationError
 
 from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.pixels.masks import Zone
+from studio_pipeline.pixels.strokes import Stroke
 from studio_pipeline.records.base import Record, digest
 from studio_pipeline.records.capture import Exposure, Member, Role, primary, shown
 from studio_pipeline.records.hand import NOTHING, Hand, Wish
 from studio_pipeline.records.plan import Grid, Item, Plan, Refusal, Tier
 from studio_pipeline.records.proposal import Choice, Decision, GuardResult, Proposal, Verb
 from studio_pipeline.records.spots import Spot, SpotsPlan
+from studio_pipeline.records.strands import Strand, StrandPlan
 
 names = st.binary(min_size=1, max_size=40)
 SPOT = Spot(id="7-9", centre=Point(7, 9), radius_px=3.5, offset=Point(-12, 30), contrast=4.2)
@@ -238,3 +240,10 @@ class TestSpot:
         rim[1:-1, 1:-1] = False
         assert not inside[rim].any()
         assert inside.sum() == disc.mask(disc.roi.grown(5)).sum()
+
+
+def test_a_run_of_a_strand_works_out_its_bounds_once() -> None:
+    row = Strand(item="a", points=((10.0, 10.0), (14.0, 30.5)), radius_px=2.5, offset=Point(5, 0))
+    ((stroke, _, _),) = StrandPlan(strands=(row,)).healings(0.5, ())
+    assert stroke.roi is stroke.roi
+    assert stroke.roi == Stroke(stroke.points, stroke.radius_px).roi
