@@ -154,8 +154,7 @@ def _painters(
     plans: Sequence[Plan], base: Frame, sources: Mapping[str, Source]
 ) -> list[tuple[Edit, Plan, Painter]]:
     out = []
-    # Exchanges last: they are factors on what the others wrote, new area and healed spots too.
-    for plan in sorted(plans, key=lambda plan: plan.exchange is not None):
+    for plan in plans:
         edit = _edit(plan.edit)
         if edit.version != plan.version:
             raise Refused(f"{plan.edit} is now version {edit.version}, the plan is of version {plan.version}")
@@ -167,6 +166,8 @@ def _painters(
 def _paint(painters: Sequence[tuple[Edit, Plan, Painter]], base: Frame, reading: Reading, roi: Roi) -> Codes:
     codes = null_render(base, roi)
     patches = [(edit, plan, paint(roi)) for edit, plan, paint in painters]
+    # Gains last, in whatever order they are asked for: they are factors on what the others wrote.
+    patches.sort(key=lambda patch: patch[2].gain)
     if not any(patch.mask.any() for _, _, patch in patches):
         return codes
     zones = reading.canvas_zones(roi, base.scale)

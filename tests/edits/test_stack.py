@@ -15,6 +15,7 @@ from studio_pipeline.records.base import Record
 from studio_pipeline.records.plan import Plan, Tier
 from studio_pipeline.records.preset import EditSpec
 from studio_pipeline.subject.reading import Reading
+from tests.support import skin
 from tests.support.backdrops import SITTER, WHOLE, picture, reading
 
 BASE, WHO = picture(), reading()
@@ -45,6 +46,16 @@ class Painter:
         mask = np.zeros((roi.extent.height, roi.extent.width), bool)
         mask[(self.where & roi).within(roi)] = True
         return Patch(np.ones((*mask.shape, 3), np.float32), mask, dither=False)
+
+
+class Dimmer(Painter):
+    """Takes half of the light where it is asked to."""
+
+    name, title = "dimmer", "Dim"
+
+    def render(self, plan: Plan, base: Frame, roi: Roi, sources: Mapping[str, Source] = NO_SOURCES) -> Patch:
+        patch = super().render(plan, base, roi)
+        return Patch(patch.linear / 2, patch.mask, dither=False, gain=True)
 
 
 def registered(monkeypatch: pytest.MonkeyPatch, where: Roi) -> Plan:
@@ -165,6 +176,25 @@ class TestRender:
         stack.render_into(out, plans, BASE, WHO, canvas, heard.append)
         np.testing.assert_array_equal(out, stack.render(plans, BASE, WHO, canvas))
         assert heard == sorted(heard) and heard[-1] == 1 and len(heard) > 12
+
+    def test_light_is_taken_of_what_others_wrote_in_any_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        paint, dimmer = registered(monkeypatch, Roi(10, 10, 50, 90)), Dimmer(Roi(30, 10, 70, 90))
+        monkeypatch.setitem(EDITS, dimmer.name, dimmer)
+        dim = dimmer.plan(BASE, WHO, Nothing(), 1)
+        out = stack.render([dim, paint], BASE, WHO, WHOLE)
+        np.testing.assert_array_equal(out, stack.render([paint, dim], BASE, WHO, WHOLE))
+        np.testing.assert_allclose(BASE.encoding.decode(out[30:50, 10:90]), 0.5, atol=1e-3)
+
+    def test_a_disc_healed_in_shine_is_lowered_with_it_in_any_order(self) -> None:
+        y, x = np.ogrid[: skin.EXTENT.height, : skin.EXTENT.width]
+        gloss = np.exp(-((y - 150) ** 2 + (x - 190) ** 2) / (2 * 16.0**2))[..., None].astype(np.float32)
+        spots = [skin.Spot(142, 193), skin.Spot(300, 150)]
+        base, whole = skin.frame(skin.with_spots(skin.skin() + 0.25 * gloss, spots)), Roi.of(skin.EXTENT)
+        specs = [spec("reduce_shine", strength=1.0), spec("heal_skin")]
+        plans = [plan.without(()) for plan in stack.plan_all(base, skin.reading(), specs)]
+        assert all(plan.items for plan in plans)
+        first, last = (stack.render(some, base, skin.reading(), whole) for some in (plans, plans[::-1]))
+        np.testing.assert_array_equal(first, last)
 
     def test_each_edit_s_seed_is_in_its_plan(self) -> None:
         specs = [EditSpec(name="extend_background", seed=n, params={"left": 40}) for n in (1, 2)]
