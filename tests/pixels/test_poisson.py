@@ -46,9 +46,11 @@ def test_nothing_to_solve_is_a_copy() -> None:
     assert found is not values
 
 
-def test_a_window_without_a_known_pixel_is_refused() -> None:
-    with pytest.raises(ValueError, match="no known pixel"):
-        laplace(grain(1), np.ones((SIZE, SIZE), bool))
+def test_a_window_without_a_known_pixel_is_left_as_it_is() -> None:
+    """Where other flaws cover all of a flaw's window, nothing says what its light should be."""
+    everywhere = np.ones((SIZE, SIZE), bool)
+    np.testing.assert_array_equal(laplace(grain(1), everywhere), grain(1))
+    np.testing.assert_allclose(heal(grain(1), grain(2), everywhere), grain(1), atol=1e-6)
 
 
 def test_healing_takes_texture_from_the_source_and_light_from_around() -> None:
