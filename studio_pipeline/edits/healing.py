@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from studio_pipeline.edits.base import Patch
-from studio_pipeline.geometry import Point, Roi
+from studio_pipeline.geometry import Roi
 from studio_pipeline.pixels.color import Linear
 from studio_pipeline.pixels.frame import Frame
 from studio_pipeline.pixels.masks import Mask, Zone, grow, inside
 from studio_pipeline.pixels.poisson import heal, unlike
-from studio_pipeline.pixels.strokes import Shape
+from studio_pipeline.pixels.strokes import Healing
 from studio_pipeline.records.flaws import covered
 from studio_pipeline.records.hand import NOTHING, Hand, drawn
 from studio_pipeline.subject.reading import Reading
@@ -32,7 +32,7 @@ def plain(frame: Frame, reading: Reading, person_margin: float, hand: Hand = NOT
     return grow(readable, -math.ceil(person_margin * frame.extent.long_edge))
 
 
-def healed(flaws: Sequence[tuple[Shape, Point, bool]], base: Frame, roi: Roi, rim_px: int = 0) -> Patch:
+def healed(flaws: Sequence[Healing], base: Frame, roi: Roi, rim_px: int = 0) -> Patch:
     """The patch of healed flaws in ``roi``; see ``heal_into``."""
     linear = np.zeros((roi.extent.height, roi.extent.width, 3), np.float32)
     return Patch(linear, heal_into(linear, flaws, base, roi, rim_px))
@@ -40,17 +40,17 @@ def healed(flaws: Sequence[tuple[Shape, Point, bool]], base: Frame, roi: Roi, ri
 
 def heal_into(
     linear: Linear,
-    flaws: Sequence[tuple[Shape, Point, bool]],
+    flaws: Sequence[Healing],
     base: Frame,
     roi: Roi,
     rim_px: int = 0,
 ) -> Mask:
     """Write healed flaws into ``linear``, which holds ``roi``, and say where, ``(h, w)``.
 
-    Each flaw comes with the offset of its source, in master pixels, and whether it is on. It is solved over
-    its own small window whatever ``roi`` is, so tiles agree to the last bit. The source is copied pixel for
-    pixel at the base's own scale: its texture is not resampled. ``rim_px``: so much more is looked at around
-    a flaw; what is unlike the rest there holds up no membrane either. One with nothing else around is left.
+    Each flaw is solved over its own small window whatever ``roi`` is, so tiles agree to the last bit. The
+    source is copied pixel for pixel at the base's own scale: its texture is not resampled. ``rim_px``: so
+    much more is looked at around a flaw; what is unlike the rest there holds up no membrane either. One with
+    nothing else around is left.
     """
     mask = np.zeros(linear.shape[:2], np.bool_)
     shapes = [shape for shape, _, _ in flaws]
@@ -70,6 +70,8 @@ def heal_into(
             flawed |= unlike(target - texture, ~flawed)
             if not _is_held(flawed):
                 continue
+        elif flawed.all():  # it lies wholly in a larger one
+            continue
         healed = heal(target, texture, flawed)
         written = shape.mask(part)
         linear[part.within(roi)][written] = healed[part.within(window)][written]

@@ -35,7 +35,7 @@ class Flyaways:
 def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
     on = strokes_on(plan, rendered.scale)
     body = StrandPlan.model_validate(plan.body)
-    strands = [stroke for stroke, _, _ in body.healings(rendered.scale, plan.off)]
+    strands = [strand.stroke(rendered.scale) for strand in body.strands]
     long_edge, area = rendered.base.extent.long_edge, rendered.base.extent.area
     found = _plainness(rendered, on, strands)
     step = max((one.step for one in found), default=0.0)

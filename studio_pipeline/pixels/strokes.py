@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_pipeline.geometry import Roi
+from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pixels.masks import Mask
 
 Points = NDArray[np.float64]
@@ -31,6 +32,17 @@ class Shape(Protocol):
     def mask(self, roi: Roi, grown_px: float = 0) -> Mask: ...
 
 
+class Healing(NamedTuple):
+    """One of all the flaws that a plan knows: ``offset``, in master pixels, leads to what it is healed from.
+
+    One that is not on is not healed, and is known so that it holds up no membrane beside it.
+    """
+
+    shape: Shape
+    offset: Point
+    is_on: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Stroke:
     """Every pixel whose centre lies within ``radius_px`` of the line; one point makes a disc."""
@@ -38,7 +50,7 @@ class Stroke:
     points: Points
     radius_px: float
 
-    @property
+    @cached_property
     def roi(self) -> Roi:
         """Bounds, and one pixel more on each side: the rim that holds up a healing membrane."""
         return _around(self.points, self.radius_px + 1)

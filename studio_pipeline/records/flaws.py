@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from studio_pipeline.geometry import Point, Roi
 from studio_pipeline.pixels.light import LightGrid
 from studio_pipeline.pixels.masks import Mask
-from studio_pipeline.pixels.strokes import Points, Shape, Stroke, at_scale
+from studio_pipeline.pixels.strokes import Healing, Points, Shape, Stroke, at_scale
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.generated import Made
 from studio_pipeline.records.hand import Polygon, drawn
@@ -161,9 +161,9 @@ class CleanPlan(Record):
         }
         return self.model_copy(update={**parts, "even": None if EVEN in off else self.even})
 
-    def healings(self, scale: float, off: Collection[str] = ()) -> list[tuple[Stroke, Point, bool]]:
-        """Every stroke with the offset of its source in master pixels, and whether it is healed."""
-        return [(mark.stroke(scale), mark.offset, mark.item not in off) for mark in self.marks]
+    def healings(self, scale: float, off: Collection[str] = ()) -> list[Healing]:
+        """Every stroke at a scale while these are switched off."""
+        return [Healing(mark.stroke(scale), mark.offset, mark.item not in off) for mark in self.marks]
 
     def healed(self, roi: Roi, scale: float) -> Mask:
         """Where dust and threads are, ``(h, w)`` of ``roi``: pixels that others take the place of."""

@@ -67,7 +67,7 @@ def drawn(polygons: tuple[Polygon, ...], roi: Roi, scale: float) -> Mask:
     return out
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def _filled(corners: bytes) -> NDArray[np.uint8]:
     """The whole polygon, eight pixels a byte: OpenCV fills otherwise what the border of an array cuts."""
     import cv2

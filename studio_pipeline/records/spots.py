@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_pipeline.geometry import Point, Roi
+from studio_pipeline.pixels.strokes import Healing
 from studio_pipeline.records.base import Record
 
 
@@ -82,10 +83,10 @@ def beside(flaws: Iterable[Rounded], spots: Sequence[Spot], more_px: float) -> t
 
 def healings(
     spots: Iterable[Spot], left: Iterable[Round], off: Collection[str], scale: float
-) -> list[tuple[Disc, Point, bool]]:
-    """Every flaw at a scale, with the offset of its source in master pixels, and whether it is healed."""
-    listed = [(spot.disc(scale), spot.offset, spot.id not in off) for spot in spots]
-    return listed + [(flaw.disc(scale), Point(0, 0), False) for flaw in left]
+) -> list[Healing]:
+    """Every flaw at a scale while these are switched off."""
+    listed = [Healing(spot.disc(scale), spot.offset, spot.id not in off) for spot in spots]
+    return listed + [Healing(flaw.disc(scale), Point(0, 0), False) for flaw in left]
 
 
 class SpotsPlan(Record):

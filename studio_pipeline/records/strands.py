@@ -5,14 +5,13 @@ All places are master pixels. The gate, the guards and ``verify`` read from here
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Collection
 from typing import ClassVar
 
 import numpy as np
 
-from studio_pipeline.geometry import Point, Roi
-from studio_pipeline.pixels.strokes import Stroke, at_scale
+from studio_pipeline.geometry import Point
+from studio_pipeline.pixels.strokes import Healing, Stroke, at_scale
 from studio_pipeline.records.base import Record
 from studio_pipeline.records.plan import Plan
 
@@ -29,14 +28,6 @@ STRAND = "stray hair"
 """Kind of the items."""
 
 
-class Run(Stroke):
-    """A stroke that remembers its bounds: every run asks for those of all others, which may be hundreds."""
-
-    @cached_property
-    def roi(self) -> Roi:
-        return super().roi
-
-
 class Strand(Record):
     """A run of a stray hair: healed from the pixels at ``offset`` from its own; None: left as it is.
 
@@ -48,8 +39,11 @@ class Strand(Record):
     radius_px: float
     offset: Point | None = None
 
-    def stroke(self, scale: float) -> Run:
-        return Run(at_scale(np.array(self.points, np.float64), scale), self.radius_px * scale)
+    def stroke(self, scale: float) -> Stroke:
+        return Stroke(at_scale(np.array(self.points, np.float64), scale), self.radius_px * scale)
+
+    def is_on(self, off: Collection[str]) -> bool:
+        return self.offset is not None and self.item not in off
 
 
 class StrandPlan(Record):
@@ -59,12 +53,9 @@ class StrandPlan(Record):
 
     strands: tuple[Strand, ...] = ()
 
-    def healings(self, scale: float, off: Sequence[str]) -> list[tuple[Stroke, Point, bool]]:
-        """Every stroke with the offset of its source in master pixels, and whether it is healed."""
-        return [
-            (s.stroke(scale), s.offset or Point(0, 0), s.offset is not None and s.item not in off)
-            for s in self.strands
-        ]
+    def healings(self, scale: float, off: Collection[str]) -> list[Healing]:
+        """Every stroke at a scale while these are switched off."""
+        return [Healing(s.stroke(scale), s.offset or Point(0, 0), s.is_on(off)) for s in self.strands]
 
 
 def strokes_on(plan: Plan, scale: float) -> list[Stroke]:
@@ -72,4 +63,4 @@ def strokes_on(plan: Plan, scale: float) -> list[Stroke]:
     if plan.edit != StrandPlan.EDIT:
         return []
     body = StrandPlan.model_validate(plan.body)
-    return [stroke for stroke, _, is_on in body.healings(scale, plan.off) if is_on]
+    return [strand.stroke(scale) for strand in body.strands if strand.is_on(plan.off)]

@@ -67,7 +67,7 @@ def test_what_is_healed_from_skin_beside_passes() -> None:
     [
         ("spot_radius", lambda: canvas(plan(radius_px=6.5))),
         ("retouched_skin", lambda: canvas(plan(radius_px=17))),
-        ("spot_shift", lambda: canvas(plan(), gain=0.6)),
+        ("spot_shift", lambda: canvas(plan(), gain=0.5)),
         ("spot_texture", lambda: canvas(plan(), smooth=True)),
         ("outside_spots", lambda: canvas(plan(), where=plan_area_and_more())),
         ("outside_spots", lambda: off_but_healed()),
