@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from studio_pipeline import deliver
-from studio_pipeline.edits import EDITS, stack
-from studio_pipeline.edits.base import writable_zones
+from studio_pipeline.edits import stack
 from studio_pipeline.errors import Refused, StudioError
 from studio_pipeline.geometry import Roi
 from studio_pipeline.pipeline import heat, proof
 from studio_pipeline.pipeline.compare import Delivery, Outcome, compare, read, said_where
+from studio_pipeline.pipeline.lawful import freed, on_canvas, strayed, unlawful_edges
 from studio_pipeline.pipeline.stages import absolute
 from studio_pipeline.pixels.color import Codes
-from studio_pipeline.pixels.exchange import EdgeLaw, Lights, edge_law, unlawful
 from studio_pipeline.pixels.frame import Frame
-from studio_pipeline.pixels.loose import loose, on_clothes
-from studio_pipeline.pixels.masks import Mask, Zone, ZoneMap, inside
+from studio_pipeline.pixels.masks import Mask, Zone
 from studio_pipeline.records.capture import Role
 from studio_pipeline.records.deliverable import DeliveryRecord
-from studio_pipeline.records.lint import discs_on
-from studio_pipeline.records.open_skin import may_change
-from studio_pipeline.records.strands import strokes_on
 from studio_pipeline.session.folder import Session
 from studio_pipeline.versions import deciding_versions
-
-_TILE_PX = 512
 
 
 @dataclass
@@ -151,14 +142,14 @@ def _check_pixels(
     verdict.locked_pixels = int(np.count_nonzero(locked))
     null_render = stack.null_render(base, changes.canvas)
     master = changes.apply(null_render)
-    freed = _freed(session, record, zones, base)
-    strayed = _strayed(record, zones, changes.canvas, null_render, master)
-    strayed[kept.within(changes.canvas)] &= ~freed[kept.within(base.roi)]
-    if strayed.any():
+    let_go = freed(session, record, zones, base)
+    beside = strayed(record, zones, changes.canvas, null_render, master)
+    beside[kept.within(changes.canvas)] &= ~let_go[kept.within(base.roi)]
+    if beside.any():
         verdict.reasons.append(
-            f"the record itself changes {said_where(strayed, changes.canvas)} outside its zones"
+            f"the record itself changes {said_where(beside, changes.canvas)} outside its zones"
         )
-    beyond = _unlawful(session, record, zones, base, kept, master[kept.within(changes.canvas)], freed)
+    beyond = unlawful_edges(session, record, zones, base, kept, master[kept.within(changes.canvas)], let_go)
     if beyond.any():
         verdict.reasons.append(
             f"at the person's edge more than backdrop was exchanged: {said_where(beyond, kept)}"
@@ -170,7 +161,7 @@ def _check_pixels(
     _tell(outcome, verdict, locked, kept.within(changes.canvas))
     if picture is not None:
         shown = heat.heat_map(
-            null_render, master, _on_canvas(zones, changes.canvas), outcome.over(changes.canvas)
+            null_render, master, on_canvas(zones, changes.canvas), outcome.over(changes.canvas)
         )
         heat.write(picture, shown)
         verdict.picture = str(picture)
@@ -235,79 +226,3 @@ def _other_versions(recorded: dict[str, str]) -> str:
         f"{name} {recorded.get(name)} (here {now[name]})" for name in now if recorded.get(name) != now[name]
     )
     return f"unverifiable: develop version: it was made with {other}"
-
-
-def _strayed(record: DeliveryRecord, zones: ZoneMap, canvas: Roi, before: Codes, after: Codes) -> Mask:
-    """Where the recorded changes lie outside the zones that the recorded edits may write, or on open skin
-    outside the spots and the shine that are on.
-    """
-    plans = record.proposal.active
-    allowed = {zone for plan in plans for zone in writable_zones(EDITS[plan.edit], plan)}
-    changed, there = (before != after).any(axis=2), _on_canvas(zones, canvas)
-    out = np.asarray(changed & ~inside(there, *allowed), np.bool_)
-    skin = changed & inside(there, Zone.HEALABLE)
-    for tile in canvas.tiles(_TILE_PX) if skin.any() else ():
-        at = tile.within(canvas)
-        if skin[at].any():
-            out[at] |= skin[at] & ~may_change(plans, tile, 1.0)
-    return out
-
-
-def _on_canvas(zones: ZoneMap, canvas: Roi) -> ZoneMap:
-    out = np.full((canvas.extent.height, canvas.extent.width), int(Zone.NEW), np.uint8)
-    whole = Roi(0, 0, *zones.shape)
-    out[(whole & canvas).within(canvas)] = zones[(whole & canvas).within(whole)]
-    return out
-
-
-def _freed(session: Session, record: DeliveryRecord, zones: ZoneMap, base: Frame) -> Mask:
-    """``(h, w)`` of the base: where the strands and the lint that were approved may have been taken away."""
-    strokes = [s for plan in record.proposal.active for s in strokes_on(plan, base.scale)]
-    discs = [d for plan in record.proposal.active for d in discs_on(plan, base.scale)]
-    found = np.zeros(zones.shape, np.bool_)
-    if not strokes and not discs:
-        return found
-    matte = _matte(session, record)
-    for tile in base.roi.tiles(_TILE_PX):
-        at = tile.within(base.roi)
-        found[at] = loose(strokes, zones[at], matte, base.roi, tile)
-        found[at] |= on_clothes(discs, zones[at], matte, base.roi, tile)
-    return found
-
-
-def _matte(session: Session, record: DeliveryRecord) -> NDArray[np.uint8]:
-    matte = proof.load_matte(session.records, record.matte_file)
-    if proof.zones_sha256(matte) != record.proposal.matte_sha256:
-        raise Refused("the matte is not the one that was approved")
-    return matte
-
-
-def _unlawful(
-    session: Session,
-    record: DeliveryRecord,
-    zones: ZoneMap,
-    base: Frame,
-    kept: Roi,
-    after: Codes,
-    freed: Mask,
-) -> Mask:
-    """Edge pixels of what is ``kept`` of the base that hold what no exchange of the plans leads to.
-
-    Without those that are ``freed``, which hold backdrop in place of a stray hair.
-    """
-    exchanges = [plan.exchange.lights() for plan in record.proposal.active if plan.exchange is not None]
-    found = np.zeros(after.shape[:2], np.bool_)
-    if not exchanges:
-        return found
-    matte = _matte(session, record)
-    for tile in kept.tiles(_TILE_PX):
-        where, here = tile.within(base.roi), tile.within(kept)
-        edge = inside(zones[where], Zone.EDGE) & ~freed[where]
-        if edge.any():
-            laws = [_law(lights, matte, base, tile) for lights in exchanges]
-            found[here] = unlawful(base.codes[where], after[here], edge, laws, base.encoding)
-    return found
-
-
-def _law(lights: Lights, matte: NDArray[np.uint8], base: Frame, tile: Roi) -> Callable[[Mask], EdgeLaw]:
-    return lambda mask: edge_law(lights, matte, base.linear, base.roi, tile, base.scale, mask)

@@ -12,7 +12,7 @@ import pytest
 from studio_pipeline.edits import stack
 from studio_pipeline.edits.tame_flyaways import TAME_FLYAWAYS, TameFlyawaysParams
 from studio_pipeline.errors import Refused
-from studio_pipeline.pipeline import consent, proof, verify
+from studio_pipeline.pipeline import consent, lawful, proof
 from studio_pipeline.pipeline.decide import _retouches
 from studio_pipeline.pipeline.stages import _reads_matte
 from studio_pipeline.pixels.color import Codes
@@ -46,8 +46,8 @@ def record(plan: Plan) -> Any:
 
 def strayed(plan: Plan, after: Codes) -> Mask:
     base, zones = flyaways.frame(), flyaways.reading().zones
-    found = verify._strayed(record(plan), zones, WHOLE, base.codes, after)
-    return np.asarray(found & ~verify._freed(SESSION, record(plan), zones, base), np.bool_)
+    found = lawful.strayed(record(plan), zones, WHOLE, base.codes, after)
+    return np.asarray(found & ~lawful.freed(SESSION, record(plan), zones, base), np.bool_)
 
 
 def test_every_pixel_is_proved(plan: Plan, after: Codes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_every_pixel_is_proved(plan: Plan, after: Codes, monkeypatch: pytest.Mon
     assert (after != flyaways.frame().codes).any()
     assert not strayed(on, after).any()
     assert strayed(plan, after).any()  # as if every switch had been off
-    freed = verify._freed(SESSION, record(on), flyaways.reading().zones, flyaways.frame())
+    freed = lawful.freed(SESSION, record(on), flyaways.reading().zones, flyaways.frame())
     for zone in (Zone.BACKDROP, Zone.EDGE, Zone.LOCKED):
         y, x = np.argwhere((flyaways.reading().zones == zone) & ~freed)[900]
         forged = after.copy()
@@ -67,7 +67,7 @@ def test_every_pixel_is_proved(plan: Plan, after: Codes, monkeypatch: pytest.Mon
 def test_another_matte_proves_nothing(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "load_matte", lambda records, name: flyaways.reading().matte // 2)
     with pytest.raises(Refused, match="the matte is not the one that was approved"):
-        verify._freed(SESSION, record(plan.without(())), flyaways.reading().zones, flyaways.frame())
+        lawful.freed(SESSION, record(plan.without(())), flyaways.reading().zones, flyaways.frame())
 
 
 def test_the_matte_is_kept_with_a_proposal_that_has_strands(plan: Plan) -> None:

@@ -12,7 +12,7 @@ import pytest
 from studio_pipeline.edits import stack
 from studio_pipeline.edits.heal_lint import HEAL_LINT, HealLintParams
 from studio_pipeline.geometry import Roi
-from studio_pipeline.pipeline import consent, proof, verify
+from studio_pipeline.pipeline import consent, lawful, proof
 from studio_pipeline.pipeline.decide import _retouches
 from studio_pipeline.pipeline.stages import _reads_matte, check
 from studio_pipeline.pixels.color import Codes
@@ -52,8 +52,8 @@ def record(plan: Plan) -> Any:
 
 def strayed(plan: Plan, base: Frame, after: Codes) -> Mask:
     zones = reading().zones
-    found = verify._strayed(record(plan), zones, WHOLE, base.codes, after)
-    return np.asarray(found & ~verify._freed(SESSION, record(plan), zones, base), np.bool_)
+    found = lawful.strayed(record(plan), zones, WHOLE, base.codes, after)
+    return np.asarray(found & ~lawful.freed(SESSION, record(plan), zones, base), np.bool_)
 
 
 def test_every_pixel_is_proved(
@@ -63,7 +63,7 @@ def test_every_pixel_is_proved(
     on = plan.without(())
     assert (after != base.codes).any() and not strayed(on, base, after).any()
     assert strayed(plan, base, after).any()  # as if every switch had been off
-    freed = verify._freed(SESSION, record(on), reading().zones, base)
+    freed = lawful.freed(SESSION, record(on), reading().zones, base)
     for zone in (Zone.BACKDROP, Zone.HEALABLE, Zone.LOCKED):
         y, x = np.argwhere((reading().zones == zone) & ~freed)[900]
         forged = after.copy()

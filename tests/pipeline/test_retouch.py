@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from studio_pipeline.edits import stack
 from studio_pipeline.edits.heal_skin import HEAL_SKIN, HealSkinParams
 from studio_pipeline.errors import Refused
-from studio_pipeline.pipeline import consent, sets
+from studio_pipeline.geometry import Roi
+from studio_pipeline.pipeline import consent, lawful, sets
 from studio_pipeline.pipeline.decide import PAGE, Decisions
 from studio_pipeline.pipeline.stages import check
+from studio_pipeline.pixels.masks import Zone
 from studio_pipeline.records.capture import Exposure, Member, Role, State
 from studio_pipeline.records.consent import Allowed, Consent, Held, Level
 from studio_pipeline.records.entry import Entry
@@ -141,3 +146,19 @@ def test_whose_marks_count(known: bool, more: dict[str, Any]) -> None:
 def test_the_nearest_frames_are_asked() -> None:
     many = [entry(n, minutes=n) for n in range(2, 14)]
     assert len(sets.marks(entry(1), many)) == 8
+
+
+def test_verify_names_a_pixel_of_open_skin_outside_what_is_on() -> None:
+    """The zone is healable, the edit a retouch: still only the discs that are on may change."""
+    on = PLAN.without([item.id for item in PLAN.items if item.id != BLEMISH_ID])
+    record: Any = SimpleNamespace(proposal=SimpleNamespace(active=(on,)))
+    zones, whole = skin.reading().zones, Roi.of(skin.EXTENT)
+    after = stack.render((on,), FACE_FRAME, skin.reading(), whole)
+    assert (after != FACE_FRAME.codes).any()
+    assert not lawful.strayed(record, zones, whole, FACE_FRAME.codes, after).any()
+    forged = after.copy()
+    forged[300, 180, 0] ^= 1
+    assert zones[300, 180] == Zone.HEALABLE
+    assert np.argwhere(lawful.strayed(record, zones, whole, FACE_FRAME.codes, forged)).tolist() == [
+        [300, 180]
+    ]
