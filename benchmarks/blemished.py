@@ -196,19 +196,30 @@ def _put(light: Floats, flaw: Flaw, rng: np.random.Generator, amount: float | No
     shape = _shape(flaw, y0, x0, 2 * reach + 1, rng)
     part = light[window]
     middle = replace(flaw, y=flaw.y - y0, x=flaw.x - x0).disc(part.shape, 0.5)
-    before = to_linear(part)
-    low, high = (0.0, 8.0) if amount is None else (amount, amount)
-    for _ in range(18 if amount is None else 0):
+    if amount is None:
+        amount = _amount(part, shape, middle, flaw.contrast)
+    else:
+        flaw = replace(flaw, contrast=_contrast(part, shape, middle, amount))
+    out = light.copy()
+    out[window] = np.clip(part * np.exp(-amount * shape), 0, 1)
+    return out, replace(flaw, amount=amount)
+
+
+def _amount(light: Floats, shape: Floats, middle: Mask, contrast: float) -> float:
+    """Of pigment, as much as makes the middle differ so far."""
+    low, high = 0.0, 8.0
+    for _ in range(18):
         amount = (low + high) / 2
-        made = part * np.exp(-amount * shape)
-        if float(delta_e2000(before, to_linear(made))[middle].mean()) < flaw.contrast:
+        if _contrast(light, shape, middle, amount) < contrast:
             low = amount
         else:
             high = amount
-    out = light.copy()
-    out[window] = made = np.clip(part * np.exp(-low * shape), 0, 1)
-    contrast = float(delta_e2000(before, to_linear(made))[middle].mean())
-    return out, replace(flaw, contrast=contrast if amount is not None else flaw.contrast, amount=low)
+    return low
+
+
+def _contrast(light: Floats, shape: Floats, middle: Mask, amount: float) -> float:
+    made = light * np.exp(-amount * shape)
+    return float(delta_e2000(to_linear(light), to_linear(made))[middle].mean())
 
 
 def _shape(flaw: Flaw, y0: int, x0: int, size: int, rng: np.random.Generator) -> Floats:

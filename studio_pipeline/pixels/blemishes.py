@@ -42,7 +42,7 @@ MIN_CONTRAST = 2.0
 _REDNESS, _BROWNNESS = 0.27, 0.6
 """Green less red over the mean, at least; blue less green over that, at most. Blood takes green from light
 and leaves red; what is brown or grey takes all three."""
-_LEAST_ODDS = -0.7  # logarithm
+_LEAST_ODDS = -0.5  # logarithm
 _STRONG, _DARK, _LINE = 6.0, 6.0, 0.75  # CIEDE2000, spreads: weaker lines drown in grain; of the peak
 _ALIKE, _MOST_ALIKE = 0.6, 30  # of a spot's contrast; so many such on a face are no spots
 _RIM, _SUNK = 0.1, 0.6  # of the peak: where a rim ends, and what is still there beyond a spot that is larger
