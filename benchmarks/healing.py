@@ -138,8 +138,11 @@ def _is_at(spot: Round, flaw: Flaw) -> bool:
 
 
 def _band(word: str, value: float, edges: Sequence[float], unit: str) -> str:
-    k = min(int(np.searchsorted(edges, value, side="right")), len(edges) - 1)
-    return f"{word} {edges[max(0, k - 1)]:g}-{edges[k]:g}{unit}"
+    k = int(np.searchsorted(edges, value, side="right"))
+    if k == 0 or (k == len(edges) and value > edges[-1]):
+        return f"{word} {'from' if k else 'to'} {edges[k and -1]:g}{unit}"
+    k = min(k, len(edges) - 1)
+    return f"{word} {edges[k - 1]:g}-{edges[k]:g}{unit}"
 
 
 def _stray(made: Blemished, after: Codes, healed: Sequence[SkinSpot]) -> int:
