@@ -6,6 +6,7 @@ Nobody may be at work on the session meanwhile. Doing it twice changes nothing.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -72,7 +73,12 @@ def settings_beside(session: bytes, journal: Journal, rows: Iterable[FileRow]) -
     """
     places = _places(journal, rows)
     folders = {split(place)[0] for place in places}
-    return [path for folder in folders for path in _kept_by_host(session, folder) if _is_of(path, places)]
+    return [
+        path
+        for folder in folders
+        for path in _kept_by_host(session, folder)
+        if _owner(path, places) is not None
+    ]
 
 
 def forget(session: bytes, journal: Journal, rows: Iterable[FileRow]) -> Forgotten:
@@ -82,8 +88,10 @@ def forget(session: bytes, journal: Journal, rows: Iterable[FileRow]) -> Forgott
     removed, JournalBusy while another program reads the journal; the next call goes on.
     """
     done, rows = Forgotten(), list(rows)
+    places = _places(journal, rows)
     for path in settings_beside(session, journal, rows):
-        _remember(journal, session, path)
+        if is_settings(path):
+            _remember(journal, session, path, path, _owner(path, places))
         _remove(session, path, done)
     for row in rows:
         if is_forgotten(row.path):
@@ -105,13 +113,14 @@ def forget_copies(vault: Vault, journal: Journal, rows: Iterable[FileRow]) -> Fo
     The vault's lists, being chained, go on naming them. Raises OSError when its drive is not there, or
     refuses.
     """
-    done = Forgotten()
-    for path, shared in _copies(vault, journal, rows).items():
+    done, rows = Forgotten(), list(rows)
+    places = _places(journal, rows)
+    for path, (origin, shared) in _copies(vault, journal, rows).items():
         if shared:
             done.left.append((path, shared))
         else:
-            if is_settings(path):
-                _remember(journal, vault.root, path)
+            if is_settings(origin):
+                _remember(journal, vault.root, path, origin, _owner(origin, places))
             _remove(vault.root, path, done)
     return done
 
@@ -125,22 +134,47 @@ def copies_of(vault: Vault, journal: Journal, rows: Iterable[FileRow]) -> list[b
     return list(_copies(vault, journal, rows))
 
 
-def forgotten_hashes(journal: Journal) -> set[bytes]:
-    """Of the files that were forgotten: what a vault or a card may not bring back by itself."""
+@dataclass(frozen=True)
+class Purged:
+    """The files that were forgotten: what a vault or a card may not bring back by itself.
+
+    Settings are known by the path they had, too: another picture's may have the very same bytes.
+    """
+
+    hashes: frozenset[bytes]
+    names: frozenset[bytes]
+
+    def has(self, origin: bytes, sha256: bytes | None) -> bool:
+        if sha256 is not None and is_settings(origin):
+            return _name_of_settings(origin, sha256) in self.names
+        return sha256 in self.hashes
+
+
+def purged(journal: Journal) -> Purged:
     rows = journal.rows("SELECT sha256, path FROM files WHERE sha256 IS NOT NULL")
-    return {row["sha256"] for row in rows if is_forgotten(row["path"])}
+    return _purged((row["path"], row["sha256"]) for row in rows)
 
 
-def _copies(vault: Vault, journal: Journal, rows: Iterable[FileRow]) -> dict[bytes, str]:
-    """Paths in the vault, each with the reason why it may not go, "" for none."""
+def _purged(rows: Iterable[tuple[bytes, bytes | None]]) -> Purged:
+    gone = [(path, sha256) for path, sha256 in rows if is_forgotten(path) and sha256 is not None]
+    return Purged(frozenset(sha256 for _, sha256 in gone), frozenset(path for path, _ in gone))
+
+
+def _copies(vault: Vault, journal: Journal, rows: Iterable[FileRow]) -> dict[bytes, tuple[bytes, str]]:
+    """Paths in the vault, each with its origin and the reason why it may not go, "" for none."""
     vault.check()
     rows, index = list(rows), vault.index()
     going = {row.id for row in rows}
     own = {(path, row.sha256) for row in rows for path in (row.first_path, row.path)}
     places, hashes = _places(journal, rows), {sha256 for _, sha256 in own}
-    found: dict[bytes, str] = {}
+    before = _purged((row.path, row.sha256) for row in rows)
+    found: dict[bytes, tuple[bytes, str]] = {}
     for (path, origin), entry in index.own.items():
-        is_setting = _is_of(origin, places)
+        is_setting = _owner(origin, places) is not None
+        if is_settings(origin) and not is_setting:
+            is_setting = before.has(origin, entry.sha256)
+            if not is_setting:
+                continue
         if not is_setting and entry.sha256 not in hashes:
             continue
         has_others = not is_setting and _others_have(journal, entry.sha256, going)
@@ -149,9 +183,10 @@ def _copies(vault: Vault, journal: Journal, rows: Iterable[FileRow]) -> dict[byt
         if not os.path.lexists(os.path.join(vault.root, path)):
             continue
         if has_others and not only_newest_counts(origin):  # a picture's bytes are kept once, for all names
-            found[path] = "another file of this session has the same bytes"
+            found[path] = (origin, "another file of this session has the same bytes")
         else:
-            found[path] = "another session lists it, too" if path in index.others else ""
+            shared = "another session lists it, too" if path in index.others else ""
+            found[path] = (origin, shared)
     return found
 
 
@@ -165,16 +200,25 @@ def _has(path: bytes, sha256: bytes) -> bool:
     return there is not None and there.sha256 == sha256
 
 
-def _remember(journal: Journal, root: bytes, path: bytes) -> None:
-    """Settings have no row of their own; by one without a name a vault knows not to bring them back."""
+def _remember(journal: Journal, root: bytes, path: bytes, origin: bytes, group: int | None) -> None:
+    """Settings have no row of their own; by one without a name a vault knows not to bring them back, and a
+    later purge of the capture, which are its.
+    """
     path = os.path.join(root, path)
     key = FileKey.of(os.lstat(path))
     there = hashes_at(path, key.size)
     if there is not None:
-        name = FORGOTTEN + b"/" + there.sha256.hex().encode() + os.path.splitext(path)[1]
+        name = _name_of_settings(origin, there.sha256)
         with journal.transaction():
             if journal.at(name) is None:
-                journal.add_file(FileState.VANISHED, Place.CAPTURE, name, key, sha256=there.sha256)
+                columns = {"sha256": there.sha256, "group_id": group or None}
+                journal.add_file(FileState.VANISHED, Place.CAPTURE, name, key, **columns)
+
+
+def _name_of_settings(origin: bytes, sha256: bytes) -> bytes:
+    """What stands for settings that were forgotten: it says neither where they were nor whose."""
+    digest = hashlib.sha256(origin + b"\0" + sha256).hexdigest()
+    return FORGOTTEN + b"/settings-" + digest.encode() + os.path.splitext(origin)[1]
 
 
 def _remove(root: bytes, relative: bytes, done: Forgotten) -> None:
@@ -215,23 +259,27 @@ def _compact(journal: Journal) -> None:
         raise JournalBusy("another program has the journal open: close it, and try again")
 
 
-def _places(journal: Journal, rows: Iterable[FileRow]) -> set[bytes]:
-    """Where these files lie or first lay, unless another file has that name by now."""
+def _places(journal: Journal, rows: Iterable[FileRow]) -> dict[bytes, int]:
+    """Where these files lie or first lay, with their capture, unless another file has that name by now."""
     rows = list(rows)
     going = {row.id for row in rows}
-    paths = {path for row in rows for path in (row.path, row.first_path) if not is_forgotten(path)}
-    return {path for path in paths if (at := journal.at(path)) is None or at.id in going}
+    paths = {path: row.group_id or 0 for row in rows for path in (row.path, row.first_path)}
+    return {
+        path: group
+        for path, group in paths.items()
+        if not is_forgotten(path) and ((at := journal.at(path)) is None or at.id in going)
+    }
 
 
-def _is_of(path: bytes, places: set[bytes]) -> bool:
-    """Whether it is the tethering program's, in its folder beside one of these files, and named after it."""
+def _owner(path: bytes, places: dict[bytes, int]) -> int | None:
+    """The capture of the file beside whose folder the tethering program has this, named after it; or None."""
     *folders, name = path.split(b"/")
     hosts = [index for index, folder in enumerate(folders) if folder.lower() == HOST]
     if not hosts:
-        return False
+        return None
     beside = b"".join(folder + b"/" for folder in folders[: hosts[0]])
     dots = [index for index, byte in enumerate(name) if byte == ord(".")]
-    return any(beside + name[:dot] in places for dot in dots)
+    return next((places[one] for dot in dots if (one := beside + name[:dot]) in places), None)
 
 
 def _kept_by_host(session: bytes, folder: bytes) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from hot_folder.copying import hashes_at, lay, original
 from hot_folder.errors import OriginalChanged, OriginalUnreadable
-from hot_folder.forgetting import forgotten_hashes, is_forgotten
+from hot_folder.forgetting import is_forgotten, purged
 from hot_folder.intake import SESSION_FOLDERS
 from hot_folder.journal import Journal
 from hot_folder.mhl import Entry
@@ -94,9 +94,9 @@ def restore_journalled(
         else:
             copies = (index.entries[path] for path in index.paths.get(row.sha256, ()))
             due.append(_Due(row.path, tuple(copies)))
-    purged = forgotten_hashes(journal)
+    gone = purged(journal)
     for origin, entry in index.own_latest.items():
-        if entry.sha256 in purged:
+        if gone.has(origin, entry.sha256):
             continue
         if role_of(split(origin)[1]) is not Role.OTHER or os.path.lexists(os.path.join(session, origin)):
             continue

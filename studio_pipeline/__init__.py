@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 # Before anything imports numpy. How a product of matrices rounds depends on how many threads it is split
 # over, and a picture has to be the same to the last bit on every machine; tiles have threads of their own.

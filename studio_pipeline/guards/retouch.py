@@ -64,7 +64,12 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
         skin = _skin(rendered, number)
         if skin is None:
             continue
-        discs = [disc for disc in on if nearest_face(disc.y, disc.x, rendered.faces) == number]
+        discs = [
+            disc
+            for disc in on
+            if nearest_face(disc.y, disc.x, rendered.faces) == number
+            and not (disc.roi & skin.window).empty  # a crop may have left it outside
+        ]
         spots = covered(discs, skin.window)
         outside += int(
             np.count_nonzero(skin.changed & ~may_change(rendered.plans, skin.window, rendered.scale))

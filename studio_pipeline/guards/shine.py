@@ -69,7 +69,9 @@ def _of_place(rendered: Rendered, place: Shine, healed: list[Disc]) -> tuple[flo
     Without what lies in ``healed``: another edit's spots, which have a guard of their own.
     """
     window: Roi = place.roi.scaled(rendered.scale) & rendered.kept
-    changed = changed_pixels(rendered, window) if not window.empty else np.zeros((0, 0), np.bool_)
+    if window.empty:
+        return 0.0, 1.0, 0.0
+    changed = changed_pixels(rendered, window)
     clear = ~covered(healed, window)
     changed &= clear
     if np.count_nonzero(changed) < _FEW_PIXELS:

@@ -13,10 +13,10 @@ import numpy as np
 from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from studio_pipeline.errors import Refused
-from studio_pipeline.geometry import Extent, Point
+from studio_pipeline.geometry import Extent, Point, Roi
 from studio_pipeline.guards.base import Rendered
 from studio_pipeline.pipeline import report, sets, stages
-from studio_pipeline.pipeline.choice import measured
+from studio_pipeline.pipeline.choice import is_within_reach, measured
 from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.records.entry import Entry
 from studio_pipeline.records.hand import NOTHING, Hand, Polygon
@@ -119,14 +119,21 @@ def outlines(mask: Mask) -> tuple[Polygon, ...]:
 
 
 def asked(names: Sequence[str], areas: list[str], spares: list[str], again: int) -> ByHand:
-    """The words of `studio edit` as hands by edit, for a picture of a size. Files are read at once."""
+    """The words of `studio edit` as hands by edit, for a picture of a size. Files are read at once.
+
+    What is returned raises Refused for an outline far outside the picture.
+    """
     drawn = [{_split(word, names, option) for word in words}
              for option, words in (("--area", areas), ("--spare", spares))]  # fmt: skip
     area, spare = ({name: [read(p) for n, p in one if n == name] for name, _ in one} for one in drawn)
 
     def hands(extent: Extent) -> dict[str, Hand]:
         def on(drawings: list[Drawing]) -> tuple[Polygon, ...]:
-            return tuple(polygon for drawing in drawings for polygon in drawing.on(extent))
+            polygons = tuple(polygon for drawing in drawings for polygon in drawing.on(extent))
+            if not is_within_reach(polygons, Roi.of(extent)):
+                size = f"{extent.width} by {extent.height} pixels"
+                raise Refused(f"an outline lies far outside the picture, which has {size}")
+            return polygons
 
         return {
             name: Hand(area=on(area.get(name, [])), spare=on(spare.get(name, [])), tries=again)

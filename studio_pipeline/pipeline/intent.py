@@ -101,7 +101,7 @@ def intend(
         raise Refused("--vault without --originals: the vault would get them again from the session")
     if intent.vault and session.vault is None:
         raise Refused("this session has no vault: leave out --vault")
-    if intent.originals and before is None:
+    if intent.originals and (before is None or not before.originals):
         _refuse_changed(session, intent)
     return intent
 

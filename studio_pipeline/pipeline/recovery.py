@@ -13,7 +13,7 @@ from hot_folder import Journal, Vault
 from hot_folder.checking import Checked, Kind
 from hot_folder.checking import check as check_vault
 from hot_folder.errors import HotFolderError
-from hot_folder.forgetting import forgotten_hashes
+from hot_folder.forgetting import purged
 from hot_folder.keeper import explained
 from hot_folder.records import shown
 from hot_folder.restoring import Restored, restore_journalled, restore_listed
@@ -161,10 +161,11 @@ def _less_what_was_purged(session: Session | None, vault: Vault, checked: Checke
     if path is None or not path.exists():
         return checked
     with Journal.open(os.fsencode(path)) as journal:
-        purged = forgotten_hashes(journal)
+        gone = purged(journal)
     entries = vault.index().entries
-    left = [f for f in checked.findings if f.kind is not Kind.MISSING or entries[f.path].sha256 not in purged]
-    return replace(checked, findings=tuple(left))
+    listed = [one for one in checked.findings if one.kind is Kind.MISSING]
+    removed = [one for one in listed if gone.has(entries[one.path].origin, entries[one.path].sha256)]
+    return replace(checked, findings=tuple(one for one in checked.findings if one not in removed))
 
 
 def _absent(session: Session, vault: Vault) -> tuple[bytes, ...]:

@@ -101,18 +101,19 @@ def _find_record(session: Session, file: Path, file_sha256: str) -> tuple[Delive
     read is the reason only where no other will do.
     """
     name, unread = file.name.encode("utf-8", "surrogateescape"), list[str]()
-    found = list[tuple[DeliveryRecord, bool]]()
+    found, its_own_is_unread = list[tuple[DeliveryRecord, bool]](), False
     for path in sorted(session.records.glob("*.json"), key=lambda path: path.stem != file_sha256):
         try:
             record, signed = proof.read_record(session.hidden, path)
         except Refused as error:
             unread.append(str(error))
+            its_own_is_unread |= path.stem == file_sha256
             continue
         if record.file_sha256 == file_sha256:
             return record, signed
         if record.file_name.rsplit(b"/", 1)[-1] == name:
             found.append((record, signed))
-    if found:
+    if found and not its_own_is_unread:
         return max(found, key=lambda one: (one[1], one[0].delivered_at))
     if unread:
         raise Refused(unread[0])

@@ -17,7 +17,8 @@ from studio_pipeline.records.shine import NOTHING, ShinePlan
 def may_change(plans: Iterable[Plan], roi: Roi, scale: float) -> Mask:
     """``(h, w)`` of a region: in the disc of a spot that is on, or where shine that is on is lowered.
 
-    Never in the disc of a lasting mark that is off, whatever disc beside it reaches there.
+    No heal reaches into the disc of a lasting mark that is off, whatever disc beside it does; shine that is
+    lowered around it is lowered on it, too.
     """
     out = np.zeros((roi.extent.height, roi.extent.width), np.bool_)
     plans = list(plans)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from hot_folder.mounts import Mount, mount_of
 from studio_pipeline.errors import Refused
 
 # Besides those whose writers this machine does not see: no guarantees that a write-ahead log needs.
+_PART = ".part"
 _UNSAFE = {"exfat", "vfat", "msdos", "fat32", "fat", "fuseblk"}
 
 
@@ -19,7 +21,7 @@ def database_folder(hidden: Path, session_id: str) -> Path:
     """``hidden`` itself, or a folder in the user's state directory with a locator left in ``hidden``.
 
     Raises Refused where the locator points to a folder that is not on this machine: an empty one in its place
-    would look like a session without decisions.
+    would look like a session without decisions. And where two copies of a session would share one.
     """
     locator = hidden / "databases.json"
     if locator.exists():
@@ -31,9 +33,7 @@ def database_folder(hidden: Path, session_id: str) -> Path:
     folder = Path(platformdirs.user_state_dir("studio-pipeline", appauthor=False)) / session_id
     folder.mkdir(parents=True, exist_ok=True)
     brought = sorted(hidden.glob("*.sqlite*"))  # of a session that was copied here from a safe place
-    for database in brought:
-        shutil.copy2(database, folder)
-        _sync(folder / database.name)
+    _bring(brought, folder)
     durable.sync_folder(os.fsencode(folder))
     temp = locator.with_name(f".{locator.name}.tmp")
     temp.write_text(json.dumps({"folder": str(folder)}), encoding="utf-8")
@@ -43,6 +43,22 @@ def database_folder(hidden: Path, session_id: str) -> Path:
     for database in reversed(brought):  # its log before the database itself; nobody would read them again
         database.unlink()
     return folder
+
+
+def _bring(databases: list[Path], folder: Path) -> None:
+    """Copy them, again after a run that was cut short. Raises Refused where other ones lie there."""
+    there = {path.name: path for path in folder.glob("*.sqlite*") if path.suffix != _PART}
+    same = [d for d in databases if d.name in there and filecmp.cmp(d, there[d.name], shallow=False)]
+    if databases and len(same) < len(there):
+        raise Refused(
+            f"{databases[0].parent} has databases, and {folder} has those of another copy of this session: "
+            "work on that copy, or move away the databases of the one that nobody needs"
+        )
+    for database in databases:
+        part = folder / f"{database.name}{_PART}"
+        shutil.copy2(database, part)
+        _sync(part)
+        part.replace(folder / database.name)
 
 
 def _sync(path: Path) -> None:

@@ -5,15 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from studio_pipeline.edits.heal_skin import HEAL_SKIN, HealSkinParams
+from studio_pipeline.edits.reduce_shine import REDUCE_SHINE, ReduceShineParams
 from studio_pipeline.geometry import Extent, Insets, Roi
 from studio_pipeline.guards import check_all
 from studio_pipeline.guards.base import Rendered
 from studio_pipeline.guards.new_faces import NewFaces
 from studio_pipeline.guards.sides import extended_sides
+from studio_pipeline.pipeline import stages
 from studio_pipeline.pixels.color import Codes, RgbEncoding
 from studio_pipeline.pixels.masks import Mask
 from studio_pipeline.records.preset import GuardLimits
 from studio_pipeline.records.proposal import GuardResult
+from tests.support import skin
 from tests.support.canvases import BASE, PERSON, edited, no_faces, plan, rendered, with_spots
 
 LEFT = Insets(left=80)
@@ -84,3 +88,26 @@ def test_new_faces_are_looked_for_beside_what_was_added() -> None:
     new_px = 80
     assert mask[:, :new_px].all() and not mask[:, new_px + 10 :].any()
     assert mask.shape == (180, 330) and np.count_nonzero(mask) < 90 * 180
+
+
+@pytest.mark.parametrize(
+    "crop", [Roi(170, 120, 400, 360), Roi(20, 20, 160, 360), Roi(20, 200, 400, 360), Roi(380, 20, 420, 360)]
+)
+def test_spots_and_shine_that_a_crop_leaves_outside_are_not_judged(crop: Roi) -> None:
+    """On a face that is cut, or wholly outside; whatever of them is in sight is judged as before."""
+    spots = [skin.Spot(140, 150), skin.Spot(250, 230, 3.0, 0.6), skin.Spot(150, 190, amount=0.6)]
+    light = skin.with_spots(skin.skin(), spots)
+    y, x = np.ogrid[: skin.EXTENT.height, : skin.EXTENT.width]
+    light += (0.3 * np.exp(-((y - 150) ** 2 + (x - 190) ** 2) / 512))[..., None].astype(np.float32)
+    base, who = skin.frame(light), skin.reading()
+    plans = (
+        HEAL_SKIN.plan(base, who, HealSkinParams(), 0).without(()),
+        REDUCE_SHINE.plan(base, who, ReduceShineParams(), 0).without(()),
+    )
+    assert len(plans[0].items) > 1 and plans[1].items
+    _, whole = stages.rendered(plans, base, who)
+    part = crop.within(whole.canvas)
+    cut = replace(
+        whole, before=whole.before[part], after=whole.after[part], zones=whole.zones[part], canvas=crop
+    )
+    assert [g for g in check_all(cut, LIMITS, no_faces) if not g.passed] == []

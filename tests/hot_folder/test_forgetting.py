@@ -80,6 +80,34 @@ def test_copies_of_another_frame_with_the_same_sidecar_stay(shoot: Shoot, drive:
     ]  # fmt: skip
 
 
+def test_another_frames_settings_of_the_same_bytes_come_back(shoot: Shoot, drive: Drive) -> None:
+    for n in (1, 2):
+        shoot.put(f"Capture/{n}.NEF", samples.raw(n))
+        shoot.put(f"Capture/CaptureOne/Settings153/{n}.NEF.cos", b"the usual settings")
+    keep_all(shoot, drive.vault)
+    forget_at(shoot, b"Capture/1.NEF")
+    for path in ("Capture/2.NEF", "Capture/CaptureOne/Settings153/2.NEF.cos"):
+        (shoot.session / path).unlink()
+    restored = restore_journalled(drive.vault, os.fsencode(shoot.session), shoot.journal)
+    hers = [b"Capture/2.NEF", b"Capture/CaptureOne/Settings153/2.NEF.cos"]
+    assert (sorted(restored.restored), restored.failed) == (hers, [])
+
+
+def test_the_vaults_settings_go_later_too_and_nobody_elses(shoot: Shoot, drive: Drive) -> None:
+    """First the originals are forgotten, then their copies: of the settings the journal has no name left."""
+    for n in (1, 2):
+        shoot.put(f"Capture/{n}.NEF", samples.raw(n))
+        shoot.put(f"Capture/CaptureOne/Settings153/{n}.NEF.cos", b"the usual settings")
+    keep_all(shoot, drive.vault)
+    rows = rows_at(shoot, b"Capture/1.NEF")
+    group = rows[0].group_id or 0
+    forget(os.fsencode(shoot.session), shoot.journal, rows)
+    hers = [b"Capture/1.NEF", b"Capture/CaptureOne/Settings153/1.NEF.cos"]
+    left = files_of(shoot.journal, [group])
+    assert sorted(forget_copies(drive.vault, shoot.journal, left).removed) == hers
+    assert sorted(drive.files()) == [b"Capture/2.NEF", b"Capture/CaptureOne/Settings153/2.NEF.cos"]
+
+
 def test_settings_that_the_vault_keeps_do_not_come_back_by_themselves(shoot: Shoot, drive: Drive) -> None:
     shoot.put("Capture/1.NEF", samples.raw(1))
     shoot.put("Capture/CaptureOne/Settings153/1.NEF.cos", b"settings")

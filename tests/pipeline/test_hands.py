@@ -104,3 +104,10 @@ def test_words_name_their_edit_unless_there_is_one(tmp_path: Path) -> None:
     for word in (str(file), f"nothing={file}"):
         with pytest.raises(Refused, match="say of which edit: NAME=FILE; there are: heal_spots, extend"):
             hands.asked(["heal_spots", "extend_background"], [], [word], 0)
+
+
+def test_an_outline_far_outside_the_picture_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "far.json"
+    path.write_text("[[[0, 0], [0, 900000], [900000, 0]]]")
+    with pytest.raises(Refused, match="far outside the picture"):
+        hands.asked(["heal_spots"], [str(path)], [], 0)(Extent(200, 300))

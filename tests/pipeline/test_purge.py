@@ -268,6 +268,16 @@ class TestAgain:
         purged(session)
         assert not list(session.capture.rglob("STP_000[34]*"))
 
+    def test_widened_to_the_originals_it_looks_for_changed_files_first(
+        self, session: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.cut_short(session, monkeypatch)
+        (raw,) = session.capture.glob("STP_0003.DNG")
+        os.utime(raw, (1e9, 1e9))
+        with pytest.raises(Refused, match="has changed since"):
+            purged(session, originals=True)
+        assert raw.exists()
+
     def test_a_damaged_intent_leads_on(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
         self.cut_short(session, monkeypatch)
         (session.hidden / "purge.json").write_text('{"subject": "Ada')

@@ -174,6 +174,15 @@ class TestRecords:
         (copy.session.records / "conflict copy.json").write_text("{")
         assert copy.check(TIFF).boxes == [[y, x, y + 1, x + 1]]
 
+    def test_its_own_that_cannot_be_read_is_the_reason_and_no_namesakes_stands_in(self, copy: Copy) -> None:
+        """The file is untouched: another delivery of that name says nothing against it."""
+        copy.deliver_also(OutputRecipe(name="web", format="tiff16", long_edge_px=700), "web.tif")
+        record = copy.record("web.tif").model_copy(update={"file_name": b"web/" + TIFF.encode()})
+        proof.write_record(copy.session.hidden, copy.session.records, record)
+        copy.record_path(TIFF).write_text("{")
+        with pytest.raises(Refused, match="cannot be read"):
+            copy.check(TIFF)
+
     def test_one_that_cannot_be_read_is_named_where_no_other_is_left(self, copy: Copy) -> None:
         for path in copy.session.records.glob("*.json"):
             path.write_text("{")

@@ -144,3 +144,33 @@ def test_a_damaged_locator_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "databases.json").write_text(text)
     with pytest.raises(Refused, match="is damaged"):
         place.database_folder(tmp_path, "id")
+
+
+@pytest.mark.usefixtures("on_exfat", "state")
+def test_two_copies_of_a_session_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    """Both have its id: the first one's work of a week lies where the second one's would go."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "catalog.sqlite").write_text("as it was")
+    folder = place.database_folder(tmp_path / "first", "id")
+    (folder / "catalog.sqlite").write_text("a week later")
+    with pytest.raises(Refused, match="another copy of this session"):
+        place.database_folder(tmp_path / "second", "id")
+    assert (folder / "catalog.sqlite").read_text() == "a week later"
+    assert (tmp_path / "second" / "catalog.sqlite").read_text() == "as it was"
+
+
+@pytest.mark.usefixtures("on_exfat", "state")
+def test_bringing_them_goes_on_where_it_was_cut_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("catalog.sqlite", "journal.sqlite"):
+        (tmp_path / name).write_text(name)
+    synced = place._sync
+    with monkeypatch.context() as patch:
+        patch.setattr(place, "_sync", lambda path: synced(path) if "catalog" in path.name else 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            place.database_folder(tmp_path, "id")
+    folder = place.database_folder(tmp_path, "id")
+    assert {p.name for p in folder.glob("*.sqlite")} == {"catalog.sqlite", "journal.sqlite"}
+    assert not list(tmp_path.glob("*.sqlite"))
