@@ -21,7 +21,8 @@ def database_folder(hidden: Path, session_id: str) -> Path:
     """``hidden`` itself, or a folder in the user's state directory with a locator left in ``hidden``.
 
     Raises Refused where the locator points to a folder that is not on this machine: an empty one in its place
-    would look like a session without decisions. And where two copies of a session would share one.
+    would look like a session without decisions. And where another copy of the session, which has gone on
+    since, has its own there.
     """
     locator = hidden / "databases.json"
     if locator.exists():
