@@ -64,12 +64,7 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
         skin = _skin(rendered, number)
         if skin is None:
             continue
-        discs = [
-            disc
-            for disc in on
-            if nearest_face(disc.y, disc.x, rendered.faces) == number
-            and not (disc.roi & skin.window).empty  # a crop may have left it outside
-        ]
+        discs = [disc for disc in on if _face_of(rendered, disc) == number]
         spots = covered(discs, skin.window)
         outside += int(
             np.count_nonzero(skin.changed & ~may_change(rendered.plans, skin.window, rendered.scale))
@@ -89,9 +84,20 @@ def _of_plan(rendered: Rendered, plan: Plan) -> list[GuardResult]:
     return results(plan, figures)
 
 
+def _window(rendered: Rendered, face: Roi) -> Roi:
+    return face.grown(face.extent.height // 4) & rendered.kept
+
+
+def _face_of(rendered: Rendered, disc: Disc) -> int | None:
+    """The number of the face that a disc is judged by: of those it may lie on, the nearest; None outside."""
+    faces = rendered.faces
+    near = [k for k, face in enumerate(faces) if not (disc.roi & _window(rendered, face)).empty]
+    return near[nearest_face(disc.y, disc.x, [faces[k] for k in near])] if near else None
+
+
 def _skin(rendered: Rendered, number: int) -> _Skin | None:
     face = rendered.faces[number]
-    window = face.grown(face.extent.height // 4) & rendered.kept
+    window = _window(rendered, face)
     if window.empty:
         return None
     open_skin = inside(rendered.zones[window.within(rendered.canvas)], Zone.HEALABLE)
